@@ -1,0 +1,375 @@
+//! What `poll` hands on.
+
+use core::hash::{Hash, Hasher};
+use core::time::Duration;
+
+use crate::gap::Gap;
+use crate::slots::Link;
+use crate::time::Instant;
+use crate::{FlushReason, Update};
+
+/// A buffer for one batch, which the caller owns: an array or a boxed slice of [`Item`]s.
+///
+/// [`Bus::poll`](crate::Bus::poll) moves updates into it; from then on they are in flight, and the
+/// bus is free. Read them in order with [`iter`](Self::iter), by topic with
+/// [`topics`](Self::topics), or take them out with [`drain`](Self::drain); then settle the batch
+/// with [`Bus::delivered`](crate::Bus::delivered) or [`Bus::failed`](crate::Bus::failed).
+pub struct Batch<U: Update, B, const GAPS: usize = 4> {
+    items: B,
+    len: usize,
+    /// Items before this one have been taken out.
+    taken: usize,
+    pub(crate) info: Info,
+    gap: Option<Gap<U::Topic, GAPS>>,
+}
+
+/// What the bus notes about a batch.
+#[derive(Clone, Copy)]
+pub(crate) struct Info {
+    pub(crate) in_flight: usize,
+    pub(crate) first_seq: u64,
+    pub(crate) handed_on: Instant,
+    pub(crate) reason: FlushReason,
+}
+
+/// Room for one update of a batch.
+pub struct Item<U> {
+    update: Option<(U, Instant)>,
+    /// The next update of the same topic.
+    same: Link,
+    /// For the first update of a topic: the last one.
+    last: Link,
+    /// For the first update of a topic: the first one of the topic that came up next.
+    next: Link,
+    /// For the first update of a topic: the first one of another topic whose hash falls together.
+    chain: Link,
+    /// The first update of the topics whose hash falls on this item's index.
+    bucket: Link,
+}
+
+impl<U> Item<U> {
+    /// Room with nothing in it.
+    pub const VACANT: Self = Self {
+        update: None,
+        same: Link::NONE,
+        last: Link::NONE,
+        next: Link::NONE,
+        chain: Link::NONE,
+        bucket: Link::NONE,
+    };
+}
+
+impl<U> core::fmt::Debug for Item<U> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(if self.update.is_some() { "Item(occupied)" } else { "Item(vacant)" })
+    }
+}
+
+impl<U: Update, const SIZE: usize, const GAPS: usize> Batch<U, [Item<U>; SIZE], GAPS> {
+    /// An empty buffer for up to `SIZE` updates, in place.
+    #[must_use]
+    pub const fn new() -> Self {
+        const { assert!(SIZE > 0 && SIZE <= crate::Config::MOST, "a batch has 1 to 65,534 items") };
+        Self::with_items_const([const { Item::VACANT }; SIZE])
+    }
+}
+
+impl<U: Update, const SIZE: usize, const GAPS: usize> Default for Batch<U, [Item<U>; SIZE], GAPS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
+    const fn with_items_const(items: B) -> Self {
+        Self {
+            items,
+            len: 0,
+            taken: 0,
+            info: Info {
+                in_flight: 0,
+                first_seq: 0,
+                handed_on: Instant::ZERO,
+                reason: FlushReason::Full,
+            },
+            gap: None,
+        }
+    }
+
+    /// The loss that stands in front of this batch.
+    #[must_use]
+    pub const fn gap(&self) -> Option<&Gap<U::Topic, GAPS>> {
+        self.gap.as_ref()
+    }
+
+    /// Takes out the loss that stands in front of this batch: the caller tells it.
+    pub fn take_gap(&mut self) -> Option<Gap<U::Topic, GAPS>> {
+        self.gap.take()
+    }
+
+    /// Why the batch was due.
+    #[must_use]
+    pub const fn reason(&self) -> FlushReason {
+        self.info.reason
+    }
+
+    /// Updates in it that have not been taken out.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len - self.taken
+    }
+
+    /// Whether no update is in it; a gap may be.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it was handed on and not settled yet.
+    pub(crate) const fn is_unsettled(&self) -> bool {
+        self.info.in_flight > 0 || self.gap.is_some()
+    }
+
+    pub(crate) fn put_gap(&mut self, gap: Gap<U::Topic, GAPS>) {
+        self.gap = Some(gap);
+    }
+}
+
+impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch<U, B, GAPS> {
+    /// An empty buffer in items that the caller brings, a boxed slice say. What is behind the first
+    /// 65,534 is not used; with no item at all, `poll` hands on nothing.
+    #[must_use]
+    pub fn with_items(items: B) -> Self {
+        Self::with_items_const(items)
+    }
+
+    /// Most updates that fit.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.items.as_ref().len().min(crate::Config::MOST)
+    }
+
+    /// The updates in the order in which they left the queue.
+    pub fn iter(&self) -> impl Iterator<Item = Handed<&U>> {
+        let (info, taken) = (self.info, self.taken);
+        let items = self.items.as_ref().get(taken..self.len).unwrap_or_default();
+        items.iter().enumerate().filter_map(move |(index, item)| {
+            let (update, arrival) = item.update.as_ref()?;
+            Some(Handed::new(info, taken + index, *arrival, update))
+        })
+    }
+
+    /// Takes the updates out, in order. Those that are not taken stay in the batch.
+    pub fn drain(&mut self) -> impl Iterator<Item = Handed<U>> {
+        let (info, len) = (self.info, self.len);
+        let Self { items, taken, .. } = self;
+        let items = items.as_mut().get_mut(*taken..len).unwrap_or_default();
+        items.iter_mut().filter_map(move |item| {
+            let index = *taken;
+            *taken += 1;
+            let (update, arrival) = item.update.take()?;
+            Some(Handed::new(info, index, arrival, update))
+        })
+    }
+
+    /// The topics of this batch in the order in which they come up, each with its updates in order.
+    /// Linear in the batch (expected: topics are hashed).
+    pub fn topics(&mut self) -> impl Iterator<Item = Topic<'_, U>> {
+        let mut link = self.group();
+        let info = self.info;
+        let items = self.items.as_ref();
+        core::iter::from_fn(move || {
+            let first = link;
+            let item = items.get(first.index())?;
+            link = item.next;
+            Some(Topic { items, info, first, topic: item.update.as_ref()?.0.topic() })
+        })
+    }
+
+    /// Links the updates of each topic, and answers with the first update of the first topic.
+    fn group(&mut self) -> Link {
+        let (taken, len) = (self.taken, self.len);
+        let Some(items) = self.items.as_mut().get_mut(..len) else { return Link::NONE };
+        for item in &mut *items {
+            (item.same, item.bucket, item.next) = (Link::NONE, Link::NONE, Link::NONE);
+        }
+        let (mut head, mut newest) = (Link::NONE, Link::NONE);
+        for index in taken..len {
+            let link = Link::to(index);
+            let Some(topic) = items.get(index).and_then(Item::topic) else { continue };
+            let bucket = bucket(&topic, len);
+            let mut first = items.get(bucket).map_or(Link::NONE, |item| item.bucket);
+            while let Some(item) = items.get(first.index()) {
+                if item.topic().is_some_and(|known| known == topic) {
+                    break;
+                }
+                first = item.chain;
+            }
+            if let Some(item) = items.get_mut(first.index()) {
+                let last = core::mem::replace(&mut item.last, link);
+                if let Some(item) = items.get_mut(last.index()) {
+                    item.same = link;
+                }
+                continue;
+            }
+            let chain = match items.get_mut(bucket) {
+                Some(item) => core::mem::replace(&mut item.bucket, link),
+                None => Link::NONE,
+            };
+            if let Some(item) = items.get_mut(index) {
+                (item.chain, item.last) = (chain, link);
+            }
+            match items.get_mut(newest.index()) {
+                Some(item) => item.next = link,
+                None => head = link,
+            }
+            newest = link;
+        }
+        head
+    }
+
+    /// Empties the buffer.
+    pub(crate) fn clear(&mut self) {
+        let held = self.items.as_mut().get_mut(self.taken..self.len).unwrap_or_default();
+        for item in held {
+            item.update = None;
+        }
+        (self.len, self.taken, self.gap, self.info.in_flight) = (0, 0, None, 0);
+    }
+
+    #[inline(always)]
+    pub(crate) fn put(&mut self, update: U, arrival: Instant) {
+        if let Some(item) = self.items.as_mut().get_mut(self.len) {
+            item.update = Some((update, arrival));
+            self.len += 1;
+        }
+    }
+
+    /// The update at `index` of the batch as it was handed on, if it has not been taken out.
+    pub(crate) fn update(&self, index: usize) -> Option<&U> {
+        Some(&self.items.as_ref().get(index)?.update.as_ref()?.0)
+    }
+}
+
+impl<U: Update> Item<U> {
+    fn topic(&self) -> Option<U::Topic> {
+        Some(self.update.as_ref()?.0.topic())
+    }
+}
+
+impl<U: Update, B, const GAPS: usize> core::fmt::Debug for Batch<U, B, GAPS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Batch").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// An update as it left the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handed<U> {
+    /// Its position: 1, 2, 3 … in the order of leaving. Gaps have positions too.
+    pub seq: u64,
+    /// The update.
+    pub update: U,
+    waited: u64,
+}
+
+impl<U> Handed<U> {
+    fn new(info: Info, index: usize, arrival: Instant, update: U) -> Self {
+        Self {
+            seq: info.first_seq + index as u64,
+            update,
+            waited: info.handed_on.micros_since(arrival),
+        }
+    }
+
+    /// How long it was queued: from when it was pushed until the batch was handed on.
+    #[must_use]
+    pub const fn waited(&self) -> Duration {
+        Duration::from_micros(self.waited)
+    }
+
+    /// The same in microseconds.
+    #[must_use]
+    pub const fn waited_micros(&self) -> u64 {
+        self.waited
+    }
+}
+
+/// The updates of one topic in a batch.
+#[derive(Debug)]
+pub struct Topic<'a, U: Update> {
+    items: &'a [Item<U>],
+    info: Info,
+    first: Link,
+    topic: U::Topic,
+}
+
+impl<U: Update> Topic<'_, U> {
+    /// The topic.
+    #[must_use]
+    pub const fn topic(&self) -> &U::Topic {
+        &self.topic
+    }
+
+    /// Its updates, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Handed<&U>> {
+        let mut link = self.first;
+        core::iter::from_fn(move || {
+            let index = link.index();
+            let item = self.items.get(index)?;
+            link = item.same;
+            let (update, arrival) = item.update.as_ref()?;
+            Some(Handed::new(self.info, index, *arrival, update))
+        })
+    }
+}
+
+impl core::fmt::Debug for Info {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "from {}", self.first_seq)
+    }
+}
+
+fn bucket(topic: &impl Hash, len: usize) -> usize {
+    let mut hasher = Mix(0);
+    topic.hash(&mut hasher);
+    let mixed = hasher.0.wrapping_mul(0x9E37_79B9) >> 16;
+    ((mixed * len as u32) >> 16) as usize
+}
+
+/// A small hash for small topics. A batch is short: who makes topics collide makes a batch slow to
+/// group, by its length.
+struct Mix(u32);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u32(u32::from(byte));
+        }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u32(u32::from(value));
+    }
+
+    fn write_u16(&mut self, value: u16) {
+        self.write_u32(u32::from(value));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x0100_0193);
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.write_u32(value as u32);
+        self.write_u32((value >> 32) as u32);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        u64::from(self.0)
+    }
+}

@@ -1,0 +1,155 @@
+//! Where every outcome is counted. The ledger is only written here.
+
+use crate::gap::{Gap, Loss};
+use crate::ledger::{DropReason, Dropped, Ledger, RefuseReason, Refused};
+use crate::slots::Queued;
+use crate::{OverflowEdge, Pushed, Telemetry, Update};
+
+/// The counters, what is still to be told as a gap, and who hears of it. One function for each
+/// outcome; there is no other way for an update to leave the bus.
+pub(crate) struct Books<K, T, const GAPS: usize> {
+    ledger: Ledger,
+    gap: Gap<K, GAPS>,
+    /// A loss was counted since it was last tried to tell the gap.
+    untold: bool,
+    /// Updates lost since overflow began; none while there is no overflow.
+    overflow: Option<u64>,
+    pub(crate) telemetry: T,
+}
+
+impl<K, T, const GAPS: usize> Books<K, T, GAPS> {
+    pub(crate) const fn new(telemetry: T) -> Self {
+        Self {
+            ledger: Ledger {
+                sent: 0,
+                delivered: 0,
+                coalesced: 0,
+                expired: 0,
+                dropped: Dropped::NONE,
+                refused: Refused::NONE,
+                queued: 0,
+                in_flight: 0,
+            },
+            gap: Gap::new(),
+            untold: false,
+            overflow: None,
+            telemetry,
+        }
+    }
+
+    pub(crate) const fn ledger(&self, queued: usize) -> Ledger {
+        Ledger { queued: queued as u64, ..self.ledger }
+    }
+
+    pub(crate) const fn has_untold(&self) -> bool {
+        self.untold
+    }
+
+    pub(crate) const fn is_overflowing(&self) -> bool {
+        self.overflow.is_some()
+    }
+
+    /// An attempt to send.
+    #[inline(always)]
+    pub(crate) fn attempt(&mut self) {
+        self.ledger.sent += 1;
+    }
+
+    /// Updates left in a batch.
+    pub(crate) fn hand_on(&mut self, updates: usize) {
+        self.ledger.in_flight += updates as u64;
+    }
+
+    /// The sink accepted updates that were in flight.
+    pub(crate) fn deliver(&mut self, updates: usize) {
+        self.ledger.in_flight = self.ledger.in_flight.saturating_sub(updates as u64);
+        self.ledger.delivered += updates as u64;
+    }
+}
+
+impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
+    /// The sink did not accept an update that was in flight. If the caller has taken it out of the
+    /// batch, its topic is not known any more.
+    pub(crate) fn fail(&mut self, topic: Option<K>) {
+        self.ledger.in_flight = self.ledger.in_flight.saturating_sub(1);
+        self.count_lost(topic, Loss::Dropped(DropReason::Sink));
+    }
+
+    /// A queued update was replaced by a newer one.
+    pub(crate) fn coalesce<U>(&mut self, queued: Queued<U>) -> U {
+        self.ledger.coalesced += 1;
+        self.telemetry.coalesced();
+        queued.update
+    }
+
+    /// An update, queued or about to be, is dropped or has expired.
+    pub(crate) fn lose<U: Update<Topic = K>>(&mut self, queued: Queued<U>, loss: Loss) -> U {
+        self.count_lost(Some(queued.update.topic()), loss);
+        queued.update
+    }
+
+    /// An update is not taken in.
+    pub(crate) fn refuse<U>(&mut self, update: U, reason: RefuseReason) -> Pushed<U> {
+        self.count_refused(reason);
+        Pushed::Refused(update, reason)
+    }
+
+    pub(crate) fn count_refused(&mut self, reason: RefuseReason) {
+        *self.ledger.refused.count_mut(reason) += 1;
+        self.telemetry.refused(reason);
+    }
+
+    fn count_lost(&mut self, topic: Option<K>, loss: Loss) {
+        match loss {
+            Loss::Expired => {
+                self.ledger.expired += 1;
+                self.telemetry.expired();
+            }
+            Loss::Dropped(reason) => {
+                *self.ledger.dropped.count_mut(reason) += 1;
+                self.telemetry.dropped(reason);
+            }
+        }
+        self.gap.count(topic, loss);
+        self.untold = true;
+    }
+
+    /// What is lost since the batch before, as the record at position `seq`.
+    pub(crate) fn take_gap(&mut self, seq: u64) -> Option<Gap<K, GAPS>> {
+        self.untold = false;
+        if self.gap.is_empty() {
+            return None;
+        }
+        let mut gap = core::mem::replace(&mut self.gap, Gap::new());
+        gap.seq = seq;
+        Some(gap)
+    }
+
+    /// A gap that nobody heard of: it goes with the next batch.
+    pub(crate) fn keep_gap(&mut self, gap: Gap<K, GAPS>) {
+        self.gap.take_back(gap);
+    }
+
+    /// An update, or the newcomer, is about to be lost because the queue is full.
+    pub(crate) fn overflow(&mut self) {
+        if self.overflow.is_none() {
+            self.telemetry.overflow(OverflowEdge::Started);
+        }
+        self.overflow = Some(self.overflow.unwrap_or(0) + 1);
+    }
+
+    /// The queue has been drained far enough: overflow is over.
+    pub(crate) fn relieve(&mut self) {
+        if let Some(lost) = self.overflow.take() {
+            self.telemetry.overflow(OverflowEdge::Ended { lost });
+        }
+    }
+}
+
+/// Why an update that has to leave for `reason` is lost: if it has expired, that is why.
+pub(crate) fn loss_of<U>(queued: &Queued<U>, reason: DropReason, now: crate::Instant) -> Loss {
+    match queued.is_expired(now) {
+        true => Loss::Expired,
+        false => Loss::Dropped(reason),
+    }
+}

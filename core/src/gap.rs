@@ -1,0 +1,149 @@
+//! Losses, told where the missing updates would have been.
+
+use crate::ledger::{DropReason, Dropped};
+
+/// Updates that readers will never see: dropped, by reason, and expired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Dropped, by reason.
+    pub dropped: Dropped,
+    /// Found to have outlived their time-to-live.
+    pub expired: u64,
+}
+
+impl Losses {
+    pub(crate) const NONE: Self = Self { dropped: Dropped::NONE, expired: 0 };
+
+    /// How many updates are missing.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.dropped.total() + self.expired
+    }
+
+    /// Whether nothing is missing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.total() == 0
+    }
+
+    /// Adds what `other` counts.
+    pub fn add(&mut self, other: &Self) {
+        for reason in DropReason::ALL {
+            *self.dropped.count_mut(reason) += other.dropped.count(reason);
+        }
+        self.expired += other.expired;
+    }
+
+    /// The counts that are not zero, with why.
+    pub fn iter(&self) -> impl Iterator<Item = (Loss, u64)> {
+        let dropped =
+            DropReason::ALL.map(|reason| (Loss::Dropped(reason), self.dropped.count(reason)));
+        let all = dropped.into_iter().chain([(Loss::Expired, self.expired)]);
+        all.filter(|&(_, count)| count > 0)
+    }
+
+    fn count(&mut self, loss: Loss) {
+        match loss {
+            Loss::Expired => self.expired += 1,
+            Loss::Dropped(reason) => *self.dropped.count_mut(reason) += 1,
+        }
+    }
+}
+
+/// Why readers will never see an update that was taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Loss {
+    /// It outlived its time-to-live.
+    Expired,
+    /// It was dropped.
+    Dropped(DropReason),
+}
+
+impl Loss {
+    /// The name in JSON, JavaScript and traces: that of the reason, or `expired`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Dropped(reason) => reason.as_str(),
+        }
+    }
+}
+
+/// A record in the stream, where the missing updates would have been: how many, and why.
+///
+/// It stands in front of the batch that it comes with and has a position of its own, so that a
+/// reader who resumes neither misses it nor gets it twice.
+#[derive(Clone, Debug)]
+pub struct Gap<T, const GAPS: usize> {
+    pub(crate) seq: u64,
+    pub(crate) topics: heapless::Vec<(T, Losses), GAPS>,
+    pub(crate) elsewhere: Losses,
+}
+
+impl<T, const GAPS: usize> Gap<T, GAPS> {
+    pub(crate) const fn new() -> Self {
+        Self { seq: 0, topics: heapless::Vec::new(), elsewhere: Losses::NONE }
+    }
+
+    /// The position of this record.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// The losses of single topics. Each is news for the readers of its topic.
+    #[must_use]
+    pub fn topics(&self) -> &[(T, Losses)] {
+        &self.topics
+    }
+
+    /// The losses of topics that found no place in the table: news for every reader, of the whole
+    /// bus.
+    #[must_use]
+    pub const fn elsewhere(&self) -> &Losses {
+        &self.elsewhere
+    }
+
+    /// All losses.
+    #[must_use]
+    pub fn total(&self) -> Losses {
+        let mut total = self.elsewhere;
+        for (_, losses) in &self.topics {
+            total.add(losses);
+        }
+        total
+    }
+
+    /// Whether nothing is missing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.topics.is_empty() && self.elsewhere.is_empty()
+    }
+}
+
+impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
+    /// Counts one loss, of a topic if it is known. O(1): the table is small and fixed.
+    pub(crate) fn count(&mut self, topic: Option<T>, loss: Loss) {
+        let mut losses = Losses::NONE;
+        losses.count(loss);
+        self.add(topic, losses);
+    }
+
+    /// Takes in the losses of a gap that could not be told.
+    pub(crate) fn take_back(&mut self, gap: Self) {
+        for (topic, losses) in gap.topics {
+            self.add(Some(topic), losses);
+        }
+        self.add(None, gap.elsewhere);
+    }
+
+    fn add(&mut self, topic: Option<T>, losses: Losses) {
+        let Some(topic) = topic else { return self.elsewhere.add(&losses) };
+        if let Some((_, known)) = self.topics.iter_mut().find(|(known, _)| *known == topic) {
+            known.add(&losses);
+        } else if let Err((_, losses)) = self.topics.push((topic, losses)) {
+            self.elsewhere.add(&losses);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod batch;
+mod books;
+mod bus;
+mod category;
+mod config;
+mod gap;
+mod index;
+mod ledger;
+mod priority;
+mod queue;
+mod slots;
+mod telemetry;
+mod time;
+mod topic;
+mod update;
+
+pub use batch::{Batch, Handed, Item, Topic};
+pub use bus::{Bus, FlushMark, Pushed};
+pub use category::{Categories, Category, CategoryError, CategorySet};
+pub use config::{Config, ConfigError, Leading, Overflow};
+pub use gap::{Gap, Loss, Losses};
+pub use index::{KeyMode, Keyed, Unkeyed};
+pub use ledger::{DropReason, Dropped, Ledger, RefuseReason, Refused};
+pub use priority::Priority;
+pub use slots::Slot;
+pub use telemetry::{Depth, FlushReason, HandedOn, OverflowEdge, Telemetry};
+pub use time::Instant;
+pub use topic::{CONVERSATION_MAX, ConversationError, ConversationName, TopicError, TopicName};
+pub use update::Update;

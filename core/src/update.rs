@@ -1,0 +1,67 @@
+//! What the bus needs to know of an update.
+
+use core::hash::Hash;
+use core::time::Duration;
+
+use crate::index::KeyMode;
+use crate::{Category, Priority};
+
+/// An update as a host keeps it: a server's with shared strings, a microcontroller's with text of
+/// fixed capacity, a browser's 32-bit handle. The bus moves it and asks it these questions.
+///
+/// What an implementation answers must not change while the update is in the queue.
+///
+/// ```
+/// use statusbus_core::{Category, Unkeyed, Update};
+///
+/// struct Reading { sensor: u8, text: &'static str }
+///
+/// impl Update for Reading {
+///     type Topic = u8;
+///     type Keys = Unkeyed;
+///
+///     fn topic(&self) -> u8 { self.sensor }
+///     fn category(&self) -> Category { Category::INFO }
+/// }
+/// ```
+pub trait Update {
+    /// Who reads it: conversation and category, in whatever form is cheap to clone and to compare.
+    type Topic: Clone + Eq + Hash;
+
+    /// [`Keyed`](crate::Keyed) if updates of this type can have a key. With
+    /// [`Unkeyed`](crate::Unkeyed) the bus carries no index and merges nothing.
+    type Keys: KeyMode;
+
+    /// Whether some updates matter more than others. With `false` all are
+    /// [`State`](Priority::State), and what ranks them is left out of the program.
+    const RANKED: bool = true;
+
+    /// The topic.
+    fn topic(&self) -> Self::Topic;
+
+    /// The category. One that the bus does not have is refused.
+    fn category(&self) -> Category;
+
+    /// A hash of topic and key; `None` if it has no key. Where strangers choose keys, hash with a
+    /// secret seed.
+    fn key_hash(&self) -> Option<u32> {
+        None
+    }
+
+    /// Whether topic and key are those of `other`. Only asked of updates with a key.
+    fn same_key(&self, other: &Self) -> bool {
+        let _ = other;
+        false
+    }
+
+    /// The priority; `None`: as its category says.
+    fn priority(&self) -> Option<Priority> {
+        None
+    }
+
+    /// How long it is worth delivering, from when it was pushed; `None`: as its category says.
+    /// Zero: it is out of date at once.
+    fn ttl(&self) -> Option<Duration> {
+        None
+    }
+}
