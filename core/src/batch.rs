@@ -4,9 +4,9 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use crate::gap::Gap;
-use crate::slots::Link;
+use crate::slots::{Entry, Link, Queued};
 use crate::time::Instant;
-use crate::{FlushReason, Update};
+use crate::{FlushReason, Priority, Update};
 
 /// A buffer for one batch, which the caller owns: an array or a boxed slice of [`Item`]s.
 ///
@@ -34,7 +34,7 @@ pub(crate) struct Info {
 
 /// Room for one update of a batch.
 pub struct Item<U> {
-    update: Option<(U, Instant)>,
+    entry: Entry<U>,
     /// The next update of the same topic.
     same: Link,
     /// For the first update of a topic: the last one.
@@ -50,7 +50,7 @@ pub struct Item<U> {
 impl<U> Item<U> {
     /// Room with nothing in it.
     pub const VACANT: Self = Self {
-        update: None,
+        entry: Entry::Vacant,
         same: Link::NONE,
         last: Link::NONE,
         next: Link::NONE,
@@ -61,7 +61,7 @@ impl<U> Item<U> {
 
 impl<U> core::fmt::Debug for Item<U> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(if self.update.is_some() { "Item(occupied)" } else { "Item(vacant)" })
+        f.write_str(if self.entry.get().is_some() { "Item(occupied)" } else { "Item(vacant)" })
     }
 }
 
@@ -154,8 +154,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
         let (info, taken) = (self.info, self.taken);
         let items = self.items.as_ref().get(taken..self.len).unwrap_or_default();
         items.iter().enumerate().filter_map(move |(index, item)| {
-            let (update, arrival) = item.update.as_ref()?;
-            Some(Handed::new(info, taken + index, *arrival, update))
+            Some(Handed::new(info, taken + index, item.entry.get()?.as_ref()))
         })
     }
 
@@ -167,8 +166,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
         items.iter_mut().filter_map(move |item| {
             let index = *taken;
             *taken += 1;
-            let (update, arrival) = item.update.take()?;
-            Some(Handed::new(info, index, arrival, update))
+            Some(Handed::new(info, index, item.entry.take()?))
         })
     }
 
@@ -182,7 +180,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
             let first = link;
             let item = items.get(first.index())?;
             link = item.next;
-            Some(Topic { items, info, first, topic: item.update.as_ref()?.0.topic() })
+            Some(Topic { items, info, first, topic: item.topic()? })
         })
     }
 
@@ -232,28 +230,28 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     pub(crate) fn clear(&mut self) {
         let held = self.items.as_mut().get_mut(self.taken..self.len).unwrap_or_default();
         for item in held {
-            item.update = None;
+            item.entry = Entry::Vacant;
         }
         (self.len, self.taken, self.gap, self.info.in_flight) = (0, 0, None, 0);
     }
 
     #[inline(always)]
-    pub(crate) fn put(&mut self, update: U, arrival: Instant) {
+    pub(crate) fn put(&mut self, queued: Queued<U>) {
         if let Some(item) = self.items.as_mut().get_mut(self.len) {
-            item.update = Some((update, arrival));
+            item.entry = Entry::Occupied(queued);
             self.len += 1;
         }
     }
 
     /// The update at `index` of the batch as it was handed on, if it has not been taken out.
     pub(crate) fn update(&self, index: usize) -> Option<&U> {
-        Some(&self.items.as_ref().get(index)?.update.as_ref()?.0)
+        Some(&self.items.as_ref().get(index)?.entry.get()?.update)
     }
 }
 
 impl<U: Update> Item<U> {
     fn topic(&self) -> Option<U::Topic> {
-        Some(self.update.as_ref()?.0.topic())
+        Some(self.entry.get()?.update.topic())
     }
 }
 
@@ -268,17 +266,25 @@ impl<U: Update, B, const GAPS: usize> core::fmt::Debug for Batch<U, B, GAPS> {
 pub struct Handed<U> {
     /// Its position: 1, 2, 3 … in the order of leaving. Gaps have positions too.
     pub seq: u64,
+    /// Its priority: its own, or its category's.
+    pub priority: Priority,
     /// The update.
     pub update: U,
     waited: u64,
+    left: u64,
 }
 
 impl<U> Handed<U> {
-    fn new(info: Info, index: usize, arrival: Instant, update: U) -> Self {
+    fn new(info: Info, index: usize, queued: Queued<U>) -> Self {
         Self {
             seq: info.first_seq + index as u64,
-            update,
-            waited: info.handed_on.micros_since(arrival),
+            priority: queued.priority,
+            update: queued.update,
+            waited: info.handed_on.micros_since(queued.arrival),
+            left: match queued.expiry {
+                Instant::NEVER => u64::MAX,
+                expiry => expiry.micros_since(info.handed_on),
+            },
         }
     }
 
@@ -292,6 +298,15 @@ impl<U> Handed<U> {
     #[must_use]
     pub const fn waited_micros(&self) -> u64 {
         self.waited
+    }
+
+    /// What was left of its time-to-live when the batch was handed on; `None` if it has none.
+    #[must_use]
+    pub const fn ttl_left(&self) -> Option<Duration> {
+        match self.left {
+            u64::MAX => None,
+            left => Some(Duration::from_micros(left)),
+        }
     }
 }
 
@@ -318,8 +333,7 @@ impl<U: Update> Topic<'_, U> {
             let index = link.index();
             let item = self.items.get(index)?;
             link = item.same;
-            let (update, arrival) = item.update.as_ref()?;
-            Some(Handed::new(self.info, index, *arrival, update))
+            Some(Handed::new(self.info, index, item.entry.get()?.as_ref()))
         })
     }
 }

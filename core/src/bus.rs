@@ -326,7 +326,7 @@ where
                 continue;
             }
             longest_wait = longest_wait.max(now.micros_since(queued.arrival));
-            batch.put(queued.update, queued.arrival);
+            batch.put(queued);
         }
         let left = self.queue.len();
         if left == 0 {
@@ -421,6 +421,12 @@ where
     #[must_use]
     pub fn is_flushed(&self, mark: FlushMark) -> bool {
         self.passed >= mark.0
+    }
+
+    /// How far flushing has come: every mark up to this one is flushed.
+    #[must_use]
+    pub const fn flushed(&self) -> FlushMark {
+        FlushMark(self.passed)
     }
 
     /// Refuses new updates from now on and makes everything queued due.

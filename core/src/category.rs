@@ -80,6 +80,18 @@ impl CategorySet {
         self.0 & 1 << category.0 != 0
     }
 
+    /// What is in either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Whether no category is in the set.
     #[must_use]
     pub const fn is_empty(self) -> bool {

@@ -152,6 +152,30 @@ impl Config {
     pub const fn get_queue_limit(&self) -> usize {
         self.queue_limit as usize
     }
+
+    /// The batch size that was set.
+    #[must_use]
+    pub const fn get_batch_size(&self) -> usize {
+        self.batch_size as usize
+    }
+
+    /// The flush interval that was set, in whole microseconds.
+    #[must_use]
+    pub const fn get_flush_interval(&self) -> Duration {
+        Duration::from_micros(self.flush_interval)
+    }
+
+    /// The overflow policy that was set.
+    #[must_use]
+    pub const fn get_overflow(&self) -> Overflow {
+        self.overflow
+    }
+
+    /// When the first update after idling goes out.
+    #[must_use]
+    pub const fn get_leading(&self) -> Leading {
+        self.leading
+    }
 }
 
 impl Default for Config {

@@ -72,6 +72,15 @@ pub(crate) struct Queued<U> {
 }
 
 impl<U> Queued<U> {
+    pub(crate) const fn as_ref(&self) -> Queued<&U> {
+        Queued {
+            priority: self.priority,
+            arrival: self.arrival,
+            expiry: self.expiry,
+            update: &self.update,
+        }
+    }
+
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
         self.expiry <= now
     }

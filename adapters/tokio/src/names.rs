@@ -1,0 +1,135 @@
+//! The conversations by name.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use statusbus_core::{ConversationError, ConversationName};
+
+use crate::conversation::ConversationState;
+
+/// All conversations that are remembered. Those that nobody uses are forgotten when they have been
+/// idle for a time, or when there are more than a number: a hand goes round and looks at a few with
+/// each new conversation and with each batch, so nothing here takes long and no timer runs.
+pub(crate) struct Names {
+    /// Indices of `entries`.
+    table: HashTable<u32>,
+    entries: Vec<Arc<ConversationState>>,
+    hand: usize,
+    most: usize,
+    idle_after: u64,
+    /// The last position of any conversation that was forgotten: a new one may have been it.
+    forgotten_to: u64,
+}
+
+/// Conversations that the hand looks at in one go.
+const LOOK: usize = 16;
+
+impl Names {
+    /// `idle_after` is in microseconds.
+    pub(crate) fn new(most: usize, idle_after: u64) -> Self {
+        Self {
+            table: HashTable::new(),
+            entries: Vec::new(),
+            hand: 0,
+            most,
+            idle_after,
+            forgotten_to: 0,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, hash: u64, name: &str) -> Option<&Arc<ConversationState>> {
+        let same = |&index: &u32| self.entries.get(index as usize).is_some_and(|entry| {
+            entry.name().is_some_and(|known| &**known == name)
+        });
+        self.table.find(hash, same).and_then(|&index| self.entries.get(index as usize))
+    }
+
+    /// The conversation of that name; a new one if there is none.
+    pub(crate) fn get(
+        &mut self,
+        hash: u64,
+        name: &str,
+        now: u64,
+    ) -> Result<Arc<ConversationState>, ConversationError> {
+        if let Some(known) = self.find(hash, name) {
+            return Ok(Arc::clone(known));
+        }
+        let name = ConversationName::new(name)?;
+        if self.entries.len() >= self.most {
+            self.look(LOOK, now);
+        }
+        let name = Some(Arc::from(name.as_str()));
+        let entry = Arc::new(ConversationState::new(name, hash, self.forgotten_to, now));
+        let Self { table, entries, .. } = self;
+        entries.push(Arc::clone(&entry));
+        let index = (entries.len() - 1) as u32;
+        table.insert_unique(hash, index, |&index| {
+            entries.get(index as usize).map_or(0, |entry| entry.hash)
+        });
+        Ok(entry)
+    }
+
+    /// Looks at a few conversations, and forgets those that have been idle for long, or at all if
+    /// there are too many.
+    pub(crate) fn look(&mut self, mut count: usize, now: u64) {
+        count = count.min(self.entries.len());
+        while count > 0 {
+            count -= 1;
+            if self.hand >= self.entries.len() {
+                self.hand = 0;
+            }
+            let Some(entry) = self.entries.get(self.hand) else { return };
+            let long = now.saturating_sub(entry.idle_since()) >= self.idle_after;
+            let unused = entry.is_unused();
+            let goes = long || (unused && self.entries.len() >= self.most);
+            if !goes {
+                self.hand += 1;
+                continue;
+            }
+            {
+                let mut ring = entry.ring();
+                if ring.readers > 0 {
+                    self.hand += 1;
+                    continue;
+                }
+                self.forgotten_to = self.forgotten_to.max(ring.head().seq);
+                if !ring.is_blank() {
+                    ring.forget();
+                }
+            }
+            if unused {
+                self.remove(self.hand);
+            } else {
+                self.hand += 1;
+            }
+        }
+    }
+
+    fn remove(&mut self, index: usize) {
+        let Self { table, entries, .. } = self;
+        let removed = entries.swap_remove(index);
+        if let Ok(slot) = table.find_entry(removed.hash, |&known| known as usize == index) {
+            slot.remove();
+        }
+        // The last entry has taken its place.
+        let (last, Some(moved)) = (entries.len(), entries.get(index)) else { return };
+        if let Some(known) = table.find_mut(moved.hash, |&known| known as usize == last) {
+            *known = index as u32;
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn all(&self) -> &[Arc<ConversationState>] {
+        &self.entries
+    }
+}
+
+pub(crate) fn hash(seed: &RandomState, name: &str) -> u64 {
+    seed.hash_one(name)
+}

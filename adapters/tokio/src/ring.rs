@@ -1,0 +1,266 @@
+//! A bounded ring of what was delivered, for readers who each have their own position.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use slab::Slab;
+use statusbus_core::{Category, CategorySet, Losses};
+
+use crate::parcel::{Batch, Parcel};
+use crate::retained::Retained;
+
+/// What readers of one conversation, or of everything, can still get.
+#[derive(Default)]
+pub(crate) struct Ring {
+    entries: VecDeque<Entry>,
+    /// Entries at the front whose updates lie in parcels of the ring's own.
+    own: usize,
+    /// Updates that were ever appended.
+    appended: u64,
+    /// Up to this position something may have left the ring.
+    floor: u64,
+    /// The position of the last record.
+    head: u64,
+    pub(crate) retained: Retained,
+    waiting: Slab<Waker>,
+    /// Names a run of `waiting`: it is emptied when something comes.
+    round: u64,
+    closed: bool,
+    pub(crate) readers: usize,
+}
+
+/// A record of the ring: updates that came together, or a gap.
+pub(crate) struct Entry {
+    pub(crate) last_seq: u64,
+    /// Updates appended to the ring before this record.
+    pub(crate) before: u64,
+    pub(crate) len: u64,
+    pub(crate) record: Record,
+}
+
+#[derive(Clone)]
+pub(crate) enum Record {
+    Updates { parcel: Arc<Parcel>, first: u16, linked: bool, categories: CategorySet },
+    /// A loss: of one category, or of the whole bus.
+    Gap { category: Option<Category>, losses: Losses },
+}
+
+/// How far a reader is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cursor {
+    /// It has everything up to this position.
+    pub(crate) seq: u64,
+    /// The same, as a number of updates of the ring.
+    pub(crate) count: u64,
+}
+
+/// What a reader finds behind its cursor.
+pub(crate) enum Found<'a> {
+    Entry(&'a Entry),
+    /// It was too slow: something behind its cursor has left the ring.
+    Lagged,
+    Nothing,
+    /// There will be nothing any more.
+    End,
+}
+
+/// Where a waiting reader's waker is kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Ticket {
+    round: u64,
+    key: usize,
+}
+
+impl Ring {
+    /// A ring in which everything up to `floor` may be missing.
+    pub(crate) fn new(floor: u64) -> Self {
+        Self { floor, head: floor, ..Self::default() }
+    }
+
+    pub(crate) fn append(&mut self, last_seq: u64, len: u64, record: Record) {
+        let before = self.appended;
+        self.appended += len;
+        self.head = last_seq;
+        self.entries.push_back(Entry { last_seq, before, len, record });
+    }
+
+    /// Hands out everyone who waits; to be woken without the lock.
+    pub(crate) fn wake(&mut self, wakers: &mut Vec<Waker>) {
+        if !self.waiting.is_empty() {
+            self.round += 1;
+            wakers.extend(self.waiting.drain());
+        }
+    }
+
+    pub(crate) fn close(&mut self, wakers: &mut Vec<Waker>) {
+        self.closed = true;
+        self.wake(wakers);
+    }
+
+    /// Has `waker` woken when something comes. A reader has one place, and gives it back.
+    pub(crate) fn wait(&mut self, ticket: Option<Ticket>, waker: &Waker) -> Ticket {
+        if let Some(ticket) = ticket.filter(|ticket| ticket.round == self.round)
+            && let Some(known) = self.waiting.get_mut(ticket.key)
+        {
+            known.clone_from(waker);
+            return ticket;
+        }
+        Ticket { round: self.round, key: self.waiting.insert(waker.clone()) }
+    }
+
+    pub(crate) fn leave(&mut self, ticket: Option<Ticket>) {
+        if let Some(ticket) = ticket.filter(|ticket| ticket.round == self.round) {
+            self.waiting.try_remove(ticket.key);
+        }
+    }
+
+    /// What comes behind the cursor. O(log entries), O(1) for who is at the end.
+    pub(crate) fn find(&self, cursor: Cursor) -> Found<'_> {
+        if cursor.seq >= self.head {
+            return if self.closed { Found::End } else { Found::Nothing };
+        }
+        if cursor.seq < self.floor {
+            return Found::Lagged;
+        }
+        let index = match self.entries.len().checked_sub(2).and_then(|index| self.entries.get(index)) {
+            Some(entry) if entry.last_seq <= cursor.seq => self.entries.len() - 1,
+            _ => self.entries.partition_point(|entry| entry.last_seq <= cursor.seq),
+        };
+        match self.entries.get(index) {
+            Some(entry) => Found::Entry(entry),
+            None => Found::Nothing,
+        }
+    }
+
+    /// The cursor of a reader who wants what comes from now on.
+    pub(crate) const fn head(&self) -> Cursor {
+        Cursor { seq: self.head, count: self.appended }
+    }
+
+    /// The cursor of a reader who has everything up to `seq`; `None` if something behind it may
+    /// have left the ring.
+    pub(crate) fn cursor_at(&self, seq: u64) -> Option<Cursor> {
+        if seq < self.floor {
+            return None;
+        }
+        if seq >= self.head {
+            return Some(Cursor { seq, count: self.appended });
+        }
+        let index = self.entries.partition_point(|entry| entry.last_seq <= seq);
+        let Some(entry) = self.entries.get(index) else { return Some(self.head()) };
+        let read = match &entry.record {
+            Record::Gap { .. } => 0,
+            Record::Updates { parcel, first, linked, .. } => {
+                parcel.walk(*first, *linked).take_while(|delivered| delivered.seq <= seq).count()
+            }
+        };
+        Some(Cursor { seq, count: entry.before + read as u64 })
+    }
+
+    /// Updates held.
+    pub(crate) fn len(&self) -> u64 {
+        self.entries.front().map_or(0, |first| self.appended - first.before)
+    }
+
+    pub(crate) const fn appended(&self) -> u64 {
+        self.appended
+    }
+
+    pub(crate) fn pop_front(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        self.floor = entry.last_seq;
+        self.own = self.own.saturating_sub(1);
+        Some(entry)
+    }
+
+    /// `parcel` is about to be given up, and with it everything up to `through`: copies out what
+    /// the ring is to keep, its last `keep` updates, and forgets the rest.
+    pub(crate) fn age(&mut self, parcel: &Arc<Parcel>, through: u64, keep: u64) {
+        self.retained.copy_out(parcel);
+        while let Some(entry) = self.entries.get(self.own).filter(|entry| entry.last_seq <= through)
+        {
+            let behind = self.appended - entry.before - entry.len;
+            if behind >= keep {
+                for _ in 0..=self.own {
+                    self.pop_front();
+                }
+                self.own = 0;
+                continue;
+            }
+            self.keep(self.own);
+            while self.len() > keep + OWN_PARCEL {
+                self.pop_front();
+            }
+        }
+    }
+
+    /// Copies the updates of the entry at `index` into a parcel of the ring's own: the one before,
+    /// while it is short and nobody is reading it.
+    fn keep(&mut self, index: usize) {
+        let Some(entry) = self.entries.get(index) else { return };
+        let Record::Updates { parcel, first, linked, categories } = entry.record.clone() else {
+            self.own += 1;
+            return;
+        };
+        let (last_seq, len) = (entry.last_seq, entry.len);
+        let copy = |to: &mut Parcel| {
+            for delivered in parcel.walk(first, linked) {
+                let group = parcel.groups.get(usize::from(delivered.group));
+                to.copy(group.and_then(|group| group.name.as_ref()), delivered);
+            }
+        };
+        let before = index.checked_sub(1).and_then(|index| self.entries.get_mut(index));
+        if let Some(before) = before.filter(|before| before.len + len <= OWN_PARCEL)
+            && let Record::Updates { parcel, categories: known, .. } = &mut before.record
+            && let Some(parcel) = Arc::get_mut(parcel)
+        {
+            copy(parcel);
+            *known = known.union(categories);
+            before.last_seq = last_seq;
+            before.len += len;
+            self.entries.remove(index);
+            return;
+        }
+        let mut own = Parcel::default();
+        copy(&mut own);
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.record =
+                Record::Updates { parcel: Arc::new(own), first: 0, linked: false, categories };
+        }
+        self.own += 1;
+    }
+
+    /// Forgets everything that was delivered: who resumes is told so.
+    pub(crate) fn forget(&mut self) {
+        self.entries = VecDeque::new();
+        self.retained.clear();
+        (self.own, self.floor) = (0, self.head);
+    }
+
+    pub(crate) fn is_blank(&self) -> bool {
+        self.entries.is_empty() && self.retained.is_empty()
+    }
+}
+
+/// Updates in a parcel of a ring's own: what is copied one by one shares an allocation.
+const OWN_PARCEL: u64 = 32;
+
+impl Entry {
+    /// The entry's updates as a batch for a reader; `None` if none of its categories is in it.
+    pub(crate) fn batch(&self, after: u64, chosen: CategorySet) -> Option<Batch> {
+        match &self.record {
+            Record::Updates { parcel, first, linked, categories } => {
+                (!categories.intersection(chosen).is_empty()).then(|| Batch {
+                    parcel: Arc::clone(parcel),
+                    first: *first,
+                    linked: *linked,
+                    categories: chosen,
+                    after,
+                    last_seq: self.last_seq,
+                })
+            }
+            Record::Gap { .. } => None,
+        }
+    }
+}

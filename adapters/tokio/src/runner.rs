@@ -1,0 +1,229 @@
+//! The runner: waits for a wake-up or the deadline, polls, hands on.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use statusbus_core::{Item, Ledger};
+
+use crate::clock::wall;
+use crate::publisher::{Handed, Publisher};
+use crate::shared::{Core, Heard, Shared};
+use crate::telemetry::Reporter;
+
+/// Delivers what is sent. It runs until the bus is closed and everything is delivered; run it on a
+/// task of its own.
+#[must_use = "nothing is delivered until the runner is run"]
+pub struct Runner {
+    shared: Arc<Shared>,
+    publisher: Publisher,
+    batch: Handed,
+    reporter: Reporter,
+}
+
+impl Runner {
+    pub(crate) fn new(shared: Arc<Shared>, publisher: Publisher) -> Self {
+        let batch = buffer(shared.bus.lock().config().get_batch_size());
+        Self { shared, publisher, batch, reporter: Reporter::default() }
+    }
+
+    /// Runs. A panic in delivery, say of a metrics recorder, is contained and counted, what was
+    /// being delivered is dropped as not accepted by the sink, and the runner goes on.
+    pub async fn run(mut self) {
+        loop {
+            let delivered = {
+                let deliver = pin!(self.deliver());
+                Contained(deliver).await
+            };
+            let Err(panic) = delivered else { return };
+            self.shared.panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(panic, "delivery panicked and was started again");
+        }
+    }
+
+    async fn deliver(&mut self) {
+        let mut settled = false;
+        loop {
+            // 1. Settle the last batch and take the next one.
+            let (handed, poll_at, drained, heard, ledger) = {
+                let mut bus = self.shared.bus.lock();
+                let now = self.shared.clock.now();
+                if settled {
+                    bus.delivered(&mut self.batch, now);
+                    *self.shared.flushed.lock() = Some(bus.flushed());
+                }
+                let handed = bus.poll(&mut self.batch, now);
+                let heard = std::mem::take(bus.telemetry());
+                (handed, bus.poll_at(), bus.is_drained(), heard, bus.ledger())
+            };
+            if settled && self.shared.flushing.load(Ordering::Acquire) > 0 {
+                self.shared.settled.notify_waiters();
+            }
+            self.report(heard, &ledger);
+            // 2. Deliver it, and let readers run.
+            settled = handed;
+            if handed {
+                let now = self.shared.clock.now().as_micros();
+                self.publisher.publish(&self.shared.hub, &mut self.batch, now, wall());
+                self.shared.names.lock().look(LOOK, now);
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if drained {
+                self.publisher.close(&self.shared.hub);
+                return;
+            }
+            // 3. Nothing is due: sleep until the deadline or until woken.
+            self.resize();
+            let deadline = match (poll_at, self.reporter.next_line()) {
+                (Some(poll), Some(line)) => Some(self.shared.clock.timer_at(poll).min(line)),
+                (Some(poll), None) => Some(self.shared.clock.timer_at(poll)),
+                (None, line) => line,
+            };
+            let woken = self.shared.wake.notified();
+            match deadline {
+                None => woken.await,
+                Some(deadline) => {
+                    let _ = tokio::time::timeout_at(deadline, woken).await;
+                }
+            }
+        }
+    }
+
+    fn report(&mut self, heard: Heard, ledger: &Ledger) {
+        self.reporter.report(&self.shared, heard, ledger);
+    }
+
+    /// Takes another buffer if the batch size was changed.
+    fn resize(&mut self) {
+        let size = self.shared.bus.lock().config().get_batch_size();
+        if self.batch.capacity() != size {
+            self.batch = buffer(size);
+        }
+    }
+}
+
+/// Conversations whose idleness is looked at with each batch.
+const LOOK: usize = 8;
+
+fn buffer(size: usize) -> Handed {
+    Handed::with_items((0..size).map(|_| Item::VACANT).collect())
+}
+
+/// The runner ends: by itself when everything is delivered, or because its runtime does.
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let lost = self.shared.abandon(&mut self.batch);
+        if lost > 0 {
+            tracing::warn!(lost, "the bus was dropped without shutdown: updates are lost");
+        }
+        self.publisher.close(&self.shared.hub);
+        self.shared.ended.store(true, Ordering::Release);
+        self.shared.settled.notify_waiters();
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Closes the bus and drops whatever is queued or in this batch. Answers how many.
+    pub(crate) fn abandon(&self, batch: &mut Handed) -> u64 {
+        let mut bus = self.bus.lock();
+        let now = self.clock.now();
+        let before = bus.ledger().dropped.sink;
+        bus.close(now);
+        while bus.poll(batch, now) {
+            bus.failed(batch, 0, now);
+        }
+        bus.ledger().dropped.sink - before
+    }
+}
+
+pub(crate) async fn flush(shared: &Shared) {
+    let mark = shared.with_bus(Core::flush);
+    let _waiting = Waiting::new(shared);
+    loop {
+        let settled = shared.settled.notified();
+        let mut settled = pin!(settled);
+        settled.as_mut().enable();
+        let flushed = shared.flushed.lock().is_some_and(|flushed| flushed >= mark);
+        let idle = || shared.ledger().queued + shared.ledger().in_flight == 0;
+        if flushed || shared.ended.load(Ordering::Acquire) || idle() {
+            return;
+        }
+        settled.await;
+    }
+}
+
+/// Makes the runner tell when it has settled a batch.
+struct Waiting<'a>(&'a Shared);
+
+impl<'a> Waiting<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.flushing.fetch_add(1, Ordering::AcqRel);
+        Self(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.flushing.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+pub(crate) async fn shutdown(shared: &Shared, deadline: Duration) -> Ledger {
+    let deadline = tokio::time::Instant::now() + deadline;
+    shared.with_bus(Core::close);
+    let ended = async {
+        loop {
+            let settled = shared.settled.notified();
+            let mut settled = pin!(settled);
+            settled.as_mut().enable();
+            if shared.ended.load(Ordering::Acquire) {
+                return;
+            }
+            settled.await;
+        }
+    };
+    let all = async {
+        ended.await;
+        shared.hub.all_left().await;
+    };
+    if tokio::time::timeout_at(deadline, all).await.is_err() {
+        let size = shared.bus.lock().config().get_batch_size();
+        let lost = shared.abandon(&mut buffer(size));
+        let unread = shared.hub.unread();
+        tracing::warn!(lost, unread, "the bus was shut down before everything was read");
+    }
+    shared.ledger()
+}
+
+/// A future whose panic is an answer.
+pub(crate) struct Contained<F>(pub(crate) F);
+
+impl<F: Future + Unpin> Future for Contained<F> {
+    type Output = Result<F::Output, String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let future = Pin::new(&mut self.0);
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(message(&*panic))),
+        }
+    }
+}
+
+/// What a panic said.
+pub(crate) fn message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}

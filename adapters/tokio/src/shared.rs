@@ -1,0 +1,207 @@
+//! What handles, runner and readers have in common.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
+use statusbus_core::{
+    Bus, Categories, ConversationError, FlushMark, HandedOn, Ledger, OverflowEdge, Pushed,
+    RefuseReason, Slot, Telemetry,
+};
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::conversation::ConversationState;
+use crate::hub::Hub;
+use crate::names::Names;
+use crate::parcel::Parcel;
+use crate::post::Post;
+use crate::publisher::GAPS;
+
+/// The core as this adapter uses it.
+pub(crate) type Core = Bus<Post, Box<[Slot<Post>]>, Heard, { statusbus_core::Category::MAX }, GAPS>;
+
+/// What the core has told since the runner last looked.
+#[derive(Default)]
+pub(crate) struct Heard {
+    pub(crate) handed_on: Option<HandedOn>,
+    pub(crate) latency: Option<std::time::Duration>,
+    pub(crate) overflow: Overflowed,
+}
+
+/// What became of an overflow since the runner last looked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Overflowed {
+    pub(crate) started: bool,
+    /// Updates that were lost in overflows that are over.
+    pub(crate) ended: Option<u64>,
+}
+
+impl Telemetry for Heard {
+    fn handed_on(&mut self, batch: HandedOn) {
+        self.handed_on = Some(batch);
+    }
+
+    fn settled(&mut self, latency: std::time::Duration) {
+        self.latency = Some(latency);
+    }
+
+    fn overflow(&mut self, edge: OverflowEdge) {
+        match edge {
+            OverflowEdge::Started => self.overflow.started = true,
+            OverflowEdge::Ended { lost } => {
+                self.overflow.ended = Some(self.overflow.ended.unwrap_or(0) + lost);
+            }
+        }
+    }
+}
+
+/// The largest parts of an update, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub(crate) text: usize,
+    pub(crate) metadata: usize,
+    pub(crate) key: usize,
+}
+
+pub(crate) struct Shared {
+    pub(crate) bus: Mutex<Core>,
+    pub(crate) names: Mutex<Names>,
+    pub(crate) hub: Hub,
+    pub(crate) system: Arc<ConversationState>,
+    pub(crate) clock: Clock,
+    pub(crate) seed: RandomState,
+    pub(crate) categories: Categories<Box<str>>,
+    pub(crate) sizes: Sizes,
+    pub(crate) epoch: u64,
+    /// Wakes the runner. At most one wake-up is outstanding.
+    pub(crate) wake: Notify,
+    /// Told when a batch is settled and when the runner ends.
+    pub(crate) settled: Notify,
+    /// Who waits for `settled`.
+    pub(crate) flushing: AtomicUsize,
+    pub(crate) flushed: Mutex<Option<FlushMark>>,
+    /// The runner has ended: nothing will be delivered any more.
+    pub(crate) ended: AtomicBool,
+    pub(crate) panics: AtomicU64,
+    missed: AtomicU64,
+}
+
+impl Shared {
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn new(
+        bus: Core,
+        names: Names,
+        clock: Clock,
+        categories: Categories<Box<str>>,
+        sizes: Sizes,
+        epoch: u64,
+    ) -> Self {
+        Self {
+            bus: Mutex::new(bus),
+            names: Mutex::new(names),
+            hub: Hub::new(),
+            system: Arc::new(ConversationState::new(None, 0, 0, 0)),
+            clock,
+            seed: RandomState::default(),
+            categories,
+            sizes,
+            epoch,
+            wake: Notify::new(),
+            settled: Notify::new(),
+            flushing: AtomicUsize::new(0),
+            flushed: Mutex::new(None),
+            ended: AtomicBool::new(false),
+            panics: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+        }
+    }
+
+    /// Puts an update into the queue. What has to leave for it is dropped without the lock.
+    #[inline]
+    pub(crate) fn push(&self, post: Post) -> Pushed<Post> {
+        let (pushed, wake) = {
+            let mut bus = self.bus.lock();
+            let now = match bus.last_reading(&post) {
+                Some(reading) => reading,
+                None => self.clock.now(),
+            };
+            (bus.push(post, now), bus.take_wake())
+        };
+        if wake {
+            self.wake.notify_one();
+        }
+        pushed
+    }
+
+    pub(crate) fn refuse(&self, reason: RefuseReason) {
+        self.bus.lock().refuse(reason);
+    }
+
+    /// Does something with the bus that the runner may have to be woken for.
+    pub(crate) fn with_bus<R>(&self, act: impl FnOnce(&mut Core, statusbus_core::Instant) -> R) -> R {
+        let (answer, wake) = {
+            let mut bus = self.bus.lock();
+            let now = self.clock.now();
+            let answer = act(&mut bus, now);
+            (answer, bus.take_wake())
+        };
+        if wake {
+            self.wake.notify_one();
+        }
+        answer
+    }
+
+    /// The conversation of that name; a new one if there is none.
+    pub(crate) fn conversation(
+        &self,
+        name: &str,
+    ) -> Result<Arc<ConversationState>, ConversationError> {
+        let hash = crate::names::hash(&self.seed, name);
+        let mut names = self.names.lock();
+        if let Some(known) = names.find(hash, name) {
+            return Ok(Arc::clone(known));
+        }
+        let now = self.clock.now().as_micros();
+        names.get(hash, name, now)
+    }
+
+    /// The values of all conversations that stand at position `through`.
+    pub(crate) fn everything_retained(&self, through: u64) -> Parcel {
+        let mut all = self.names.lock().all().to_vec();
+        all.push(Arc::clone(&self.system));
+        let now = self.clock.now().as_micros();
+        let mut values = Vec::new();
+        for conversation in &all {
+            let mut ring = conversation.ring();
+            let live = ring.retained.live(now).filter(|delivered| delivered.seq <= through);
+            values.extend(live.map(|delivered| (conversation.name().cloned(), delivered.clone())));
+        }
+        values.sort_unstable_by_key(|(_, delivered)| delivered.seq);
+        let mut parcel = Parcel::default();
+        for (name, delivered) in &values {
+            parcel.copy(name.as_ref(), delivered);
+        }
+        parcel
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.bus.lock().ledger()
+    }
+
+    pub(crate) fn count_missed(&self, missed: u64) {
+        self.missed.fetch_add(missed, Ordering::Relaxed);
+    }
+
+    pub(crate) fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("ledger", &self.ledger()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,104 @@
+//! The text of an update.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Text that is cheap to move and to share: up to 40 bytes lie inline, a `&'static str` of any
+/// length is kept as it is, anything longer is shared. Only the last case allocates.
+///
+/// ```
+/// use statusbus_tokio::Text;
+///
+/// let copied = Text::from("searching");
+/// let fixed = Text::from_static("a sentence in the program's own text, however long it may be");
+/// assert_eq!(copied.as_str().len(), 9);
+/// assert_eq!(fixed.to_string(), fixed.as_str());
+/// ```
+#[derive(Clone)]
+pub struct Text(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Inline(heapless::String<40, u8>),
+    Static(&'static str),
+    Shared(Arc<str>),
+}
+
+impl Text {
+    /// Text that lives as long as the program: never copied, never allocated.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Repr::Static(text))
+    }
+
+    /// The text.
+    #[must_use]
+    #[inline]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Inline(text) => text,
+            Repr::Static(text) => text,
+            Repr::Shared(text) => text,
+        }
+    }
+}
+
+impl From<&str> for Text {
+    #[inline]
+    fn from(text: &str) -> Self {
+        match heapless::String::try_from(text) {
+            Ok(inline) => Self(Repr::Inline(inline)),
+            Err(_) => Self(Repr::Shared(text.into())),
+        }
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&String> for Text {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<Arc<str>> for Text {
+    fn from(text: Arc<str>) -> Self {
+        Self(Repr::Shared(text))
+    }
+}
+
+impl From<std::borrow::Cow<'_, str>> for Text {
+    fn from(text: std::borrow::Cow<'_, str>) -> Self {
+        Self::from(&*text)
+    }
+}
+
+/// Formats without an intermediate `String` as long as the result fits inline.
+impl From<fmt::Arguments<'_>> for Text {
+    fn from(text: fmt::Arguments<'_>) -> Self {
+        if let Some(text) = text.as_str() {
+            return Self::from(text);
+        }
+        let mut inline = heapless::String::new();
+        match fmt::write(&mut inline, text) {
+            Ok(()) => Self(Repr::Inline(inline)),
+            Err(fmt::Error) => Self(Repr::Shared(text.to_string().into())),
+        }
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}

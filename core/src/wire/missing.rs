@@ -1,0 +1,107 @@
+//! Losses as they travel.
+
+use super::bytes::{Reader, Writer};
+use super::topic::{self, CategoryName, Conversation, RawTopic};
+use super::update::skip_added;
+use crate::{Dropped, Losses};
+
+/// What is missing of one topic, or of the whole bus, and why. A gap is one or more of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing<'a> {
+    /// The position of the gap; the same for all that belong to it.
+    pub seq: u64,
+    /// Whose updates are missing.
+    pub scope: Scope<'a>,
+    /// How many, by reason. Each count travels as 2³² − 1 if it is larger.
+    pub losses: Losses,
+    /// How many for reasons that this version does not know.
+    pub other: u64,
+}
+
+/// For whom a loss is news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// For every reader.
+    Bus,
+    /// For the readers of a topic.
+    Topic {
+        /// What it is about; `None`: the whole system.
+        conversation: Option<Conversation<'a>>,
+        /// The category.
+        category: CategoryName<'a>,
+    },
+}
+
+impl<'a> Missing<'a> {
+    /// What a batch's gap tells, in the form in which it travels; nothing if there is none. `name`
+    /// says how a topic is called.
+    pub fn of<T, const GAPS: usize>(
+        gap: Option<&'a crate::Gap<T, GAPS>>,
+        name: impl Fn(&'a T) -> (Option<Conversation<'a>>, CategoryName<'a>),
+    ) -> impl Iterator<Item = Self> {
+        let mut told = 0;
+        core::iter::from_fn(move || {
+            let gap = gap?;
+            let (scope, losses) = match gap.topics().get(told) {
+                Some((topic, losses)) => {
+                    let (conversation, category) = name(topic);
+                    (Scope::Topic { conversation, category }, losses)
+                }
+                None if told == gap.topics().len() && *gap.elsewhere() != Losses::NONE => {
+                    (Scope::Bus, gap.elsewhere())
+                }
+                None => return None,
+            };
+            told += 1;
+            Some(Self { seq: gap.seq(), scope, losses: *losses, other: 0 })
+        })
+    }
+
+    pub(super) fn write(&self, writer: &mut Writer<'_>) {
+        match &self.scope {
+            Scope::Bus => writer.number(0),
+            Scope::Topic { conversation, category } => {
+                let flags = TOPIC | topic::flags(conversation.as_ref(), category);
+                writer.number(u64::from(flags));
+                topic::write(conversation.as_ref(), category, writer);
+            }
+        }
+        let Losses { dropped, expired } = &self.losses;
+        let Dropped { newest, oldest, evicted, outranked, shrunk, sink } = dropped;
+        let counts = [&self.other, expired, newest, oldest, evicted, outranked, shrunk, sink];
+        writer.number(counts.len() as u64);
+        for &count in counts {
+            writer.number(count.min(u64::from(u32::MAX)));
+        }
+    }
+
+    /// Reads up to the end of what is missing of one scope; `None` if there is none. A topic that
+    /// cannot be one makes it a loss of the whole bus: that it is missing stays true.
+    pub(super) fn read(seq: u64, reader: &mut Reader<'a>) -> Option<Self> {
+        let flags = reader.small()?;
+        let mut scope = Scope::Bus;
+        if flags & TOPIC != 0
+            && let Ok((conversation, category)) = RawTopic::read(flags, reader)?.check()
+        {
+            scope = Scope::Topic { conversation, category };
+        }
+        let mut counts = [0; COUNTS];
+        for index in 0..reader.small()? {
+            let known = usize::try_from(index).ok().filter(|&index| index < COUNTS);
+            if let Some(sum) = counts.get_mut(known.unwrap_or(OTHER)) {
+                *sum += u64::from(reader.small()?);
+            }
+        }
+        let [other, expired, newest, oldest, evicted, outranked, shrunk, sink] = counts;
+        skip_added(flags, reader)?;
+        let dropped = Dropped { newest, oldest, evicted, outranked, shrunk, sink };
+        Some(Self { seq, scope, losses: Losses { dropped, expired }, other })
+    }
+}
+
+/// How many counts there are, that of other reasons, the first, among them.
+const COUNTS: usize = 8;
+const OTHER: usize = 0;
+
+/// Bit 4 of the flags: the losses are those of a topic.
+const TOPIC: u32 = 1 << 4;
