@@ -8,13 +8,13 @@ use statusbus_core::{
     Categories, Category, Config, ConversationError, Depth, Ledger, Priority, RefuseReason,
 };
 
+use crate::Text;
 use crate::builder::Builder;
 use crate::conversation::ConversationState;
 use crate::draft::{Draft, too_large};
 use crate::post::Post;
 use crate::shared::{Core, Shared};
 use crate::subscription::{Selector, Subscribe};
-use crate::Text;
 
 /// Says what a program is doing. Clone it freely: all clones speak to the same bus, and when the
 /// last one is gone what was sent is still delivered.
@@ -25,6 +25,7 @@ pub struct Status {
 }
 
 /// The last handle that goes closes the bus.
+#[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
 }
@@ -44,7 +45,7 @@ macro_rules! categories {
             /// A name that no conversation can have is refused, and counted.
             #[inline]
             pub fn $name(&self, conversation: &str, text: impl Into<Text>) {
-                self.say(conversation, Category::$category, text.into());
+                self.say(conversation, Category::$category, text);
             })*
         }
 
@@ -52,7 +53,7 @@ macro_rules! categories {
             $($(#[$doc])*
             #[inline]
             pub fn $name(&self, text: impl Into<Text>) {
-                self.say(Category::$category, text.into());
+                self.say(Category::$category, text);
             })*
         }
     };
@@ -81,6 +82,16 @@ impl Status {
         Self { handle: Arc::new(Handle { shared }) }
     }
 
+    #[cfg(feature = "layer")]
+    pub(crate) const fn handle(&self) -> &Arc<Handle> {
+        &self.handle
+    }
+
+    #[cfg(feature = "layer")]
+    pub(crate) const fn from_handle(handle: Arc<Handle>) -> Self {
+        Self { handle }
+    }
+
     /// A bus with other settings than the defaults.
     #[must_use]
     pub fn builder() -> Builder {
@@ -88,7 +99,12 @@ impl Status {
     }
 
     /// Says something with more than a text: see [`Draft`].
-    pub fn update(&self, conversation: &str, category: Category, text: impl Into<Text>) -> Draft<'_> {
+    pub fn update(
+        &self,
+        conversation: &str,
+        category: Category,
+        text: impl Into<Text>,
+    ) -> Draft<'_> {
         let shared = &self.handle.shared;
         Draft::new(shared, shared.conversation(conversation), category, text.into())
     }
@@ -142,7 +158,12 @@ impl Status {
 
     /// Changes the priority and the time-to-live of updates of a category that do not say
     /// otherwise.
-    pub fn reconfigure_category(&self, category: Category, priority: Priority, ttl: Option<Duration>) {
+    pub fn reconfigure_category(
+        &self,
+        category: Category,
+        priority: Priority,
+        ttl: Option<Duration>,
+    ) {
         self.handle.shared.bus.lock().reconfigure_category(category, priority, ttl);
     }
 
@@ -172,7 +193,13 @@ impl Status {
 
     /// Forgets the retained update of a conversation's category and key. Answers whether there was
     /// one.
-    pub fn remove_retained(&self, conversation: &str, category: Category, key: Option<&str>) -> bool {
+    #[allow(clippy::must_use_candidate)]
+    pub fn remove_retained(
+        &self,
+        conversation: &str,
+        category: Category,
+        key: Option<&str>,
+    ) -> bool {
         let state = self.handle.shared.conversation(conversation);
         state.is_ok_and(|state| state.ring().retained.remove(category, key))
     }
@@ -219,10 +246,14 @@ impl Status {
         self.handle.shared.panics.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    fn say(&self, conversation: &str, category: Category, text: Text) {
+    /// Says something in a category.
+    ///
+    /// A name that no conversation can have is refused, and counted.
+    #[inline]
+    pub fn say(&self, conversation: &str, category: Category, text: impl Into<Text>) {
         let shared = &*self.handle.shared;
         match shared.conversation(conversation) {
-            Ok(state) => say(shared, state, category, text),
+            Ok(state) => say(shared, state, category, text.into()),
             Err(_) => shared.refuse(RefuseReason::Invalid),
         }
     }
@@ -263,9 +294,10 @@ impl Conversation {
         Draft::new(&self.handle.shared, state, category, text.into())
     }
 
+    /// Says something in a category.
     #[inline]
-    fn say(&self, category: Category, text: Text) {
-        say(&self.handle.shared, Arc::clone(&self.state), category, text);
+    pub fn say(&self, category: Category, text: impl Into<Text>) {
+        say(&self.handle.shared, Arc::clone(&self.state), category, text.into());
     }
 }
 
