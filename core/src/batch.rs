@@ -4,7 +4,7 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
 use crate::gap::Gap;
-use crate::slots::{Entry, Link, Queued};
+use crate::slots::{Link, Place, Terms};
 use crate::time::Instant;
 use crate::{FlushReason, Priority, Update};
 
@@ -34,7 +34,8 @@ pub(crate) struct Info {
 
 /// Room for one update of a batch.
 pub struct Item<U> {
-    entry: Entry<U>,
+    place: Place<U>,
+    terms: Terms,
     /// The next update of the same topic.
     same: Link,
     /// For the first update of a topic: the last one.
@@ -50,7 +51,8 @@ pub struct Item<U> {
 impl<U> Item<U> {
     /// Room with nothing in it.
     pub const VACANT: Self = Self {
-        entry: Entry::Vacant,
+        place: Place::VACANT,
+        terms: Terms::NONE,
         same: Link::NONE,
         last: Link::NONE,
         next: Link::NONE,
@@ -61,7 +63,7 @@ impl<U> Item<U> {
 
 impl<U> core::fmt::Debug for Item<U> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(if self.entry.get().is_some() { "Item(occupied)" } else { "Item(vacant)" })
+        f.write_str(if self.place.is_vacant() { "Item(vacant)" } else { "Item(occupied)" })
     }
 }
 
@@ -154,7 +156,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
         let (info, taken) = (self.info, self.taken);
         let items = self.items.as_ref().get(taken..self.len).unwrap_or_default();
         items.iter().enumerate().filter_map(move |(index, item)| {
-            Some(Handed::new(info, taken + index, item.entry.get()?.as_ref()))
+            Some(Handed::new(info, taken + index, &item.terms, item.place.get()?))
         })
     }
 
@@ -166,7 +168,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
         items.iter_mut().filter_map(move |item| {
             let index = *taken;
             *taken += 1;
-            Some(Handed::new(info, index, item.entry.take()?))
+            Some(Handed::new(info, index, &item.terms, item.place.take()?))
         })
     }
 
@@ -230,28 +232,30 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     pub(crate) fn clear(&mut self) {
         let held = self.items.as_mut().get_mut(self.taken..self.len).unwrap_or_default();
         for item in held {
-            item.entry = Entry::Vacant;
+            item.place = Place::VACANT;
         }
         (self.len, self.taken, self.gap, self.info.in_flight) = (0, 0, None, 0);
     }
 
+    /// Has the next item filled.
     #[inline(always)]
-    pub(crate) fn put(&mut self, queued: Queued<U>) {
+    pub(crate) fn put(&mut self, terms: Terms, fill: impl FnOnce(&mut Place<U>)) {
         if let Some(item) = self.items.as_mut().get_mut(self.len) {
-            item.entry = Entry::Occupied(queued);
+            item.terms = terms;
+            fill(&mut item.place);
             self.len += 1;
         }
     }
 
     /// The update at `index` of the batch as it was handed on, if it has not been taken out.
     pub(crate) fn update(&self, index: usize) -> Option<&U> {
-        Some(&self.items.as_ref().get(index)?.entry.get()?.update)
+        self.items.as_ref().get(index)?.place.get()
     }
 }
 
 impl<U: Update> Item<U> {
     fn topic(&self) -> Option<U::Topic> {
-        Some(self.entry.get()?.update.topic())
+        Some(self.place.get()?.topic())
     }
 }
 
@@ -275,13 +279,14 @@ pub struct Handed<U> {
 }
 
 impl<U> Handed<U> {
-    fn new(info: Info, index: usize, queued: Queued<U>) -> Self {
+    #[inline(always)]
+    fn new(info: Info, index: usize, terms: &Terms, update: U) -> Self {
         Self {
             seq: info.first_seq + index as u64,
-            priority: queued.priority,
-            update: queued.update,
-            waited: info.handed_on.micros_since(queued.arrival),
-            left: match queued.expiry {
+            priority: terms.priority,
+            update,
+            waited: info.handed_on.micros_since(terms.arrival),
+            left: match terms.expiry {
                 Instant::NEVER => u64::MAX,
                 expiry => expiry.micros_since(info.handed_on),
             },
@@ -333,7 +338,7 @@ impl<U: Update> Topic<'_, U> {
             let index = link.index();
             let item = self.items.get(index)?;
             link = item.same;
-            Some(Handed::new(self.info, index, item.entry.get()?.as_ref()))
+            Some(Handed::new(self.info, index, &item.terms, item.place.get()?))
         })
     }
 }

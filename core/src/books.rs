@@ -2,8 +2,8 @@
 
 use crate::gap::{Gap, Loss};
 use crate::ledger::{DropReason, Dropped, Ledger, RefuseReason, Refused};
-use crate::slots::Queued;
-use crate::{OverflowEdge, Pushed, Telemetry, Update};
+use crate::slots::Terms;
+use crate::{Outcome, OverflowEdge, Telemetry};
 
 /// The counters, what is still to be told as a gap, and who hears of it. One function for each
 /// outcome; there is no other way for an update to leave the bus.
@@ -76,22 +76,20 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
     }
 
     /// A queued update was replaced by a newer one.
-    pub(crate) fn coalesce<U>(&mut self, queued: Queued<U>) -> U {
+    pub(crate) fn coalesce(&mut self) {
         self.ledger.coalesced += 1;
         self.telemetry.coalesced();
-        queued.update
     }
 
     /// An update, queued or about to be, is dropped or has expired.
-    pub(crate) fn lose<U: Update<Topic = K>>(&mut self, queued: Queued<U>, loss: Loss) -> U {
-        self.count_lost(Some(queued.update.topic()), loss);
-        queued.update
+    pub(crate) fn lose(&mut self, topic: K, loss: Loss) {
+        self.count_lost(Some(topic), loss);
     }
 
     /// An update is not taken in.
-    pub(crate) fn refuse<U>(&mut self, update: U, reason: RefuseReason) -> Pushed<U> {
+    pub(crate) fn refuse(&mut self, reason: RefuseReason) -> Outcome {
         self.count_refused(reason);
-        Pushed::Refused(update, reason)
+        Outcome::Refused(reason)
     }
 
     pub(crate) fn count_refused(&mut self, reason: RefuseReason) {
@@ -126,7 +124,10 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
     }
 
     /// A gap that nobody heard of: it goes with the next batch.
-    pub(crate) fn keep_gap(&mut self, gap: Gap<K, GAPS>) {
+    pub(crate) fn keep_gap(&mut self, gap: &Gap<K, GAPS>)
+    where
+        K: Clone,
+    {
         self.gap.take_back(gap);
     }
 
@@ -147,8 +148,8 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
 }
 
 /// Why an update that has to leave for `reason` is lost: if it has expired, that is why.
-pub(crate) fn loss_of<U>(queued: &Queued<U>, reason: DropReason, now: crate::Instant) -> Loss {
-    match queued.is_expired(now) {
+pub(crate) fn loss_of(terms: &Terms, reason: DropReason, now: crate::Instant) -> Loss {
+    match terms.is_expired(now) {
         true => Loss::Expired,
         false => Loss::Dropped(reason),
     }

@@ -8,7 +8,7 @@ use crate::gap::Loss;
 use crate::index::{self, KeyMode};
 use crate::ledger::{DropReason, Ledger, RefuseReason};
 use crate::queue::{self, Queue};
-use crate::slots::{Queued, Slot};
+use crate::slots::{Link, Place, Slot, Terms};
 use crate::time::{Clock, Instant, micros};
 use crate::{
     Category, Config, Depth, FlushReason, HandedOn, Leading, Overflow, Priority, Telemetry, Update,
@@ -57,7 +57,7 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     settings: Settings<CATEGORIES>,
     /// When what is queued has to go. Set when the queue stops being empty, and never later.
     deadline: Option<Instant>,
-    /// When a gap has to be told that nothing else is due with.
+    /// When a gap has to be told that nothing else is due with. None unless there is one.
     gap_deadline: Option<Instant>,
     last_flush: Option<Instant>,
     /// The last position that was given.
@@ -75,22 +75,27 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
 
 /// The configuration as the bus uses it. All zeros means: not prepared yet, and the defaults hold.
 struct Settings<const CATEGORIES: usize> {
-    /// Zero until the first call that needs the settings.
+    /// Zero until the first call that needs the settings, and without slots.
     limit: usize,
+    /// The length of the queue from which on an update cannot simply join: the limit, or zero once
+    /// the bus is closed.
+    room: usize,
+    /// Zero until the first call that needs the settings.
     batch_size: usize,
     /// The length of the queue at which a batch is due.
     full: usize,
     flush_interval: u64,
     overflow: Overflow,
     leading: Leading,
-    categories: usize,
     by_category: [ByCategory; CATEGORIES],
 }
 
 #[derive(Clone, Copy)]
 struct ByCategory {
+    /// Whether the bus has it; none does until the first call that needs the settings.
+    known: bool,
     priority: Priority,
-    /// Microseconds; zero is none.
+    /// Microseconds and one more; zero is none.
     ttl: u64,
 }
 
@@ -109,6 +114,21 @@ pub enum Pushed<U> {
     Dropped(U, DropReason),
     /// It was refused.
     Refused(U, RefuseReason),
+}
+
+/// What [`Bus::offer`] did. The update that came back, if one did, lies where the new one was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It waits in the queue.
+    Queued,
+    /// It waits in the queue and replaced the one that came back, which had the same topic and key.
+    Merged,
+    /// It waits in the queue, and the one that came back had to leave for it.
+    Displaced(Loss),
+    /// It was dropped and came back.
+    Dropped(DropReason),
+    /// It was refused and came back.
+    Refused(RefuseReason),
 }
 
 /// How far a flush reaches; see [`Bus::flush`].
@@ -154,13 +174,14 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             books: Books::new(telemetry),
             settings: Settings {
                 limit: 0,
+                room: 0,
                 batch_size: 0,
                 full: 0,
                 flush_interval: 0,
                 overflow: Overflow::Evict,
                 leading: Leading::Immediate,
-                categories: 0,
-                by_category: [ByCategory { priority: Priority::Progress, ttl: 0 }; CATEGORIES],
+                by_category: [ByCategory { known: false, priority: Priority::Progress, ttl: 0 };
+                    CATEGORIES],
             },
             deadline: None,
             gap_deadline: None,
@@ -176,7 +197,8 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
     }
 
     /// Whether whoever polls has to be woken: [`poll_at`](Self::poll_at) has moved forward since
-    /// it was told that nothing is due. True once: at most one wake-up is outstanding.
+    /// it was told that nothing is due. True once: at most one wake-up is outstanding; and not any
+    /// more once it has polled.
     ///
     /// Ask after every call that is not made by the one who polls.
     #[must_use = "the answer is given once"]
@@ -219,6 +241,7 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
         &mut self.books.telemetry
     }
 
+    #[cold]
     fn rouse(&mut self) {
         if self.asleep {
             (self.asleep, self.wake) = (false, true);
@@ -243,42 +266,59 @@ where
     }
 
     /// Takes an update in. O(1), expected where it has a key.
-    ///
-    /// A fresh reading of the clock is only needed if [`last_reading`](Self::last_reading) says so.
     #[inline]
     pub fn push(&mut self, update: U, now: Instant) -> Pushed<U> {
-        let now = self.clock.advance(now);
+        self.clock.advance(now);
+        let mut offered = Place::new(update);
+        let outcome = self.offer(&mut offered, || now);
+        match (outcome, offered.take()) {
+            (Outcome::Merged, Some(update)) => Pushed::Merged(update),
+            (Outcome::Displaced(loss), Some(update)) => Pushed::Displaced(update, loss),
+            (Outcome::Dropped(reason), Some(update)) => Pushed::Dropped(update, reason),
+            (Outcome::Refused(reason), Some(update)) => Pushed::Refused(update, reason),
+            _ => Pushed::Queued,
+        }
+    }
+
+    /// Like [`push`](Self::push), for hosts that count instructions.
+    ///
+    /// The update is moved once, into its slot, and what comes back is left in its place; the place
+    /// must not be empty. The clock is only read if a reading is needed: because the update is the
+    /// first in the queue or has a time-to-live. Others take the last reading for theirs.
+    #[inline]
+    pub fn offer(&mut self, offered: &mut Place<U>, reading: impl FnOnce() -> Instant) -> Outcome {
+        let Some(update) = offered.get() else { return Outcome::Queued };
         self.books.attempt();
-        // A new bus has a limit of zero: so it costs no test of its own to prepare it here.
-        let full = self.queue.len() >= self.settings.limit && !self.prepare();
-        if self.closed {
-            return self.books.refuse(update, RefuseReason::Closed);
-        }
-        let category = update.category().index();
-        let Some(&defaults) = self.settings.by_category.get(category) else {
-            return self.books.refuse(update, RefuseReason::UnknownCategory);
+        let category = update.category();
+        let defaults = match self.settings.by_category.get(category.index()) {
+            Some(defaults) if defaults.known => *defaults,
+            _ => match self.prepared(category) {
+                Some(defaults) => defaults,
+                None => return self.refuse_unknown(),
+            },
         };
-        if category >= self.settings.categories {
-            return self.books.refuse(update, RefuseReason::UnknownCategory);
-        }
-        let queued = Queued {
+        let ttl = match update.ttl() {
+            Some(ttl) => Some(micros(ttl)),
+            None => defaults.ttl.checked_sub(1),
+        };
+        let now = match ttl.is_some() || self.queue.len() == 0 {
+            true => self.clock.advance(reading()),
+            false => self.clock.elapsed(),
+        };
+        let terms = Terms {
             priority: match U::RANKED {
                 true => update.priority().unwrap_or(defaults.priority),
                 false => Priority::State,
             },
             arrival: now,
-            expiry: expiry(&update, defaults.ttl, now),
-            update,
+            expiry: ttl.map_or(Instant::NEVER, |ttl| now.plus(ttl)),
         };
-        let hash = if U::Keys::KEYED { queued.update.key_hash() } else { None };
-        if let Some(hash) = hash {
-            return self.push_keyed(queued, hash, full, now);
+        let hash = if U::Keys::KEYED { update.key_hash() } else { None };
+        if self.queue.len() >= self.settings.room || hash.is_some() {
+            return self.offer_slowly(offered, terms, hash);
         }
-        if full {
-            return self.push_full(queued, None, now);
-        }
-        self.join(queued, None, now);
-        Pushed::Queued
+        self.join(offered, terms, None);
+        Outcome::Queued
     }
 
     /// Hands on the next batch if one is due; else answers `false`. Call it again until it does.
@@ -306,6 +346,7 @@ where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
     {
         self.prepare();
+        (self.asleep, self.wake) = (false, false);
         self.failed(batch, 0, now);
         let now = self.clock.advance(now);
         let room = batch.capacity().min(self.settings.batch_size);
@@ -319,14 +360,17 @@ where
         let mut longest_wait = 0;
         let slots = self.slots.as_mut();
         while batch.len() < room {
-            let Some(queued) = self.queue.remove(slots, self.queue.first()) else { break };
+            let Some(terms) = queue::terms(slots, self.queue.first()) else { break };
             self.passed += 1;
-            if queued.is_expired(now) {
-                expired(self.books.lose(queued, Loss::Expired));
+            if terms.is_expired(now) {
+                if let Some((update, _)) = self.queue.remove(slots, self.queue.first()) {
+                    self.books.lose(update.topic(), Loss::Expired);
+                    expired(update);
+                }
                 continue;
             }
-            longest_wait = longest_wait.max(now.micros_since(queued.arrival));
-            batch.put(queued);
+            longest_wait = longest_wait.max(now.micros_since(terms.arrival));
+            batch.put(terms, |place| self.queue.take_first(slots, place));
         }
         let left = self.queue.len();
         if left == 0 {
@@ -357,8 +401,7 @@ where
         if self.due(self.clock.elapsed()).is_some() {
             return Some(self.clock.reading());
         }
-        let gap = self.gap_deadline.filter(|_| self.books.has_untold());
-        let deadline = match (self.deadline, gap) {
+        let deadline = match (self.deadline, self.gap_deadline) {
             (Some(queued), Some(gap)) => Some(queued.min(gap)),
             (queued, gap) => queued.or(gap),
         };
@@ -398,10 +441,11 @@ where
         if accepted == 0
             && let Some(gap) = batch.take_gap()
         {
-            self.books.keep_gap(gap);
+            self.books.keep_gap(&gap);
         }
         if accepted < in_flight {
-            self.gap_deadline = Some(now.plus(self.settings.flush_interval));
+            let latest = now.plus(self.settings.flush_interval);
+            self.gap_deadline = Some(self.gap_deadline.map_or(latest, |set| set.min(latest)));
             self.rouse();
         }
         self.settled(batch, now);
@@ -411,8 +455,11 @@ where
     /// [`is_flushed`](Self::is_flushed).
     pub fn flush(&mut self, now: Instant) -> FlushMark {
         let now = self.clock.advance(now);
-        self.flush_to = self.passed + self.queue.len() as u64;
-        self.gap_deadline = Some(now);
+        // what was removed since an earlier flush must not put its mark out of reach
+        self.flush_to = self.flush_to.max(self.passed + self.queue.len() as u64);
+        if self.books.has_untold() {
+            self.gap_deadline = Some(now);
+        }
         self.rouse();
         FlushMark(self.flush_to)
     }
@@ -433,12 +480,14 @@ where
     pub fn close(&mut self, now: Instant) {
         self.clock.advance(now);
         self.closed = true;
+        self.settings.room = 0;
         self.rouse();
     }
 
     /// Changes the configuration. A queue limit above the number of slots becomes that number. If
     /// more is queued than the new limit allows, updates leave as the new overflow policy says
-    /// (`DropNewest` and `Reject`: the newest first) and are handed to `left`. Linear in those.
+    /// (`DropNewest` and `Reject`: the newest first) and are handed to `left`. Linear in those. From
+    /// then on nothing that is queued waits longer than the new flush interval.
     pub fn reconfigure(&mut self, config: Config, mut left: impl FnMut(U, Loss), now: Instant) {
         self.prepare();
         let now = self.clock.advance(now);
@@ -450,13 +499,18 @@ where
                 Overflow::DropOldest => self.queue.first(),
                 Overflow::DropNewest | Overflow::Reject => self.queue.last(),
             };
-            let Some(queued) = self.queue.remove(slots, link) else { break };
-            let loss = loss_of(&queued, DropReason::Shrunk, now);
-            left(self.books.lose(queued, loss), loss);
+            let Some((update, terms)) = self.queue.remove(slots, link) else { break };
+            let loss = loss_of(&terms, DropReason::Shrunk, now);
+            self.books.lose(update.topic(), loss);
+            left(update, loss);
         }
-        if let Some(deadline) = self.deadline {
-            self.deadline = Some(deadline.min(now.plus(self.settings.flush_interval)));
+        let interval = self.settings.flush_interval;
+        if let Some(oldest) = queue::terms(self.slots.as_ref(), self.queue.first()) {
+            let latest = oldest.arrival.plus(interval);
+            self.deadline = self.deadline.map(|set| set.min(latest));
         }
+        let latest = now.plus(interval);
+        self.gap_deadline = self.gap_deadline.map(|set| set.min(latest));
         self.rouse();
     }
 
@@ -471,7 +525,8 @@ where
     ) {
         self.prepare();
         if let Some(by_category) = self.settings.by_category.get_mut(category.index()) {
-            *by_category = ByCategory { priority, ttl: ttl.map_or(0, |ttl| micros(ttl).max(1)) };
+            let ttl = ttl.map_or(0, |ttl| micros(ttl).saturating_add(1));
+            (by_category.priority, by_category.ttl) = (priority, ttl);
         }
     }
 
@@ -479,7 +534,10 @@ where
     /// `CATEGORIES`. Updates of a category behind them are refused.
     pub fn set_categories(&mut self, categories: usize) {
         self.prepare();
-        self.settings.categories = categories.min(CATEGORIES);
+        let categories = categories.max(Category::BUILT_IN.len());
+        for (index, by_category) in self.settings.by_category.iter_mut().enumerate() {
+            by_category.known = index < categories;
+        }
     }
 
     /// Counts an update that the host refused before it could be pushed.
@@ -492,7 +550,7 @@ where
     #[must_use]
     pub fn config(&self) -> Config {
         let settings = &self.settings;
-        if settings.limit == 0 {
+        if settings.batch_size == 0 {
             let config = Config::new();
             let limit = usize::from(config.queue_limit).min(self.capacity());
             return Config { queue_limit: limit as u16, ..config };
@@ -514,8 +572,8 @@ where
 
     /// The depth of the queue, and its peak since the last call.
     pub fn depth(&mut self) -> Depth {
-        let oldest = queue::queued(self.slots.as_ref(), self.queue.first());
-        let oldest = oldest.map_or(0, |queued| self.clock.elapsed().micros_since(queued.arrival));
+        let oldest = queue::terms(self.slots.as_ref(), self.queue.first());
+        let oldest = oldest.map_or(0, |oldest| self.clock.elapsed().micros_since(oldest.arrival));
         Depth {
             queued: self.queue.len(),
             peak: self.queue.take_peak(),
@@ -523,9 +581,24 @@ where
         }
     }
 
+    /// The settings of a category, if the bus has it. The first call prepares the bus.
+    #[cold]
+    fn prepared(&mut self, category: Category) -> Option<ByCategory> {
+        self.prepare();
+        let defaults = self.settings.by_category.get(category.index());
+        defaults.copied().filter(|defaults| defaults.known)
+    }
+
+    #[cold]
+    fn refuse_unknown(&mut self) -> Outcome {
+        self.books.refuse(match self.closed {
+            true => RefuseReason::Closed,
+            false => RefuseReason::UnknownCategory,
+        })
+    }
+
     /// The last reading of the clock if `update` may be pushed with it; `None` if it needs a fresh
     /// one, because it would be the first in the queue or has a time-to-live.
-    #[inline]
     #[must_use]
     pub fn last_reading(&self, update: &U) -> Option<Instant> {
         let by_category = self.settings.by_category.get(update.category().index());
@@ -534,73 +607,87 @@ where
         (self.queue.len() > 0 && !expires).then(|| self.clock.reading())
     }
 
-    /// An update with a key: in the place of the queued one, or behind everything.
-    fn push_keyed(&mut self, queued: Queued<U>, hash: u32, full: bool, now: Instant) -> Pushed<U> {
+    /// An update that has a key, finds the queue full, or comes when the bus is closed.
+    #[inline(never)]
+    fn offer_slowly(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) -> Outcome {
+        if self.closed {
+            return self.books.refuse(RefuseReason::Closed);
+        }
         let slots = self.slots.as_mut();
-        let link = index::find(slots, hash, &queued.update);
-        match queue::queued(slots, link).map(|old| old.priority) {
-            Some(_) if queued.priority == Priority::Terminal => {
-                let old = self.queue.remove(slots, link);
-                self.join(queued, Some(hash), now);
-                old.map_or(Pushed::Queued, |old| Pushed::Merged(self.books.coalesce(old)))
+        let same = match (hash, offered.get()) {
+            (Some(hash), Some(update)) => index::find(slots, hash, update),
+            _ => Link::NONE,
+        };
+        match queue::terms(slots, same).map(|old| old.priority) {
+            Some(_) if terms.priority == Priority::Terminal => {
+                let old = self.queue.remove(slots, same);
+                self.join(offered, terms, hash);
+                *offered = old.map_or(Place::VACANT, |(old, _)| Place::new(old));
             }
-            Some(old) if queued.priority >= old => {
-                let old = self.queue.replace(slots, link, queued);
-                Pushed::Merged(self.books.coalesce(old))
+            Some(old) if terms.priority >= old => {
+                self.queue.replace(slots, same, terms, offered);
             }
-            _ if full => self.push_full(queued, Some(hash), now),
+            _ if self.queue.len() >= self.settings.limit => {
+                return self.offer_full(offered, terms, hash);
+            }
             _ => {
-                self.join(queued, Some(hash), now);
-                Pushed::Queued
+                self.join(offered, terms, hash);
+                return Outcome::Queued;
             }
         }
+        self.books.coalesce();
+        Outcome::Merged
     }
 
     /// An update that finds the queue full.
-    #[cold]
-    fn push_full(&mut self, queued: Queued<U>, hash: Option<u32>, now: Instant) -> Pushed<U> {
+    fn offer_full(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) -> Outcome {
         self.books.overflow();
         let slots = self.slots.as_mut();
         let (link, reason) = match self.settings.overflow {
-            Overflow::Reject => return self.books.refuse(queued.update, RefuseReason::Full),
-            Overflow::DropNewest => return self.drop_newcomer(queued, DropReason::Newest),
+            Overflow::Reject => return self.books.refuse(RefuseReason::Full),
+            Overflow::DropNewest => return self.drop_newcomer(offered, DropReason::Newest),
             Overflow::DropOldest => (self.queue.first(), DropReason::Oldest),
             Overflow::Evict => {
-                let least = self.queue.least(slots, now);
+                let least = self.queue.least(slots, terms.arrival);
                 let stays =
-                    |old: &Queued<U>| old.priority > queued.priority && !old.is_expired(now);
-                if queue::queued(slots, least).is_some_and(stays) {
-                    return self.drop_newcomer(queued, DropReason::Outranked);
+                    |old: Terms| old.priority > terms.priority && !old.is_expired(terms.arrival);
+                if queue::terms(slots, least).is_some_and(stays) {
+                    return self.drop_newcomer(offered, DropReason::Outranked);
                 }
                 (least, DropReason::Evicted)
             }
         };
-        let Some(old) = self.queue.remove(slots, link) else {
-            return self.drop_newcomer(queued, reason); // a bus without slots
+        let Some((old, old_terms)) = self.queue.remove(slots, link) else {
+            return self.drop_newcomer(offered, reason); // a bus without slots
         };
-        let loss = loss_of(&old, reason, now);
-        let old = self.books.lose(old, loss);
-        self.join(queued, hash, now);
-        Pushed::Displaced(old, loss)
+        let loss = loss_of(&old_terms, reason, terms.arrival);
+        self.books.lose(old.topic(), loss);
+        self.join(offered, terms, hash);
+        *offered = Place::new(old);
+        Outcome::Displaced(loss)
     }
 
-    fn drop_newcomer(&mut self, queued: Queued<U>, reason: DropReason) -> Pushed<U> {
-        Pushed::Dropped(self.books.lose(queued, Loss::Dropped(reason)), reason)
+    fn drop_newcomer(&mut self, offered: &mut Place<U>, reason: DropReason) -> Outcome {
+        if let Some(update) = offered.get() {
+            self.books.lose(update.topic(), Loss::Dropped(reason));
+        }
+        Outcome::Dropped(reason)
     }
 
     /// Puts an update at the end. There is room.
-    #[inline]
-    fn join(&mut self, queued: Queued<U>, hash: Option<u32>, now: Instant) {
+    #[inline(always)]
+    fn join(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) {
         if self.deadline.is_none() {
-            self.set_deadline(now);
+            self.set_deadline(terms.arrival);
         }
-        self.queue.append(self.slots.as_mut(), queued, hash);
+        self.queue.append(self.slots.as_mut(), offered, terms, hash);
         if self.queue.len() == self.settings.full {
             self.rouse();
         }
     }
 
     /// The deadline of an update that comes now and is the oldest.
+    #[cold]
     fn set_deadline(&mut self, now: Instant) {
         let interval = self.settings.flush_interval;
         let latest = now.plus(interval);
@@ -622,7 +709,7 @@ where
             Some(FlushReason::Flush)
         } else if self.closed && (len > 0 || self.books.has_untold()) {
             Some(FlushReason::Close)
-        } else if come(self.deadline) || (self.books.has_untold() && come(self.gap_deadline)) {
+        } else if come(self.deadline) || come(self.gap_deadline) {
             Some(FlushReason::Interval)
         } else {
             None
@@ -638,23 +725,21 @@ where
         batch.clear();
     }
 
-    /// Sets up a new bus with the defaults, and answers whether it has just done so. Done on first
+    /// Sets up a new bus with the defaults. Done on first
     /// use, so that a bus in a `static` is all zeros.
-    #[cold]
-    fn prepare(&mut self) -> bool {
-        if self.settings.limit > 0 {
-            return false;
+    fn prepare(&mut self) {
+        if self.settings.batch_size > 0 {
+            return;
         }
         for (index, defaults) in self.settings.by_category.iter_mut().enumerate() {
+            defaults.known = index < Category::BUILT_IN.len();
             defaults.priority = match Category::from_index(index) {
                 Some(Category::PROGRESS) => Priority::Progress,
                 Some(Category::ERROR) => Priority::Terminal,
                 _ => Priority::State,
             };
         }
-        self.settings.categories = Category::BUILT_IN.len().min(CATEGORIES);
         self.apply(Config::new());
-        self.settings.limit > 0
     }
 
     fn apply(&mut self, config: Config) {
@@ -662,21 +747,12 @@ where
         let batch_size = usize::from(config.batch_size);
         let settings = &mut self.settings;
         settings.limit = limit;
+        settings.room = if self.closed { 0 } else { limit };
         settings.batch_size = batch_size;
         settings.full = batch_size.min(limit);
         settings.flush_interval = config.flush_interval;
         settings.overflow = config.overflow;
         settings.leading = config.leading;
-    }
-}
-
-/// When an update that comes now expires.
-#[inline]
-fn expiry<U: Update>(update: &U, default: u64, now: Instant) -> Instant {
-    match update.ttl() {
-        Some(ttl) => now.plus(micros(ttl)),
-        None if default > 0 => now.plus(default),
-        None => Instant::NEVER,
     }
 }
 

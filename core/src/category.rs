@@ -141,7 +141,7 @@ impl<N: AsRef<str>, const EXTRA: usize> Categories<N, EXTRA> {
         let text = name.as_ref();
         if text.is_empty()
             || text.len() > 32
-            || text.contains(|c: char| c.is_control() || ":*,".contains(c))
+            || text.contains(|c: char| c.is_control() || matches!(c, ':' | '*' | ','))
         {
             return Err(CategoryError::Name);
         }

@@ -131,9 +131,13 @@ impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
     }
 
     /// Takes in the losses of a gap that could not be told.
-    pub(crate) fn take_back(&mut self, gap: Self) {
-        for (topic, losses) in gap.topics {
-            self.add(Some(topic), losses);
+    // By reference: taking the topics out by value would link heapless's panics.
+    pub(crate) fn take_back(&mut self, gap: &Self)
+    where
+        T: Clone,
+    {
+        for (topic, losses) in &gap.topics {
+            self.add(Some(topic.clone()), *losses);
         }
         self.add(None, gap.elsewhere);
     }

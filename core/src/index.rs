@@ -1,7 +1,7 @@
 //! Finding the queued update with a given topic and key.
 
-use crate::Update;
 use crate::slots::{Link, Slot};
+use crate::{Config, Update};
 
 /// Whether updates of a type can have a key: [`Keyed`] or [`Unkeyed`].
 pub trait KeyMode: sealed::Sealed {
@@ -91,14 +91,15 @@ fn at_mut<U: Update>(slots: &mut [Slot<U>], link: Link) -> Option<&mut KeyLinks>
 #[inline]
 fn home<U: Update>(slots: &[Slot<U>], hash: u32) -> Link {
     let mixed = hash.wrapping_mul(0x9E37_79B9) >> 16;
-    Link::to(((mixed * slots.len() as u32) >> 16) as usize)
+    let len = slots.len().min(Config::MOST) as u32;
+    Link::to(((mixed * len) >> 16) as usize)
 }
 
 /// The newest queued update with the same topic and key as `update`. O(1) expected.
 pub(crate) fn find<U: Update>(slots: &[Slot<U>], hash: u32, update: &U) -> Link {
     let mut link = at(slots, home(slots, hash)).map_or(Link::NONE, |links| links.bucket);
     while let Some(slot) = slots.get(link.index()) {
-        if slot.entry.get().is_some_and(|queued| queued.update.same_key(update)) {
+        if slot.place.get().is_some_and(|queued| queued.same_key(update)) {
             return link;
         }
         link = U::Keys::read(&slot.key).map_or(Link::NONE, |links| links.after);

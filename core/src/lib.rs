@@ -10,6 +10,8 @@ mod config;
 mod gap;
 mod index;
 mod ledger;
+#[cfg(doctest)]
+mod misuse;
 mod priority;
 mod queue;
 mod slots;
@@ -17,16 +19,18 @@ mod telemetry;
 mod time;
 mod topic;
 mod update;
+#[cfg(feature = "wire")]
+pub mod wire;
 
 pub use batch::{Batch, Handed, Item, Topic};
-pub use bus::{Bus, FlushMark, Pushed};
+pub use bus::{Bus, FlushMark, Outcome, Pushed};
 pub use category::{Categories, Category, CategoryError, CategorySet};
 pub use config::{Config, ConfigError, Leading, Overflow};
 pub use gap::{Gap, Loss, Losses};
 pub use index::{KeyMode, Keyed, Unkeyed};
 pub use ledger::{DropReason, Dropped, Ledger, RefuseReason, Refused};
 pub use priority::Priority;
-pub use slots::Slot;
+pub use slots::{Place, Slot};
 pub use telemetry::{Depth, FlushReason, HandedOn, OverflowEdge, Telemetry};
 pub use time::Instant;
 pub use topic::{CONVERSATION_MAX, ConversationError, ConversationName, TopicError, TopicName};

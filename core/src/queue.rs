@@ -1,7 +1,7 @@
 //! The queue: one total order, and within it the order of each priority.
 
 use crate::index::{self, KeyMode};
-use crate::slots::{ByOrder, ByRank, Ends, Entry, Link, Queued, Slot};
+use crate::slots::{ByOrder, ByRank, Ends, Link, Place, Slot, Terms};
 use crate::time::Instant;
 use crate::{Priority, Update};
 
@@ -15,6 +15,7 @@ pub(crate) struct Queue {
     /// Slots that were ever used: those behind have not been touched yet.
     touched: u16,
     len: u16,
+    /// As far as it was looked at: the length only shrinks where something is taken out.
     peak: u16,
 }
 
@@ -30,12 +31,13 @@ impl Queue {
         }
     }
 
-    /// Puts an update at the end. The caller has made sure that there is room: without, it is lost.
-    #[inline]
+    /// Puts an update at the end. The caller has made sure that there is room.
+    #[inline(always)]
     pub(crate) fn append<U: Update>(
         &mut self,
         slots: &mut [Slot<U>],
-        queued: Queued<U>,
+        offered: &mut Place<U>,
+        terms: Terms,
         hash: Option<u32>,
     ) {
         let link = match slots.get(self.free.index()) {
@@ -45,43 +47,66 @@ impl Queue {
                 Link::to(usize::from(self.touched) - 1)
             }
         };
-        let priority = queued.priority;
         let Some(slot) = slots.get_mut(link.index()) else { return };
-        slot.entry = Entry::Occupied(queued);
+        core::mem::swap(&mut slot.place, offered);
+        slot.set_terms(terms);
         self.order.append::<ByOrder, U>(slots, link);
         if U::RANKED {
-            self.rank(priority).append::<ByRank, U>(slots, link);
+            self.rank(terms.priority).append::<ByRank, U>(slots, link);
         }
         if let Some(hash) = hash {
             index::insert(slots, link, hash);
         }
         self.len += 1;
-        self.peak = self.peak.max(self.len);
+    }
+
+    /// Moves the first update to `place`, which is vacant.
+    #[inline(always)]
+    pub(crate) fn take_first<U: Update>(&mut self, slots: &mut [Slot<U>], place: &mut Place<U>) {
+        let link = self.order.first;
+        let Some(slot) = slots.get_mut(link.index()) else { return };
+        core::mem::swap(&mut slot.place, place);
+        let priority = slot.terms().priority;
+        let next = core::mem::replace(&mut slot.order.after, self.free);
+        self.free = link;
+        self.order.first = next;
+        match slots.get_mut(next.index()) {
+            Some(slot) => slot.order.before = Link::NONE,
+            None => self.order.last = Link::NONE,
+        }
+        self.forget(slots, link, priority);
     }
 
     /// Takes an update out.
-    #[inline]
     pub(crate) fn remove<U: Update>(
         &mut self,
         slots: &mut [Slot<U>],
         link: Link,
-    ) -> Option<Queued<U>> {
-        let queued = slots.get_mut(link.index())?.entry.take()?;
+    ) -> Option<(U, Terms)> {
+        let slot = slots.get_mut(link.index())?;
+        let (update, terms) = (slot.place.take()?, slot.terms());
         self.order.remove::<ByOrder, U>(slots, link);
+        if let Some(slot) = slots.get_mut(link.index()) {
+            slot.order.after = core::mem::replace(&mut self.free, link);
+        }
+        self.forget(slots, link, terms.priority);
+        Some((update, terms))
+    }
+
+    /// The rest of taking out: all but the order.
+    #[inline(always)]
+    fn forget<U: Update>(&mut self, slots: &mut [Slot<U>], link: Link, priority: Priority) {
         if U::RANKED {
-            self.rank(queued.priority).remove::<ByRank, U>(slots, link);
+            self.rank(priority).remove::<ByRank, U>(slots, link);
         }
         if U::Keys::KEYED {
             index::remove(slots, link);
         }
-        if let Some(slot) = slots.get_mut(link.index()) {
-            slot.order.after = core::mem::replace(&mut self.free, link);
-        }
+        self.peak = self.peak.max(self.len);
         self.len -= 1;
-        Some(queued)
     }
 
-    /// Puts an update in the place of another one with the same topic and key.
+    /// Exchanges an update for another one with the same topic and key, in its place.
     ///
     /// One whose priority is raised becomes the youngest of its new priority: its place among them
     /// could only be found by searching.
@@ -89,18 +114,17 @@ impl Queue {
         &mut self,
         slots: &mut [Slot<U>],
         link: Link,
-        queued: Queued<U>,
-    ) -> Queued<U> {
-        let priority = queued.priority;
-        let Some(old) = slots.get_mut(link.index()).and_then(|slot| slot.entry.get_mut()) else {
-            return queued;
-        };
-        let old = core::mem::replace(old, queued);
-        if U::RANKED && old.priority != priority {
-            self.rank(old.priority).remove::<ByRank, U>(slots, link);
-            self.rank(priority).append::<ByRank, U>(slots, link);
+        terms: Terms,
+        offered: &mut Place<U>,
+    ) {
+        let Some(slot) = slots.get_mut(link.index()) else { return };
+        core::mem::swap(&mut slot.place, offered);
+        let old = slot.terms().priority;
+        slot.set_terms(terms);
+        if U::RANKED && old != terms.priority {
+            self.rank(old).remove::<ByRank, U>(slots, link);
+            self.rank(terms.priority).append::<ByRank, U>(slots, link);
         }
-        old
     }
 
     /// What under the policy `Evict` has to leave first: what has expired among the oldest of each
@@ -112,7 +136,7 @@ impl Queue {
         let oldest = self.ranks.iter().map(|ends| ends.first);
         let expired = oldest
             .clone()
-            .find(|&link| queued(slots, link).is_some_and(|queued| queued.is_expired(now)));
+            .find(|&link| terms(slots, link).is_some_and(|terms| terms.is_expired(now)));
         expired.or_else(|| oldest.clone().find(|&link| link != Link::NONE)).unwrap_or(Link::NONE)
     }
 
@@ -131,7 +155,7 @@ impl Queue {
 
     /// Most updates queued at once since the last call.
     pub(crate) fn take_peak(&mut self) -> usize {
-        usize::from(core::mem::replace(&mut self.peak, self.len))
+        usize::from(core::mem::replace(&mut self.peak, self.len).max(self.len))
     }
 
     #[inline(always)]
@@ -145,8 +169,8 @@ impl Queue {
     }
 }
 
-/// What lies in a slot.
+/// What was decided about the update in a slot, if there is one.
 #[inline(always)]
-pub(crate) fn queued<U: Update>(slots: &[Slot<U>], link: Link) -> Option<&Queued<U>> {
-    slots.get(link.index())?.entry.get()
+pub(crate) fn terms<U: Update>(slots: &[Slot<U>], link: Link) -> Option<Terms> {
+    slots.get(link.index()).filter(|slot| !slot.place.is_vacant()).map(Slot::terms)
 }

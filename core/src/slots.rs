@@ -7,7 +7,11 @@ use crate::{Priority, Update};
 /// Room for one queued update. The memory of a bus is an array or a boxed slice of these; vacant
 /// ones are all zeros, so that a static bus costs no flash.
 pub struct Slot<U: Update> {
-    pub(crate) entry: Entry<U>,
+    pub(crate) place: Place<U>,
+    // Not one field of type `Terms`: so the priority takes a byte and no padding.
+    arrival: Instant,
+    expiry: Instant,
+    priority: Priority,
     pub(crate) order: Neighbours,
     pub(crate) rank: Neighbours,
     pub(crate) key: <U::Keys as KeyMode>::Links,
@@ -16,73 +20,98 @@ pub struct Slot<U: Update> {
 impl<U: Update> Slot<U> {
     /// A slot with nothing in it.
     pub const VACANT: Self = Self {
-        entry: Entry::Vacant,
+        place: Place::VACANT,
+        arrival: Instant::ZERO,
+        expiry: Instant::ZERO,
+        priority: Priority::Progress,
         order: Neighbours::NONE,
         rank: Neighbours::NONE,
         key: <U::Keys as KeyMode>::NONE,
     };
+
+    #[inline(always)]
+    pub(crate) const fn terms(&self) -> Terms {
+        Terms { arrival: self.arrival, expiry: self.expiry, priority: self.priority }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn set_terms(&mut self, terms: Terms) {
+        (self.arrival, self.expiry) = (terms.arrival, terms.expiry);
+        self.priority = terms.priority;
+    }
 }
 
 impl<U: Update> core::fmt::Debug for Slot<U> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self.entry {
-            Entry::Vacant => "Slot(vacant)",
-            Entry::Occupied(_) => "Slot(occupied)",
-        })
+        f.write_str(if self.place.is_vacant() { "Slot(vacant)" } else { "Slot(occupied)" })
     }
 }
 
-/// Like `Option`, with a promise about its bits: vacant is zero, whatever `U` is.
+/// Room for one update: like `Option`, with a promise about its bits. Vacant is all zeros, whatever
+/// `U` is. It is what [`Bus::offer`](crate::Bus::offer) takes updates from.
+#[derive(Debug)]
+pub struct Place<U>(Content<U>);
+
+#[derive(Debug)]
 #[repr(u8)]
-pub(crate) enum Entry<U> {
+enum Content<U> {
     Vacant = 0,
-    Occupied(Queued<U>),
+    Update(U),
 }
 
-impl<U> Entry<U> {
-    pub(crate) fn get(&self) -> Option<&Queued<U>> {
-        match self {
-            Self::Vacant => None,
-            Self::Occupied(queued) => Some(queued),
+impl<U> Place<U> {
+    /// No update.
+    pub const VACANT: Self = Self(Content::Vacant);
+
+    /// An update.
+    #[inline(always)]
+    pub const fn new(update: U) -> Self {
+        Self(Content::Update(update))
+    }
+
+    /// Whether no update is in it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_vacant(&self) -> bool {
+        matches!(self.0, Content::Vacant)
+    }
+
+    /// The update in it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn get(&self) -> Option<&U> {
+        match &self.0 {
+            Content::Vacant => None,
+            Content::Update(update) => Some(update),
         }
     }
 
-    pub(crate) fn get_mut(&mut self) -> Option<&mut Queued<U>> {
-        match self {
-            Self::Vacant => None,
-            Self::Occupied(queued) => Some(queued),
-        }
-    }
-
-    pub(crate) fn take(&mut self) -> Option<Queued<U>> {
-        match core::mem::replace(self, Self::Vacant) {
-            Self::Vacant => None,
-            Self::Occupied(queued) => Some(queued),
+    /// Takes the update out.
+    #[inline(always)]
+    pub fn take(&mut self) -> Option<U> {
+        match core::mem::replace(self, Self::VACANT).0 {
+            Content::Vacant => None,
+            Content::Update(update) => Some(update),
         }
     }
 }
 
-/// An update with what the bus has decided about it.
-pub(crate) struct Queued<U> {
-    pub(crate) priority: Priority,
+/// What the bus has decided about an update.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
     pub(crate) arrival: Instant,
     /// [`Instant::NEVER`] if it has no time-to-live.
     pub(crate) expiry: Instant,
-    pub(crate) update: U,
+    pub(crate) priority: Priority,
 }
 
-impl<U> Queued<U> {
-    pub(crate) const fn as_ref(&self) -> Queued<&U> {
-        Queued {
-            priority: self.priority,
-            arrival: self.arrival,
-            expiry: self.expiry,
-            update: &self.update,
-        }
-    }
+impl Terms {
+    pub(crate) const NONE: Self =
+        Self { arrival: Instant::ZERO, expiry: Instant::ZERO, priority: Priority::Progress };
 
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
-        self.expiry <= now
+        // the clock can come to the end of time, where what never expires still has not
+        self.expiry <= now && self.expiry != Instant::NEVER
     }
 }
 

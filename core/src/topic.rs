@@ -77,7 +77,8 @@ impl fmt::Display for ConversationError {
             }
             Self::Character(c) => write!(
                 f,
-                "a conversation's name has {c:?}: leave out control characters, ':' and '*'"
+                "a conversation's name has '{}': leave out control characters, ':' and '*'",
+                c.escape_default()
             ),
             Self::Reserved => f.write_str(
                 "a conversation may not be called 'system': for a system-wide update leave the conversation out",

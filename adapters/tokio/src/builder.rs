@@ -4,9 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use statusbus_core::{
-    Bus, Categories, Category, CategoryError, Config, Priority, Slot,
-};
+use statusbus_core::{Bus, Categories, Category, CategoryError, Config, Priority, Slot};
 
 use crate::clock::Clock;
 use crate::names::Names;
@@ -74,7 +72,12 @@ impl Builder {
 
     /// The priority and the time-to-live of updates of a category that do not say otherwise.
     #[must_use]
-    pub fn defaults(mut self, category: Category, priority: Priority, ttl: Option<Duration>) -> Self {
+    pub fn defaults(
+        mut self,
+        category: Category,
+        priority: Priority,
+        ttl: Option<Duration>,
+    ) -> Self {
         self.defaults.push((category, priority, ttl));
         self
     }
@@ -170,11 +173,9 @@ impl Builder {
         let idle_after = u64::try_from(self.idle_after.as_micros()).unwrap_or(u64::MAX);
         let names = Names::new(self.conversations, idle_after);
         let epoch = self.epoch.unwrap_or_else(random);
-        let shared =
-            Shared::new(bus, names, Clock::start(), self.categories, self.sizes, epoch);
+        let shared = Shared::new(bus, names, Clock::start(), self.categories, self.sizes, epoch);
         let shared = Arc::new(shared);
-        let publisher =
-            Publisher::new(self.window as u64, self.history as u64, self.retained_keys);
+        let publisher = Publisher::new(self.window as u64, self.history as u64, self.retained_keys);
         (Status::new(Arc::clone(&shared)), Runner::new(shared, publisher))
     }
 }

@@ -26,7 +26,9 @@ impl Subscription {
         let shared = Arc::clone(self.shared());
         let contained = move |panic: String| {
             shared.panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(panic, "a status handler panicked; it goes on with the next event");
+            shared.contain(|| {
+                tracing::error!(panic, "a status handler panicked; it goes on with the next event");
+            });
         };
         tokio::spawn(async move {
             while let Some(event) = self.next().await {

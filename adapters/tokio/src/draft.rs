@@ -5,7 +5,9 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use statusbus_core::{Category, ConversationError, DropReason, Loss, Priority, Pushed, RefuseReason};
+use statusbus_core::{
+    Category, ConversationError, DropReason, Loss, Outcome, Priority, RefuseReason,
+};
 
 use crate::conversation::ConversationState;
 use crate::post::{Extra, Post};
@@ -24,6 +26,7 @@ pub struct Draft<'a> {
     priority: Option<Priority>,
     ttl: Option<Duration>,
     metadata: Option<Metadata>,
+    age: Duration,
 }
 
 /// What became of an update.
@@ -72,6 +75,7 @@ impl<'a> Draft<'a> {
             priority: None,
             ttl: None,
             metadata: None,
+            age: Duration::ZERO,
         }
     }
 
@@ -110,6 +114,13 @@ impl<'a> Draft<'a> {
         self
     }
 
+    /// How long ago it was said where it comes from: so much earlier is the time at which it is
+    /// shown as sent.
+    pub const fn age(mut self, age: Duration) -> Self {
+        self.age = age;
+        self
+    }
+
     /// Sends it and forgets it: whatever becomes of it is in the ledger. Never blocks, awaits or
     /// panics.
     pub fn send(self) {
@@ -123,17 +134,17 @@ impl<'a> Draft<'a> {
     pub fn try_send(self) -> Result<Sent, Refused> {
         let shared = self.shared;
         let post = self.check().inspect_err(|refused| shared.refuse(refused.reason))?;
-        match shared.push(post) {
-            Pushed::Queued => Ok(Sent::Queued),
-            Pushed::Merged(_) => Ok(Sent::Merged),
-            Pushed::Displaced(_, loss) => Ok(Sent::Displaced(loss)),
-            Pushed::Dropped(_, reason) => Ok(Sent::Dropped(reason)),
-            Pushed::Refused(_, reason) => Err(Refused { reason, detail: Detail::None }),
+        match shared.offer(post) {
+            Outcome::Queued => Ok(Sent::Queued),
+            Outcome::Merged => Ok(Sent::Merged),
+            Outcome::Displaced(loss) => Ok(Sent::Displaced(loss)),
+            Outcome::Dropped(reason) => Ok(Sent::Dropped(reason)),
+            Outcome::Refused(reason) => Err(Refused { reason, detail: Detail::None }),
         }
     }
 
     fn check(self) -> Result<Post, Refused> {
-        let Self { shared, about, category, text, key, priority, ttl, metadata } = self;
+        let Self { shared, about, category, text, key, priority, ttl, metadata, age } = self;
         let (conversation, category) = (about?, category?);
         let sizes = shared.sizes;
         let metadata_len = metadata.as_ref().map_or(0, |metadata| metadata.as_json().len());
@@ -148,8 +159,9 @@ impl<'a> Draft<'a> {
             let topic = Arc::as_ptr(&conversation) as usize;
             key_hash = shared.seed.hash_one((topic, category, key)) as u32;
         }
-        let plain = key.is_none() && ttl.is_none() && metadata.is_none();
-        let extra = (!plain).then(|| Arc::new(Extra { key, key_hash, ttl, metadata }));
+        let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
+        let plain = key.is_none() && ttl.is_none() && metadata.is_none() && age == 0;
+        let extra = (!plain).then(|| Arc::new(Extra { key, key_hash, ttl, metadata, age }));
         Ok(Post { conversation, extra, text, category, priority })
     }
 }

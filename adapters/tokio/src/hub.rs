@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
-use statusbus_core::Losses;
+use statusbus_core::{Dropped, Losses};
 use tokio::sync::Notify;
 
 use crate::conversation::ConversationState;
@@ -21,6 +21,7 @@ pub(crate) struct Hub {
     bus_gaps: Mutex<BusGaps>,
     /// The position of the last of these.
     bus_gap_seq: AtomicU64,
+    closed: AtomicBool,
     readers: Mutex<Slab<Reader>>,
     /// Told when a reader has come to the end or gone.
     left: Notify,
@@ -28,9 +29,33 @@ pub(crate) struct Hub {
 
 #[derive(Default)]
 struct BusGaps {
-    gaps: VecDeque<(u64, Losses)>,
-    /// Up to this position gaps have been forgotten.
-    floor: u64,
+    places: VecDeque<BusPlace>,
+    /// The last place that was forgotten.
+    floor: BusPlace,
+}
+
+/// A place among the losses of the whole bus: a position, and all of them up to there. So whoever
+/// comes to a later one knows what was lost in between, also when that was forgotten.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct BusPlace {
+    pub(crate) seq: u64,
+    total: Losses,
+}
+
+impl BusPlace {
+    /// What was lost behind an earlier place.
+    pub(crate) fn losses_behind(&self, earlier: &Self) -> Losses {
+        let (now, then) = (&self.total.dropped, &earlier.total.dropped);
+        let dropped = Dropped {
+            newest: now.newest - then.newest,
+            oldest: now.oldest - then.oldest,
+            evicted: now.evicted - then.evicted,
+            outranked: now.outranked - then.outranked,
+            shrunk: now.shrunk - then.shrunk,
+            sink: now.sink - then.sink,
+        };
+        Losses { dropped, expired: self.total.expired - earlier.total.expired }
+    }
 }
 
 /// Most gaps of the whole bus that are remembered for readers who have not seen them.
@@ -55,6 +80,7 @@ impl Hub {
             everything: Mutex::new(Ring::new(0)),
             bus_gaps: Mutex::new(BusGaps::default()),
             bus_gap_seq: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
             readers: Mutex::new(Slab::new()),
             left: Notify::new(),
         }
@@ -73,7 +99,12 @@ impl Hub {
 
     pub(crate) fn enter(&self, source: Source, count: Arc<AtomicU64>) -> usize {
         self.ring(&source).readers += 1;
-        self.readers.lock().insert(Reader { source, count })
+        let key = self.readers.lock().insert(Reader { source: source.clone(), count });
+        // Who is not among the readers yet when the hub is closed finds it closed here.
+        if self.closed.load(Ordering::SeqCst) {
+            self.ring(&source).close(&mut Vec::new());
+        }
+        key
     }
 
     pub(crate) fn leave(&self, key: usize) {
@@ -114,12 +145,14 @@ impl Hub {
     /// Remembers a loss that is news for everyone. The everything ring has it in place.
     pub(crate) fn add_bus_gap(&self, seq: u64, losses: Losses) {
         let mut bus = self.bus_gaps.lock();
-        if bus.gaps.len() >= BUS_GAPS
-            && let Some((seq, _)) = bus.gaps.pop_front()
+        if bus.places.len() >= BUS_GAPS
+            && let Some(place) = bus.places.pop_front()
         {
-            bus.floor = seq;
+            bus.floor = place;
         }
-        bus.gaps.push_back((seq, losses));
+        let mut total = bus.places.back().unwrap_or(&bus.floor).total;
+        total.add(&losses);
+        bus.places.push_back(BusPlace { seq, total });
         self.bus_gap_seq.store(seq, Ordering::Release);
     }
 
@@ -127,23 +160,17 @@ impl Hub {
         self.bus_gap_seq.load(Ordering::Acquire)
     }
 
-    /// The losses behind position `after` and up to `through`, and the position of the last one.
-    pub(crate) fn bus_gaps(&self, after: u64, through: u64) -> Option<(u64, Losses)> {
+    /// The last place up to position `through`; the last one forgotten if none is known there.
+    pub(crate) fn bus_place(&self, through: u64) -> BusPlace {
         let bus = self.bus_gaps.lock();
-        let mut found = None;
-        for &(seq, losses) in &bus.gaps {
-            if seq > after && seq <= through {
-                let (last, sum) = found.get_or_insert((seq, Losses::default()));
-                *last = seq;
-                sum.add(&losses);
-            }
-        }
-        found
+        let known = bus.places.partition_point(|place| place.seq <= through);
+        let last = known.checked_sub(1).and_then(|last| bus.places.get(last));
+        *last.unwrap_or(&bus.floor)
     }
 
     /// Whether all losses of the whole bus behind this position are still known.
     pub(crate) fn knows_bus_gaps_behind(&self, seq: u64) -> bool {
-        self.bus_gaps.lock().floor <= seq
+        self.bus_gaps.lock().floor.seq <= seq
     }
 
     /// Wakes every reader who waits for a conversation.
@@ -155,6 +182,7 @@ impl Hub {
 
     /// There will be nothing any more: lets readers come to the end.
     pub(crate) fn close(&self, wakers: &mut Vec<Waker>) {
+        self.closed.store(true, Ordering::SeqCst);
         self.everything.lock().close(wakers);
         for (_, reader) in &*self.readers.lock() {
             self.ring(&reader.source).close(wakers);

@@ -5,6 +5,8 @@ mod clock;
 mod conversation;
 mod delivery;
 mod draft;
+#[cfg(feature = "wire")]
+mod frames;
 mod hub;
 #[cfg(feature = "layer")]
 mod layer;
@@ -24,10 +26,12 @@ mod text;
 
 pub use builder::Builder;
 pub use draft::{Draft, Refused, Sent};
+#[cfg(feature = "wire")]
+pub use frames::{DeviceReader, DeviceReport};
 #[cfg(feature = "layer")]
 pub use layer::StatusLayer;
 pub use metadata::{Metadata, MetadataError};
-pub use parcel::{Batch, Update};
+pub use parcel::{Batch, Update, Updates};
 pub use runner::Runner;
 pub use status::{Conversation, Status};
 pub use subscription::{Event, Gap, GapScope, Lagged, Selector, Subscribe, Subscription};

@@ -41,9 +41,11 @@ impl Names {
 
     #[inline]
     pub(crate) fn find(&self, hash: u64, name: &str) -> Option<&Arc<ConversationState>> {
-        let same = |&index: &u32| self.entries.get(index as usize).is_some_and(|entry| {
-            entry.name().is_some_and(|known| &**known == name)
-        });
+        let same = |&index: &u32| {
+            self.entries
+                .get(index as usize)
+                .is_some_and(|entry| entry.name().is_some_and(|known| &**known == name))
+        };
         self.table.find(hash, same).and_then(|&index| self.entries.get(index as usize))
     }
 
@@ -59,7 +61,7 @@ impl Names {
         }
         let name = ConversationName::new(name)?;
         if self.entries.len() >= self.most {
-            self.look(LOOK, now);
+            self.forget(LOOK, self.most.saturating_sub(1), now);
         }
         let name = Some(Arc::from(name.as_str()));
         let entry = Arc::new(ConversationState::new(name, hash, self.forgotten_to, now));
@@ -74,7 +76,11 @@ impl Names {
 
     /// Looks at a few conversations, and forgets those that have been idle for long, or at all if
     /// there are too many.
-    pub(crate) fn look(&mut self, mut count: usize, now: u64) {
+    pub(crate) fn look(&mut self, count: usize, now: u64) {
+        self.forget(count, self.most, now);
+    }
+
+    fn forget(&mut self, mut count: usize, most: usize, now: u64) {
         count = count.min(self.entries.len());
         while count > 0 {
             count -= 1;
@@ -84,7 +90,7 @@ impl Names {
             let Some(entry) = self.entries.get(self.hand) else { return };
             let long = now.saturating_sub(entry.idle_since()) >= self.idle_after;
             let unused = entry.is_unused();
-            let goes = long || (unused && self.entries.len() >= self.most);
+            let goes = long || (unused && self.entries.len() > most);
             if !goes {
                 self.hand += 1;
                 continue;

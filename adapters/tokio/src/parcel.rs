@@ -22,7 +22,7 @@ pub(crate) struct Group {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) first: u16,
     pub(crate) last: u16,
-    pub(crate) len: u16,
+    pub(crate) len: u32,
     pub(crate) categories: CategorySet,
     pub(crate) keyed: bool,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Delivered {
     pub(crate) expiry: u64,
     pub(crate) extra: Option<Arc<Extra>>,
     pub(crate) text: Text,
-    pub(crate) group: u16,
+    pub(crate) group: u32,
     /// The next update of the same group; its own index if it is the last one.
     pub(crate) next: u16,
     pub(crate) category: Category,
@@ -47,6 +47,12 @@ impl Delivered {
     pub(crate) fn key(&self) -> Option<&str> {
         self.extra.as_ref()?.key.as_deref()
     }
+
+    /// The index of the next update, of the same group or of all; past the end after the last one.
+    fn next_index(&self, index: usize, linked: bool) -> usize {
+        let next = if linked { usize::from(self.next) } else { index + 1 };
+        if next == index { usize::MAX } else { next }
+    }
 }
 
 impl Parcel {
@@ -55,7 +61,7 @@ impl Parcel {
     pub(crate) fn push(&mut self, mut delivered: Delivered) {
         let index = self.updates.len() as u16;
         delivered.next = index;
-        if let Some(group) = self.groups.get_mut(usize::from(delivered.group)) {
+        if let Some(group) = self.groups.get_mut(delivered.group as usize) {
             if group.len == 0 {
                 group.first = index;
             } else if let Some(last) = self.updates.get_mut(usize::from(group.last)) {
@@ -78,7 +84,7 @@ impl Parcel {
                 self.groups.len() - 1
             }
         };
-        self.push(Delivered { group: group as u16, ..delivered.clone() });
+        self.push(Delivered { group: group as u32, ..delivered.clone() });
     }
 
     pub(crate) fn clear(&mut self) {
@@ -91,8 +97,7 @@ impl Parcel {
         let mut index = usize::from(first);
         std::iter::from_fn(move || {
             let delivered = self.updates.get(index)?;
-            let next = if linked { usize::from(delivered.next) } else { index + 1 };
-            index = if next == index { usize::MAX } else { next };
+            index = delivered.next_index(index, linked);
             Some(delivered)
         })
     }
@@ -100,14 +105,7 @@ impl Parcel {
 
 impl Group {
     pub(crate) const fn new(name: Option<Arc<str>>) -> Self {
-        Self {
-            name,
-            first: 0,
-            last: 0,
-            len: 0,
-            categories: CategorySet::NONE,
-            keyed: false,
-        }
+        Self { name, first: 0, last: 0, len: 0, categories: CategorySet::NONE, keyed: false }
     }
 }
 
@@ -127,17 +125,23 @@ pub struct Batch {
 
 impl Batch {
     /// The updates, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Update<'_>> {
-        let (categories, after) = (self.categories, self.after);
-        self.parcel
-            .walk(self.first, self.linked)
-            .filter(move |delivered| {
-                categories.contains(delivered.category) && delivered.seq > after
-            })
-            .map(|delivered| {
-                let group = self.parcel.groups.get(usize::from(delivered.group));
-                Update { delivered, name: group.and_then(|group| group.name.as_deref()) }
-            })
+    #[must_use]
+    pub fn iter(&self) -> Updates<'_> {
+        let parcel = &*self.parcel;
+        let first = usize::from(self.first);
+        let whole = !self.linked || parcel.groups.len() == 1;
+        let wanted = parcel
+            .groups
+            .iter()
+            .all(|group| group.categories.intersection(self.categories) == group.categories);
+        let known = parcel.updates.get(first).is_none_or(|update| update.seq <= self.after);
+        let plain = whole && wanted && !known;
+        Updates {
+            parcel,
+            rest: parcel.updates.get(first..).filter(|_| plain).unwrap_or_default().iter(),
+            index: if plain { usize::MAX } else { first },
+            batch: self,
+        }
     }
 
     /// The position up to which a reader is who has read this batch: resume behind it.
@@ -159,11 +163,63 @@ impl std::fmt::Debug for Batch {
     }
 }
 
+/// The updates of a [`Batch`].
+#[derive(Clone)]
+pub struct Updates<'a> {
+    parcel: &'a Parcel,
+    /// What is left if all of the parcel is wanted, as it mostly is.
+    rest: std::slice::Iter<'a, Delivered>,
+    /// The next one to look at, if not.
+    index: usize,
+    batch: &'a Batch,
+}
+
+impl<'a> Iterator for Updates<'a> {
+    type Item = Update<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Update<'a>> {
+        match self.rest.next() {
+            Some(delivered) => Some(Update { delivered, groups: &self.parcel.groups }),
+            None => self.next_wanted(),
+        }
+    }
+}
+
+impl<'a> Updates<'a> {
+    fn next_wanted(&mut self) -> Option<Update<'a>> {
+        loop {
+            let delivered = self.parcel.updates.get(self.index)?;
+            self.index = delivered.next_index(self.index, self.batch.linked);
+            if self.batch.categories.contains(delivered.category)
+                && delivered.seq > self.batch.after
+            {
+                return Some(Update { delivered, groups: &self.parcel.groups });
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Updates<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = Update<'a>;
+    type IntoIter = Updates<'a>;
+
+    fn into_iter(self) -> Updates<'a> {
+        self.iter()
+    }
+}
+
 /// One delivered update.
 #[derive(Clone, Copy)]
 pub struct Update<'a> {
     delivered: &'a Delivered,
-    name: Option<&'a str>,
+    groups: &'a [Group],
 }
 
 impl<'a> Update<'a> {
@@ -175,8 +231,8 @@ impl<'a> Update<'a> {
 
     /// What it is about; `None`: the whole system.
     #[must_use]
-    pub const fn conversation(&self) -> Option<&'a str> {
-        self.name
+    pub fn conversation(&self) -> Option<&'a str> {
+        self.groups.get(self.delivered.group as usize)?.name.as_deref()
     }
 
     /// Its category.
@@ -187,6 +243,7 @@ impl<'a> Update<'a> {
 
     /// Its text.
     #[must_use]
+    #[inline]
     pub fn text(&self) -> &'a str {
         self.delivered.text.as_str()
     }

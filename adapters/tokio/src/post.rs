@@ -24,6 +24,8 @@ pub(crate) struct Extra {
     pub(crate) key_hash: u32,
     pub(crate) ttl: Option<Duration>,
     pub(crate) metadata: Option<Metadata>,
+    /// Microseconds for which it was on its way before it was sent here.
+    pub(crate) age: u64,
 }
 
 impl Post {

@@ -11,6 +11,7 @@ use crate::hub::Hub;
 use crate::parcel::{Delivered, Group, Parcel};
 use crate::post::Post;
 use crate::ring::{Record, Ring};
+use crate::shared::Shared;
 
 /// The runner's batch.
 pub(crate) type Handed = Batch<Post, Box<[Item<Post>]>, GAPS>;
@@ -94,10 +95,8 @@ impl Publisher {
         // values takes its position before it looks at those.
         let last_seq = parcel.updates.last().map(|last| last.seq).or(gap_seq).unwrap_or(0);
         let len = parcel.updates.len() as u64;
-        let categories = parcel
-            .groups
-            .iter()
-            .fold(CategorySet::NONE, |all, group| all.union(group.categories));
+        let categories =
+            parcel.groups.iter().fold(CategorySet::NONE, |all, group| all.union(group.categories));
         {
             let mut everything = hub.everything();
             let record = Record::Updates { parcel, first: 0, linked: false, categories };
@@ -106,7 +105,13 @@ impl Publisher {
         }
         self.members.push_back(members);
         self.shrink(hub);
-        self.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    /// Wakes the readers for whom something has come. Holds no lock.
+    pub(crate) fn wake(&mut self, shared: &Shared) {
+        for waker in self.wakers.drain(..) {
+            shared.contain(|| waker.wake());
+        }
     }
 
     /// Moves the updates of a batch into a parcel, grouped by conversation.
@@ -122,19 +127,21 @@ impl Publisher {
             let post = handed.update;
             let hint = post.conversation.group.load(Ordering::Relaxed);
             let group = match self.current.get(hint as usize) {
-                Some(known) if Arc::ptr_eq(known, &post.conversation) => hint as u16,
+                Some(known) if Arc::ptr_eq(known, &post.conversation) => hint,
                 _ => {
                     let group = self.current.len();
                     post.conversation.group.store(group as u32, Ordering::Relaxed);
                     parcel.groups.push(Group::new(post.conversation.name().cloned()));
                     self.current.push(Arc::clone(&post.conversation));
-                    group as u16
+                    group as u32
                 }
             };
+            let age = post.extra.as_ref().map_or(0, |extra| extra.age);
             parcel.push(Delivered {
                 seq: handed.seq,
-                at: wall.saturating_sub(waited),
-                expiry: ttl_left.map_or(u64::MAX, |left| now.saturating_add(left.as_micros() as u64)),
+                at: wall.saturating_sub(waited).saturating_sub(age),
+                expiry: ttl_left
+                    .map_or(u64::MAX, |left| now.saturating_add(left.as_micros() as u64)),
                 extra: post.extra,
                 text: post.text,
                 group,
@@ -151,7 +158,9 @@ impl Publisher {
         loop {
             let oldest = {
                 let mut everything = hub.everything();
-                if everything.len() <= self.window {
+                // Losses without updates between them are bounded too.
+                let most = self.window.saturating_mul(2).saturating_add(2);
+                if everything.len() <= self.window && everything.records() as u64 <= most {
                     return;
                 }
                 everything.pop_front()
@@ -159,9 +168,10 @@ impl Publisher {
             let Some(oldest) = oldest else { return };
             let Record::Updates { mut parcel, .. } = oldest.record else { continue };
             let Some(mut members) = self.members.pop_front() else { return };
+            let bus_gap = hub.bus_place(oldest.last_seq).seq;
             for member in members.drain(..) {
                 if let Some(conversation) = member.upgrade() {
-                    conversation.ring().age(&parcel, oldest.last_seq, self.history);
+                    conversation.ring().age(&parcel, oldest.last_seq, self.history, bus_gap);
                 }
             }
             if self.spare.len() < SPARE {
@@ -176,7 +186,6 @@ impl Publisher {
 
     pub(crate) fn close(&mut self, hub: &Hub) {
         hub.close(&mut self.wakers);
-        self.wakers.drain(..).for_each(Waker::wake);
     }
 }
 

@@ -86,15 +86,15 @@ impl Retained {
     /// Forgets the update of a category and key, and answers whether there was one.
     pub(crate) fn remove(&mut self, category: Category, key: Option<&str>) -> bool {
         let places = if key.is_some() { &mut self.keyed } else { &mut self.unkeyed };
-        let found = places.iter().position(|place| place.category == category && place.key() == key);
+        let found =
+            places.iter().position(|place| place.category == category && place.key() == key);
         found.map(|place| places.swap_remove(place)).is_some()
     }
 
     /// What has not expired at `now`, which is the bus's clock in microseconds. Forgets the rest.
     pub(crate) fn live(&mut self, now: u64) -> impl Iterator<Item = &Delivered> {
-        let lives = |place: &mut Place| {
-            place.delivered().is_some_and(|delivered| delivered.expiry > now)
-        };
+        let lives =
+            |place: &mut Place| place.delivered().is_some_and(|delivered| delivered.expiry > now);
         self.unkeyed.retain_mut(lives);
         self.keyed.retain_mut(lives);
         self.unkeyed.iter().chain(&self.keyed).filter_map(Place::delivered)

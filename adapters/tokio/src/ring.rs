@@ -41,9 +41,17 @@ pub(crate) struct Entry {
 
 #[derive(Clone)]
 pub(crate) enum Record {
-    Updates { parcel: Arc<Parcel>, first: u16, linked: bool, categories: CategorySet },
+    Updates {
+        parcel: Arc<Parcel>,
+        first: u16,
+        linked: bool,
+        categories: CategorySet,
+    },
     /// A loss: of one category, or of the whole bus.
-    Gap { category: Option<Category>, losses: Losses },
+    Gap {
+        category: Option<Category>,
+        losses: Losses,
+    },
 }
 
 /// How far a reader is.
@@ -123,14 +131,25 @@ impl Ring {
         if cursor.seq < self.floor {
             return Found::Lagged;
         }
-        let index = match self.entries.len().checked_sub(2).and_then(|index| self.entries.get(index)) {
-            Some(entry) if entry.last_seq <= cursor.seq => self.entries.len() - 1,
-            _ => self.entries.partition_point(|entry| entry.last_seq <= cursor.seq),
-        };
+        let index =
+            match self.entries.len().checked_sub(2).and_then(|index| self.entries.get(index)) {
+                Some(entry) if entry.last_seq <= cursor.seq => self.entries.len() - 1,
+                _ => self.entries.partition_point(|entry| entry.last_seq <= cursor.seq),
+            };
         match self.entries.get(index) {
             Some(entry) => Found::Entry(entry),
             None => Found::Nothing,
         }
+    }
+
+    /// The losses that were told at one position: of each category by itself.
+    pub(crate) fn gaps_at(&self, seq: u64) -> impl Iterator<Item = (Option<Category>, Losses)> {
+        let first = self.entries.partition_point(|entry| entry.last_seq < seq);
+        let gaps = self.entries.range(first..).take_while(move |entry| entry.last_seq == seq);
+        gaps.filter_map(|entry| match entry.record {
+            Record::Gap { category, losses } => Some((category, losses)),
+            Record::Updates { .. } => None,
+        })
     }
 
     /// The cursor of a reader who wants what comes from now on.
@@ -163,6 +182,11 @@ impl Ring {
         self.entries.front().map_or(0, |first| self.appended - first.before)
     }
 
+    /// Records held, those without an update among them.
+    pub(crate) fn records(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) const fn appended(&self) -> u64 {
         self.appended
     }
@@ -175,8 +199,9 @@ impl Ring {
     }
 
     /// `parcel` is about to be given up, and with it everything up to `through`: copies out what
-    /// the ring is to keep, its last `keep` updates, and forgets the rest.
-    pub(crate) fn age(&mut self, parcel: &Arc<Parcel>, through: u64, keep: u64) {
+    /// the ring is to keep, its last `keep` updates, and forgets the rest. `bus_gap` is the position
+    /// of the last loss of the whole bus up to there.
+    pub(crate) fn age(&mut self, parcel: &Arc<Parcel>, through: u64, keep: u64, bus_gap: u64) {
         self.retained.copy_out(parcel);
         while let Some(entry) = self.entries.get(self.own).filter(|entry| entry.last_seq <= through)
         {
@@ -185,48 +210,60 @@ impl Ring {
                 for _ in 0..=self.own {
                     self.pop_front();
                 }
-                self.own = 0;
                 continue;
             }
-            self.keep(self.own);
-            while self.len() > keep + OWN_PARCEL {
+            self.keep(keep - behind, bus_gap);
+            // Losses without updates between them are bounded too.
+            let most = keep.saturating_mul(2).saturating_add(OWN_PARCEL);
+            while let Some(first) = self.entries.front().filter(|_| self.own > 0)
+                && (self.own as u64 > most || self.len() - first.len >= keep)
+            {
                 self.pop_front();
             }
         }
     }
 
-    /// Copies the updates of the entry at `index` into a parcel of the ring's own: the one before,
-    /// while it is short and nobody is reading it.
-    fn keep(&mut self, index: usize) {
-        let Some(entry) = self.entries.get(index) else { return };
+    /// Copies the last `most` updates of the first entry that is not the ring's own into a parcel of
+    /// its own: the one before, while it is short, nobody is reading it, and no loss of the whole bus
+    /// belongs between the two.
+    fn keep(&mut self, most: u64, bus_gap: u64) {
+        let Some(entry) = self.entries.get(self.own) else { return };
         let Record::Updates { parcel, first, linked, categories } = entry.record.clone() else {
             self.own += 1;
             return;
         };
-        let (last_seq, len) = (entry.last_seq, entry.len);
+        let skip = entry.len.saturating_sub(most);
+        let (last_seq, before, len) = (entry.last_seq, entry.before + skip, entry.len - skip);
+        if let Some(skipped) = parcel.walk(first, linked).take(skip as usize).last() {
+            self.floor = skipped.seq;
+            self.entries.drain(..self.own);
+            self.own = 0;
+        }
         let copy = |to: &mut Parcel| {
-            for delivered in parcel.walk(first, linked) {
-                let group = parcel.groups.get(usize::from(delivered.group));
+            for delivered in parcel.walk(first, linked).skip(skip as usize) {
+                let group = parcel.groups.get(delivered.group as usize);
                 to.copy(group.and_then(|group| group.name.as_ref()), delivered);
             }
         };
-        let before = index.checked_sub(1).and_then(|index| self.entries.get_mut(index));
-        if let Some(before) = before.filter(|before| before.len + len <= OWN_PARCEL)
-            && let Record::Updates { parcel, categories: known, .. } = &mut before.record
+        let earlier = self.own.checked_sub(1).and_then(|index| self.entries.get_mut(index));
+        if let Some(earlier) = earlier.filter(|earlier| earlier.len + len <= OWN_PARCEL)
+            && earlier.last_seq > bus_gap
+            && let Record::Updates { parcel, categories: known, .. } = &mut earlier.record
             && let Some(parcel) = Arc::get_mut(parcel)
         {
             copy(parcel);
             *known = known.union(categories);
-            before.last_seq = last_seq;
-            before.len += len;
-            self.entries.remove(index);
+            earlier.last_seq = last_seq;
+            earlier.len += len;
+            self.entries.remove(self.own);
             return;
         }
         let mut own = Parcel::default();
         copy(&mut own);
-        if let Some(entry) = self.entries.get_mut(index) {
-            entry.record =
-                Record::Updates { parcel: Arc::new(own), first: 0, linked: false, categories };
+        if let Some(entry) = self.entries.get_mut(self.own) {
+            let parcel = Arc::new(own);
+            let record = Record::Updates { parcel, first: 0, linked: false, categories };
+            *entry = Entry { last_seq, before, len, record };
         }
         self.own += 1;
     }

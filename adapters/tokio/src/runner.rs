@@ -23,17 +23,20 @@ pub struct Runner {
     shared: Arc<Shared>,
     publisher: Publisher,
     batch: Handed,
+    /// Readers have the batch: it only has to be settled.
+    published: bool,
     reporter: Reporter,
 }
 
 impl Runner {
     pub(crate) fn new(shared: Arc<Shared>, publisher: Publisher) -> Self {
         let batch = buffer(shared.bus.lock().config().get_batch_size());
-        Self { shared, publisher, batch, reporter: Reporter::default() }
+        Self { shared, publisher, batch, published: false, reporter: Reporter::default() }
     }
 
-    /// Runs. A panic in delivery, say of a metrics recorder, is contained and counted, what was
-    /// being delivered is dropped as not accepted by the sink, and the runner goes on.
+    /// Runs. A panic of a metrics recorder, a log or a reader's waker is contained and counted, and
+    /// costs no update; after any other one in delivery what was being delivered is dropped as not
+    /// accepted by the sink, and the runner goes on.
     pub async fn run(mut self) {
         loop {
             let delivered = {
@@ -42,13 +45,15 @@ impl Runner {
             };
             let Err(panic) = delivered else { return };
             self.shared.panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(panic, "delivery panicked and was started again");
+            self.shared.contain(|| {
+                tracing::error!(panic, "delivery panicked and was started again");
+            });
         }
     }
 
     async fn deliver(&mut self) {
-        let mut settled = false;
         loop {
+            let settled = std::mem::take(&mut self.published);
             // 1. Settle the last batch and take the next one.
             let (handed, poll_at, drained, heard, ledger) = {
                 let mut bus = self.shared.bus.lock();
@@ -66,16 +71,16 @@ impl Runner {
             }
             self.report(heard, &ledger);
             // 2. Deliver it, and let readers run.
-            settled = handed;
             if handed {
                 let now = self.shared.clock.now().as_micros();
                 self.publisher.publish(&self.shared.hub, &mut self.batch, now, wall());
+                self.published = true;
+                self.publisher.wake(&self.shared);
                 self.shared.names.lock().look(LOOK, now);
                 tokio::task::yield_now().await;
                 continue;
             }
             if drained {
-                self.publisher.close(&self.shared.hub);
                 return;
             }
             // 3. Nothing is due: sleep until the deadline or until woken.
@@ -96,7 +101,23 @@ impl Runner {
     }
 
     fn report(&mut self, heard: Heard, ledger: &Ledger) {
-        self.reporter.report(&self.shared, heard, ledger);
+        let Self { shared, reporter, .. } = self;
+        shared.contain(|| reporter.report_overflow(&heard, ledger));
+        shared.contain(|| reporter.report(shared, &heard, ledger));
+    }
+
+    /// Tells readers what was lost in the end. Nothing else is left.
+    fn tell_losses(&mut self) {
+        loop {
+            let mut bus = self.shared.bus.lock();
+            let now = self.shared.clock.now();
+            if !bus.poll(&mut self.batch, now) {
+                return;
+            }
+            drop(bus);
+            self.publisher.publish(&self.shared.hub, &mut self.batch, now.as_micros(), wall());
+            self.shared.with_bus(|bus, now| bus.delivered(&mut self.batch, now));
+        }
     }
 
     /// Takes another buffer if the batch size was changed.
@@ -118,11 +139,25 @@ fn buffer(size: usize) -> Handed {
 /// The runner ends: by itself when everything is delivered, or because its runtime does.
 impl Drop for Runner {
     fn drop(&mut self) {
+        if std::mem::take(&mut self.published) {
+            self.shared.with_bus(|bus, now| bus.delivered(&mut self.batch, now));
+        }
         let lost = self.shared.abandon(&mut self.batch);
+        let shared = Arc::clone(&self.shared);
+        shared.contain(|| self.tell_losses());
+        let (heard, ledger) = {
+            let mut bus = self.shared.bus.lock();
+            (std::mem::take(bus.telemetry()), bus.ledger())
+        };
+        self.report(Heard { handed_on: None, ..heard }, &ledger);
+        self.shared.contain(|| self.reporter.report_last_line(&ledger));
         if lost > 0 {
-            tracing::warn!(lost, "the bus was dropped without shutdown: updates are lost");
+            self.shared.contain(|| {
+                tracing::warn!(lost, "the bus was dropped without shutdown: updates are lost");
+            });
         }
         self.publisher.close(&self.shared.hub);
+        self.publisher.wake(&self.shared);
         self.shared.ended.store(true, Ordering::Release);
         self.shared.settled.notify_waiters();
     }
@@ -141,7 +176,8 @@ impl Shared {
         let now = self.clock.now();
         let before = bus.ledger().dropped.sink;
         bus.close(now);
-        while bus.poll(batch, now) {
+        bus.failed(batch, 0, now);
+        while bus.ledger().queued > 0 && bus.poll(batch, now) {
             bus.failed(batch, 0, now);
         }
         bus.ledger().dropped.sink - before
@@ -181,7 +217,6 @@ impl Drop for Waiting<'_> {
 }
 
 pub(crate) async fn shutdown(shared: &Shared, deadline: Duration) -> Ledger {
-    let deadline = tokio::time::Instant::now() + deadline;
     shared.with_bus(Core::close);
     let ended = async {
         loop {
@@ -198,11 +233,13 @@ pub(crate) async fn shutdown(shared: &Shared, deadline: Duration) -> Ledger {
         ended.await;
         shared.hub.all_left().await;
     };
-    if tokio::time::timeout_at(deadline, all).await.is_err() {
+    if tokio::time::timeout(deadline, all).await.is_err() {
         let size = shared.bus.lock().config().get_batch_size();
         let lost = shared.abandon(&mut buffer(size));
         let unread = shared.hub.unread();
-        tracing::warn!(lost, unread, "the bus was shut down before everything was read");
+        shared.contain(|| {
+            tracing::warn!(lost, unread, "the bus was shut down before everything was read");
+        });
     }
     shared.ledger()
 }

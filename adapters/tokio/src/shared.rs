@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    Bus, Categories, ConversationError, FlushMark, HandedOn, Ledger, OverflowEdge, Pushed,
+    Bus, Categories, ConversationError, FlushMark, HandedOn, Ledger, Outcome, OverflowEdge, Place,
     RefuseReason, Slot, Telemetry,
 };
 use tokio::sync::Notify;
@@ -119,21 +119,18 @@ impl Shared {
         }
     }
 
-    /// Puts an update into the queue. What has to leave for it is dropped without the lock.
+    /// Puts an update into the queue. What comes back instead is dropped without the lock.
     #[inline]
-    pub(crate) fn push(&self, post: Post) -> Pushed<Post> {
-        let (pushed, wake) = {
-            let mut bus = self.bus.lock();
-            let now = match bus.last_reading(&post) {
-                Some(reading) => reading,
-                None => self.clock.now(),
-            };
-            (bus.push(post, now), bus.take_wake())
-        };
+    pub(crate) fn offer(&self, post: Post) -> Outcome {
+        let mut post = Place::new(post);
+        let mut bus = self.bus.lock();
+        let outcome = bus.offer(&mut post, || self.clock.now());
+        let wake = bus.take_wake();
+        drop(bus);
         if wake {
             self.wake.notify_one();
         }
-        pushed
+        outcome
     }
 
     pub(crate) fn refuse(&self, reason: RefuseReason) {
@@ -141,7 +138,10 @@ impl Shared {
     }
 
     /// Does something with the bus that the runner may have to be woken for.
-    pub(crate) fn with_bus<R>(&self, act: impl FnOnce(&mut Core, statusbus_core::Instant) -> R) -> R {
+    pub(crate) fn with_bus<R>(
+        &self,
+        act: impl FnOnce(&mut Core, statusbus_core::Instant) -> R,
+    ) -> R {
         let (answer, wake) = {
             let mut bus = self.bus.lock();
             let now = self.clock.now();
@@ -152,6 +152,12 @@ impl Shared {
             self.wake.notify_one();
         }
         answer
+    }
+
+    /// The conversation of that name, if there is one.
+    pub(crate) fn known(&self, name: &str) -> Option<Arc<ConversationState>> {
+        let hash = crate::names::hash(&self.seed, name);
+        self.names.lock().find(hash, name).cloned()
     }
 
     /// The conversation of that name; a new one if there is none.
@@ -185,6 +191,14 @@ impl Shared {
             parcel.copy(name.as_ref(), delivered);
         }
         parcel
+    }
+
+    /// Calls what is somebody else's: a log, a metrics recorder, a waker. A panic in it is counted
+    /// and goes no further.
+    pub(crate) fn contain(&self, call: impl FnOnce()) {
+        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err() {
+            self.panics.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(crate) fn ledger(&self) -> Ledger {

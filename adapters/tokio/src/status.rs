@@ -109,6 +109,12 @@ impl Status {
         Draft::new(shared, shared.conversation(conversation), category, text.into())
     }
 
+    /// Like [`update`](Self::update), for what concerns the whole system.
+    pub fn system_update(&self, category: Category, text: impl Into<Text>) -> Draft<'_> {
+        let shared = &self.handle.shared;
+        Draft::new(shared, Ok(Arc::clone(&shared.system)), category, text.into())
+    }
+
     /// A handle to a conversation, which has looked its name up once: the cheapest way to say many
     /// things about one.
     ///
@@ -200,8 +206,8 @@ impl Status {
         category: Category,
         key: Option<&str>,
     ) -> bool {
-        let state = self.handle.shared.conversation(conversation);
-        state.is_ok_and(|state| state.ring().retained.remove(category, key))
+        let state = self.handle.shared.known(conversation);
+        state.is_some_and(|state| state.ring().retained.remove(category, key))
     }
 
     /// The categories of this bus.
@@ -311,7 +317,7 @@ impl fmt::Debug for Conversation {
 fn say(shared: &Shared, conversation: Arc<ConversationState>, category: Category, text: Text) {
     match too_large("text", text.as_str().len(), shared.sizes.text) {
         Ok(()) => {
-            let _ = shared.push(Post { conversation, extra: None, text, category, priority: None });
+            shared.offer(Post { conversation, extra: None, text, category, priority: None });
         }
         Err(refused) => shared.refuse(refused.reason),
     }

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use statusbus_core::{Category, CategorySet, ConversationError, Losses};
 
 use crate::Batch;
-use crate::hub::Source;
+use crate::hub::{BusPlace, Source};
 use crate::parcel::{Delivered, Parcel};
 use crate::ring::{Cursor, Found, Record, Ring, Ticket};
 use crate::shared::Shared;
@@ -142,7 +142,7 @@ impl Subscribe {
             source,
             categories,
             cursor: Cursor::default(),
-            bus_gap_seq: 0,
+            bus_place: BusPlace::default(),
             pending: VecDeque::new(),
             ticket: None,
             key: Some(key),
@@ -162,7 +162,8 @@ pub struct Subscription {
     source: Source,
     categories: CategorySet,
     cursor: Cursor,
-    bus_gap_seq: u64,
+    /// The last loss of the whole bus that it was told.
+    bus_place: BusPlace,
     pending: VecDeque<Event>,
     ticket: Option<Ticket>,
     /// Its place among the readers, until it has come to the end.
@@ -209,19 +210,19 @@ impl Subscription {
     fn begin(&mut self, retained: bool, resume: Option<(u64, u64)>) {
         // Everything up to here has been written to the rings of all conversations.
         let head = self.shared.hub.everything().head().seq;
-        self.bus_gap_seq = self.shared.hub.bus_gap_seq();
         let mut ring = self.shared.hub.ring(&self.source);
         if let Some((epoch, seq)) = resume
             && epoch == self.shared.epoch
             && seq <= head.max(ring.head().seq)
-            && self.shared.hub.knows_bus_gaps_behind(seq)
+            && (self.is_of_everything() || self.shared.hub.knows_bus_gaps_behind(seq))
             && let Some(cursor) = ring.cursor_at(seq)
         {
-            (self.cursor, self.bus_gap_seq, self.recovered) = (cursor, seq, true);
+            (self.cursor, self.recovered) = (cursor, true);
         } else {
             self.cursor = ring.head();
             self.cursor.seq = self.cursor.seq.max(head);
         }
+        self.bus_place = self.shared.hub.bus_place(self.cursor.seq);
         let first = (retained || resume.is_some()) && !self.recovered;
         let snapshot = first.then(|| self.snapshot(&mut ring));
         drop(ring);
@@ -280,17 +281,27 @@ impl Subscription {
         let hub = &shared.hub;
         let source = self.source.clone();
         let mut ring = hub.ring(&source);
-        let per_conversation = matches!(source, Source::Conversation(_));
-        let bus_gap = |through| match per_conversation && hub.bus_gap_seq() > self.bus_gap_seq {
-            true => hub.bus_gaps(self.bus_gap_seq, through),
-            false => None,
-        };
-        match ring.find(self.cursor) {
-            Found::Entry(entry) => {
-                if let Some((seq, losses)) = bus_gap(entry.last_seq) {
-                    self.bus_gap_seq = seq;
-                    return Poll::Ready(Some(Event::Gap(Gap { seq, losses, scope: GapScope::Bus })));
+        let found = ring.find(self.cursor);
+        // Whoever reads everything has the losses of the whole bus in its ring.
+        if hub.bus_gap_seq() > self.bus_place.seq && !self.is_of_everything() {
+            let through = match &found {
+                Found::Entry(entry) => entry.last_seq,
+                Found::Lagged => ring.head().seq,
+                Found::Nothing | Found::End => u64::MAX,
+            };
+            let place = hub.bus_place(through);
+            if place.seq > self.bus_place.seq && place.seq <= through {
+                let told = std::mem::replace(&mut self.bus_place, place);
+                // Who has lagged has missed these too.
+                if !matches!(found, Found::Lagged) {
+                    let (seq, losses) = (place.seq, place.losses_behind(&told));
+                    let scope = GapScope::Bus;
+                    return Poll::Ready(Some(Event::Gap(Gap { seq, losses, scope })));
                 }
+            }
+        }
+        match found {
+            Found::Entry(entry) => {
                 let after = self.cursor.seq;
                 self.cursor = Cursor { seq: entry.last_seq, count: entry.before + entry.len };
                 self.count.store(self.cursor.count, Ordering::Relaxed);
@@ -299,19 +310,19 @@ impl Subscription {
                         .batch(after, self.categories)
                         .filter(|batch| !batch.is_empty())
                         .map(Event::Batch),
-                    Record::Gap { category, losses } => {
-                        let scope = category.map_or(GapScope::Bus, GapScope::Topic);
-                        category
-                            .is_none_or(|category| self.categories.contains(category))
-                            .then_some(Event::Gap(Gap { seq: entry.last_seq, losses: *losses, scope }))
+                    Record::Gap { .. } => {
+                        let seq = entry.last_seq;
+                        for (category, losses) in ring.gaps_at(seq) {
+                            if category.is_none_or(|category| self.categories.contains(category)) {
+                                let scope = category.map_or(GapScope::Bus, GapScope::Topic);
+                                self.pending.push_back(Event::Gap(Gap { seq, losses, scope }));
+                            }
+                        }
+                        None
                     }
                 })
             }
             Found::Nothing => {
-                if let Some((seq, losses)) = bus_gap(u64::MAX) {
-                    self.bus_gap_seq = seq;
-                    return Poll::Ready(Some(Event::Gap(Gap { seq, losses, scope: GapScope::Bus })));
-                }
                 self.ticket = Some(ring.wait(self.ticket, cx.waker()));
                 Poll::Pending
             }
@@ -333,6 +344,10 @@ impl Subscription {
                 Poll::Ready(None)
             }
         }
+    }
+
+    const fn is_of_everything(&self) -> bool {
+        matches!(self.source, Source::Everything)
     }
 
     fn leave(&mut self) {

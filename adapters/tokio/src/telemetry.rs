@@ -16,16 +16,28 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn report(&mut self, shared: &Shared, heard: Heard, ledger: &Ledger) {
+    pub(crate) fn report(&mut self, shared: &Shared, heard: &Heard, ledger: &Ledger) {
+        // A recorder that panics is not told the same again.
+        let told = std::mem::replace(&mut self.told, *ledger);
+        #[cfg(feature = "metrics")]
+        meter::record(shared, heard, ledger, &told);
+        #[cfg(not(feature = "metrics"))]
+        let _ = (shared, heard, told);
+    }
+
+    pub(crate) fn report_overflow(&mut self, heard: &Heard, ledger: &Ledger) {
         self.overflow.hear(heard.overflow.started, heard.overflow.ended.is_some(), lost(ledger));
         if let Some(line) = self.overflow.line(Instant::now()) {
             line.log(ledger.queued);
         }
-        #[cfg(feature = "metrics")]
-        meter::record(shared, &heard, ledger, &self.told);
-        #[cfg(not(feature = "metrics"))]
-        let _ = shared;
-        self.told = *ledger;
+    }
+
+    /// Logs the line that had to wait, if there is one: nothing comes after it.
+    pub(crate) fn report_last_line(&mut self, ledger: &Ledger) {
+        self.overflow.last_line = None;
+        if let Some(line) = self.overflow.line(Instant::now()) {
+            line.log(ledger.queued);
+        }
     }
 
     /// When a line is to be logged that had to wait.
@@ -107,7 +119,9 @@ impl Line {
             Self::Started { lost } => {
                 tracing::warn!(lost, queued, "the status queue overflows: updates are lost");
             }
-            Self::Ongoing { lost } => tracing::warn!(lost, queued, "the status queue still overflows"),
+            Self::Ongoing { lost } => {
+                tracing::warn!(lost, queued, "the status queue still overflows")
+            }
             Self::Ended { lost } => tracing::warn!(lost, "the status queue has recovered"),
         }
     }
@@ -138,13 +152,13 @@ mod meter {
                 counter!("statusbus_refused_total", "reason" => reason.as_str()).increment(more);
             }
         }
+        if let Some(latency) = heard.latency {
+            histogram!("statusbus_broadcast_seconds").record(latency.as_secs_f64());
+        }
         let Some(batch) = heard.handed_on else { return };
         histogram!("statusbus_batch_size", "reason" => batch.reason.as_str())
             .record(batch.size as f64);
         histogram!("statusbus_queue_wait_seconds").record(batch.longest_wait.as_secs_f64());
-        if let Some(latency) = heard.latency {
-            histogram!("statusbus_broadcast_seconds").record(latency.as_secs_f64());
-        }
         let depth = shared.bus.lock().depth();
         gauge!("statusbus_queue_depth").set(depth.queued as f64);
         gauge!("statusbus_queue_depth_peak").set(depth.peak as f64);

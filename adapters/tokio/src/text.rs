@@ -46,10 +46,14 @@ impl Text {
 impl From<&str> for Text {
     #[inline]
     fn from(text: &str) -> Self {
-        match heapless::String::try_from(text) {
-            Ok(inline) => Self(Repr::Inline(inline)),
-            Err(_) => Self(Repr::Shared(text.into())),
+        // Written where it stays: moving it costs more than copying the text.
+        let mut inline = Self(Repr::Inline(heapless::String::new()));
+        if let Repr::Inline(room) = &mut inline.0
+            && room.push_str(text).is_ok()
+        {
+            return inline;
         }
+        Self(Repr::Shared(text.into()))
     }
 }
 

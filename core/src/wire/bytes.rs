@@ -1,10 +1,13 @@
 //! Numbers and strings as bytes, the way postcard writes them.
 
+use postcard::ser_flavors::Flavor;
+use postcard::{serialize_with_flavor, take_from_bytes};
+
 /// Numbers on the wire are below this, so that a JavaScript number holds each of them.
 pub(super) const NUMBER_END: u64 = 1 << 53;
 
 /// Writes into a part of a buffer, and remembers whether something did not fit.
-pub struct Writer<'b> {
+pub(super) struct Writer<'b> {
     buffer: &'b mut [u8],
     at: usize,
     end: usize,
@@ -17,6 +20,8 @@ impl<'b> Writer<'b> {
         Self { buffer, at, end, full: false }
     }
 
+    // Everything that is written comes through here: a copy in each place would double the flash.
+    #[inline(never)]
     pub(super) fn raw(&mut self, bytes: &[u8]) {
         let rest = self.buffer.get_mut(self.at..self.end);
         match rest.and_then(|rest| rest.get_mut(..bytes.len())) {
@@ -29,18 +34,13 @@ impl<'b> Writer<'b> {
     }
 
     /// A number; one that is too large is written as the largest.
+    #[inline(never)]
     pub(super) fn number(&mut self, number: u64) {
-        let mut rest = number.min(NUMBER_END - 1);
-        while rest > 0x7F {
-            self.raw(&[rest as u8 | 0x80]);
-            rest >>= 7;
-        }
-        self.raw(&[rest as u8]);
+        let _ = serialize_with_flavor(&number.min(NUMBER_END - 1), Sink(self));
     }
 
     pub(super) fn string(&mut self, string: &str) {
-        self.number(string.len() as u64);
-        self.raw(string.as_bytes());
+        let _ = serialize_with_flavor(string, Sink(self));
     }
 
     /// Where the next byte comes.
@@ -68,6 +68,27 @@ impl<'b> Writer<'b> {
     }
 }
 
+/// Lets postcard write. It never says no, so that writing cannot fail: the [`Writer`] remembers.
+struct Sink<'w, 'b>(&'w mut Writer<'b>);
+
+impl Flavor for Sink<'_, '_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.raw(&[byte]);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.raw(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
 /// Reads what may be anything.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'a> {
@@ -91,15 +112,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..56).step_by(7) {
-            let [byte] = self.array()?;
-            number |= u64::from(byte & 0x7F) << shift;
-            if byte < 0x80 {
-                return Some(number).filter(|&number| number < NUMBER_END);
-            }
-        }
-        None
+        let (number, rest) = take_from_bytes(self.rest).ok()?;
+        self.rest = rest;
+        Some(number).filter(|&number| number < NUMBER_END)
     }
 
     /// A number below 2³².
@@ -109,8 +124,7 @@ impl<'a> Reader<'a> {
 
     /// The bytes of a string. Whether they are UTF-8 is another question.
     pub(super) fn string(&mut self) -> Option<&'a [u8]> {
-        let len = usize::try_from(self.number()?).ok()?;
-        let (bytes, rest) = self.rest.split_at_checked(len)?;
+        let (bytes, rest) = take_from_bytes(self.rest).ok()?;
         self.rest = rest;
         Some(bytes)
     }

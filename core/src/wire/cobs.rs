@@ -17,11 +17,7 @@ pub(super) const fn headroom(len: u16) -> usize {
 /// the end of the buffer or sooner.
 pub(super) fn encode_in_place(buffer: &mut [u8], data: core::ops::Range<usize>) -> usize {
     let mut set = |at: usize, byte| {
-        if let Some(place) = buffer.get_mut(at) {
-            core::mem::replace(place, byte)
-        } else {
-            0
-        }
+        if let Some(place) = buffer.get_mut(at) { core::mem::replace(place, byte) } else { 0 }
     };
     let (mut code_at, mut code, mut end) = (0, 1, 1);
     for at in data {

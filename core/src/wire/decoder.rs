@@ -32,6 +32,7 @@ use super::{CRC_LEN, checksum};
 ///                 println!("missing: {}", missing.losses.total() + missing.other);
 ///             }
 ///         }
+///         _ => {} // what later versions of this crate may know
 ///     }
 /// }
 /// assert_eq!(decoder.counters().bad(), 1);
@@ -51,9 +52,9 @@ pub struct Decoder<B> {
 pub struct Counters {
     /// Frames that came through.
     pub frames: u64,
-    /// Ended too early: the beginning of one, or garbage.
+    /// Ended where none can end, or after fewer bytes than one has: a part of one, or garbage.
     pub torn: u64,
-    /// Longer than the decoder's buffer, or a lost 0x00 between two.
+    /// Longer than the decoder's buffer; also several whose 0x00 was lost.
     pub too_long: u64,
     /// Hit by something: the checksum is wrong.
     pub checksum: u64,
@@ -66,15 +67,8 @@ pub struct Counters {
 }
 
 impl Counters {
-    const ZERO: Self = Self {
-        frames: 0,
-        torn: 0,
-        too_long: 0,
-        checksum: 0,
-        version: 0,
-        kind: 0,
-        malformed: 0,
-    };
+    const ZERO: Self =
+        Self { frames: 0, torn: 0, too_long: 0, checksum: 0, version: 0, kind: 0, malformed: 0 };
 
     /// All that did not come through.
     #[must_use]
@@ -87,13 +81,7 @@ impl<B> Decoder<B> {
     /// A decoder in front of a frame.
     #[must_use]
     pub const fn new(buffer: B) -> Self {
-        Self {
-            buffer,
-            len: 0,
-            unstuff: Unstuff::START,
-            skipping: false,
-            counters: Counters::ZERO,
-        }
+        Self { buffer, len: 0, unstuff: Unstuff::START, skipping: false, counters: Counters::ZERO }
     }
 
     /// What became of the frames so far.
@@ -112,6 +100,7 @@ impl<B> Decoder<B> {
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Decoder<B> {
     /// Takes bytes up to the end of the next sound frame and cuts them off the front of `bytes`;
     /// `None` when it has taken them all. Linear in the bytes taken.
+    #[must_use = "a frame comes once"]
     pub fn feed(&mut self, bytes: &mut &[u8]) -> Option<Frame<'_>> {
         let seen = loop {
             let (&byte, rest) = bytes.split_first()?;
@@ -124,6 +113,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Decoder<B> {
     }
 
     /// Takes one byte, from an interrupt say.
+    #[must_use = "a frame comes once"]
     pub fn push(&mut self, byte: u8) -> Option<Frame<'_>> {
         self.feed(&mut [byte].as_slice())
     }
@@ -149,6 +139,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Decoder<B> {
         None
     }
 
+    /// Looks at what a 0x00 has ended.
     fn end(&mut self) -> Option<Seen> {
         if self.len == 0 && self.unstuff.is_at_start() {
             return None;

@@ -8,8 +8,8 @@ use super::{CRC_LEN, GAP, Missing, Scope, UPDATES, Update, VERSION, checksum, co
 /// Makes frames of updates or of a gap.
 ///
 /// It asks its iterator for one record at a time and fills a buffer of the caller's with as many as
-/// fit; what did not fit opens the next frame. So the batch stays whole until the caller settles it,
-/// and a writer that stops half-way loses nothing here.
+/// fit; what did not fit opens the next frame. So nothing of a batch is lost between two frames, and
+/// the batch itself stays whole until the caller settles it.
 ///
 /// ```
 /// use statusbus_core::{Category, wire};
@@ -25,7 +25,7 @@ use super::{CRC_LEN, GAP, Missing, Scope, UPDATES, Update, VERSION, checksum, co
 ///         Err(wire::TooLarge { .. }) => { /* count it: the others go on */ }
 ///     }
 /// }
-/// # assert_eq!(line.len(), 42);
+/// # assert_eq!(line.len(), 38);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Encoder<'a, I> {
@@ -33,6 +33,7 @@ pub struct Encoder<'a, I> {
     records: I,
     /// What did not fit the frame before.
     held: Option<Record<'a>>,
+    passed: usize,
 }
 
 /// What frames are made of.
@@ -49,19 +50,21 @@ impl<'a, I: Iterator<Item: Into<Record<'a>>>> Encoder<'a, I> {
     /// frame holds one kind, and each hole in the positions starts another frame. `epoch` names
     /// this run of the device.
     pub const fn new(epoch: u64, records: I) -> Self {
-        Self { epoch, records, held: None }
+        Self { epoch, records, held: None, passed: 0 }
     }
 
     /// Writes the next frame into the buffer and answers with its bytes, the 0x00 at its end
     /// included; `None` when all is written. Uses at most 65,535 bytes of the buffer.
     ///
-    /// A loss whose topic does not fit is written as one of the whole bus.
+    /// A loss whose topic does not fit is written as one of the whole bus, for which 66 bytes are
+    /// always enough.
     ///
     /// # Errors
-    /// An update does not fit the buffer, even by itself. It is left out and the next call goes on
+    /// An update does not fit the buffer, even by itself. It is left out, and the next call goes on
     /// behind it: count it.
+    #[must_use = "what is in the frame does not come again"]
     pub fn next_frame<'b>(&mut self, buffer: &'b mut [u8]) -> Option<Result<&'b [u8], TooLarge>> {
-        let Self { epoch, records, held } = self;
+        let Self { epoch, records, held, passed } = self;
         let mut peek = |held: &mut Option<Record<'a>>| {
             if held.is_none() {
                 *held = records.next().map(Into::into);
@@ -69,28 +72,36 @@ impl<'a, I: Iterator<Item: Into<Record<'a>>>> Encoder<'a, I> {
         };
         peek(held);
         let (kind, first) = held.as_ref()?.place();
+        let step = u8::from(kind == UPDATES);
         let mut draft = Draft::new(kind, *epoch, first, buffer);
         let mut next = first;
         while let Some(record) = held
             && record.place() == (kind, next)
         {
-            if !draft.add(record) {
-                if !draft.is_empty {
-                    break;
-                }
-                if !record.shrink() {
-                    *held = None;
-                    return Some(Err(TooLarge { seq: first }));
-                }
+            if draft.add(record) {
+                next = next.wrapping_add(u64::from(step));
+            } else if !draft.is_empty {
+                break;
+            } else if record.shrink() {
                 continue;
             }
-            if kind == UPDATES {
-                next += 1;
-            }
+            *passed += usize::from(step);
             *held = None;
+            if draft.is_empty {
+                return Some(Err(TooLarge { seq: first }));
+            }
             peek(held);
         }
         Some(Ok(draft.finish()))
+    }
+}
+
+impl<I> Encoder<'_, I> {
+    /// How many updates are in the frames so far, or were too large. Asked before a frame is made
+    /// that then cannot be sent, it is what [`Bus::failed`](crate::Bus::failed) wants to know.
+    #[must_use]
+    pub const fn passed(&self) -> usize {
+        self.passed
     }
 }
 
@@ -173,7 +184,7 @@ impl<'b> Draft<'b> {
     }
 }
 
-/// An update, at this position, does not fit a frame of the buffer's size.
+/// What has this position does not fit a frame of the buffer's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge {
     /// Its position.
@@ -182,7 +193,11 @@ pub struct TooLarge {
 
 impl fmt::Display for TooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "update {} does not fit a frame: give a larger buffer or shorter texts", self.seq)
+        write!(
+            f,
+            "what is at position {} does not fit a frame: give a larger buffer or shorter texts",
+            self.seq
+        )
     }
 }
 

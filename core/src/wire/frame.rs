@@ -16,8 +16,9 @@ pub struct Frame<'a> {
     pub(super) next_seq: u64,
 }
 
-/// What a frame holds.
+/// What a frame holds. Newer writers may send what is not here; it is counted and left out.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Body<'a> {
     /// Updates, in order.
     Updates(Updates<'a>),
@@ -26,10 +27,11 @@ pub enum Body<'a> {
 }
 
 impl Frame<'_> {
-    /// The position behind this frame. A stream has no holes of its own: within an epoch, what lies
-    /// between this and the next frame's [`seq`](Self::seq) was lost on the line, or was too large
-    /// for the device's frames. A gap that did not fit one frame comes in several with the same
-    /// position.
+    /// The position behind this frame.
+    ///
+    /// A device's stream has no holes: within an epoch, what lies between this and the next frame's
+    /// [`seq`](Self::seq) was lost on the line, or too large for a frame. (A gap may take several
+    /// frames, which then have the same position.)
     #[must_use]
     pub const fn next_seq(&self) -> u64 {
         self.next_seq

@@ -1,0 +1,463 @@
+//! The rules of DESIGN.md, section 3, as plainly as they can be written: one list, searched from
+//! end to end, and times as numbers. What the rules leave open is marked "decided".
+
+use statusbus_core::{
+    Category, DropReason, FlushReason, Leading, Ledger, Loss, Overflow, OverflowEdge, Priority,
+    RefuseReason,
+};
+
+use crate::flight::Flight;
+use crate::said::{CATEGORIES, Facts, Knobs};
+use crate::seen::{Became, Heard, SeenGap, SeenUpdate};
+use crate::tally::{TOLD, Tally};
+
+#[derive(Clone, Copy)]
+struct Waiting {
+    facts: Facts,
+    priority: Priority,
+    arrival: u64,
+    expiry: Option<u64>,
+    /// Grows with each update that comes to a priority: the smallest is the oldest of it.
+    age: u64,
+}
+
+pub(crate) struct Naive {
+    keyed: bool,
+    ranked: bool,
+    slots: usize,
+    knobs: Knobs,
+    categories: usize,
+    defaults: [(Priority, Option<u64>); CATEGORIES],
+    queue: Vec<Waiting>,
+    ages: u64,
+    elapsed: u64,
+    reading: u64,
+    tally: Tally,
+    deadline: Option<u64>,
+    gap_deadline: Option<u64>,
+    last_flush: Option<u64>,
+    seq: u64,
+    /// Updates that have left from the front, and up to where a flush was asked for.
+    left: u64,
+    flush_to: u64,
+    closed: bool,
+    asleep: bool,
+    wake: bool,
+    peak: usize,
+}
+
+impl Naive {
+    pub(crate) fn new(keyed: bool, ranked: bool, slots: usize, knobs: Knobs) -> Self {
+        let mut defaults = [(Priority::State, None); CATEGORIES];
+        defaults[Category::PROGRESS.index()].0 = Priority::Progress;
+        defaults[Category::ERROR.index()].0 = Priority::Terminal;
+        Self {
+            keyed,
+            ranked,
+            slots,
+            knobs,
+            categories: 7,
+            defaults,
+            queue: Vec::new(),
+            ages: 0,
+            elapsed: 0,
+            reading: 0,
+            tally: Tally::default(),
+            deadline: None,
+            gap_deadline: None,
+            last_flush: None,
+            seq: 0,
+            left: 0,
+            flush_to: 0,
+            closed: false,
+            asleep: false,
+            wake: false,
+            peak: 0,
+        }
+    }
+
+    fn limit(&self) -> usize {
+        self.knobs.limit.min(self.slots)
+    }
+
+    /// Rule 2: time is the sum of the steps forward.
+    fn advance(&mut self, reading: u64) {
+        self.elapsed = self.elapsed.saturating_add(reading.saturating_sub(self.reading));
+        self.reading = reading;
+    }
+
+    fn is_expired(&self, waiting: &Waiting) -> bool {
+        waiting.expiry.is_some_and(|expiry| expiry <= self.elapsed)
+    }
+
+    // Rule 1
+
+    pub(crate) fn push(&mut self, facts: Facts, reading: u64) -> Became {
+        self.advance(reading);
+        self.take_in(facts)
+    }
+
+    /// Rule 13: the reading is only taken if it is needed. Says whether it was.
+    pub(crate) fn offer(&mut self, facts: Facts, reading: u64) -> (Became, bool) {
+        let known = facts.about.1 < self.categories;
+        let needed = known && self.last_reading(&facts).is_none();
+        if needed {
+            self.advance(reading);
+        }
+        (self.take_in(facts), needed)
+    }
+
+    fn take_in(&mut self, facts: Facts) -> Became {
+        self.tally.ledger.sent += 1;
+        if self.closed {
+            return self.tally.refused(facts, RefuseReason::Closed);
+        }
+        if facts.about.1 >= self.categories {
+            return self.tally.refused(facts, RefuseReason::UnknownCategory);
+        }
+        let (priority, ttl) = self.defaults[facts.about.1];
+        let priority = facts.priority.unwrap_or(priority);
+        let priority = if self.ranked { priority } else { Priority::State };
+        let expiry = facts.ttl.or(ttl).and_then(|ttl| self.elapsed.checked_add(ttl));
+        // decided: what would expire at the end of time never does
+        let expiry = expiry.filter(|&expiry| expiry < u64::MAX);
+        self.ages += 1;
+        let new = Waiting { facts, priority, arrival: self.elapsed, expiry, age: self.ages };
+        // Rule 4. Decided: of several with its key the newest is the one merged with, also if it
+        // has expired.
+        if self.keyed && facts.key.is_some() {
+            let same = |old: &Waiting| (old.facts.about, old.facts.key) == (facts.about, facts.key);
+            if let Some(place) = self.queue.iter().rposition(same) {
+                let old = self.queue[place];
+                if priority == Priority::Terminal {
+                    self.queue.remove(place);
+                    self.join(new);
+                    return self.tally.coalesced(old.facts);
+                }
+                if priority >= old.priority {
+                    // decided: one that is raised in place is the youngest of its new priority
+                    let age = if priority > old.priority { new.age } else { old.age };
+                    self.queue[place] = Waiting { age, ..new };
+                    return self.tally.coalesced(old.facts);
+                }
+            }
+        }
+        if self.queue.len() < self.limit() {
+            self.join(new);
+            return Became::Queued;
+        }
+        self.push_full(new)
+    }
+
+    // Rule 5
+
+    fn push_full(&mut self, new: Waiting) -> Became {
+        if self.tally.overflow.is_none() {
+            self.tally.heard.push(Heard::Overflow(OverflowEdge::Started));
+        }
+        self.tally.overflow = Some(self.tally.overflow.unwrap_or(0) + 1);
+        let (place, reason) = match self.knobs.overflow {
+            Overflow::Reject => return self.tally.refused(new.facts, RefuseReason::Full),
+            Overflow::DropNewest => return self.tally.dropped(new.facts, DropReason::Newest),
+            Overflow::DropOldest => (0, DropReason::Oldest),
+            Overflow::Evict => (self.least(), DropReason::Evicted),
+        };
+        let Some(&old) = self.queue.get(place) else {
+            return self.tally.dropped(new.facts, reason); // without slots
+        };
+        let outranked = old.priority > new.priority && !self.is_expired(&old);
+        if self.knobs.overflow == Overflow::Evict && outranked {
+            return self.tally.dropped(new.facts, DropReason::Outranked);
+        }
+        self.queue.remove(place);
+        let loss = self.lose(old, reason);
+        self.join(new);
+        Became::Displaced(old.facts, loss)
+    }
+
+    /// The place of what goes first: of the oldest of each priority one that has expired, else the
+    /// oldest of the lowest priority.
+    fn least(&self) -> usize {
+        let mut oldest = Vec::new();
+        for priority in Priority::ALL {
+            let of_it = (0..self.queue.len()).filter(|&at| self.queue[at].priority == priority);
+            oldest.extend(of_it.min_by_key(|&at| self.queue[at].age));
+        }
+        let expired = oldest.iter().find(|&&at| self.is_expired(&self.queue[at]));
+        expired.or(oldest.first()).copied().unwrap_or(0)
+    }
+
+    fn join(&mut self, new: Waiting) {
+        if self.deadline.is_none() {
+            self.deadline = Some(self.deadline_of(new.arrival));
+            self.rouse();
+        }
+        self.queue.push(new);
+        self.peak = self.peak.max(self.queue.len());
+        if self.queue.len() == self.knobs.batch_size.min(self.limit()) {
+            self.rouse();
+        }
+    }
+
+    // Rule 3
+
+    fn deadline_of(&self, arrival: u64) -> u64 {
+        let latest = arrival.saturating_add(self.knobs.interval);
+        match (self.knobs.leading, self.last_flush) {
+            (Leading::Delayed, _) => latest,
+            (Leading::Immediate, None) => arrival,
+            (Leading::Immediate, Some(last)) => {
+                latest.min(arrival.max(last.saturating_add(self.knobs.interval)))
+            }
+        }
+    }
+
+    fn due(&self) -> Option<FlushReason> {
+        let (len, limit) = (self.queue.len(), self.limit());
+        let come = |deadline: Option<u64>| deadline.is_some_and(|at| at <= self.elapsed);
+        let waits = len > 0 || self.tally.untold;
+        if len > 0 && (len >= self.knobs.batch_size || len >= limit) {
+            Some(FlushReason::Full)
+        } else if len > 0 && self.left < self.flush_to {
+            Some(FlushReason::Flush)
+        } else if self.closed && waits {
+            Some(FlushReason::Close)
+        } else if come(self.deadline) || self.tally.untold && come(self.gap_deadline) {
+            Some(FlushReason::Interval)
+        } else {
+            None
+        }
+    }
+
+    /// When it next wants to be polled, in elapsed time; the beginning of time: at once.
+    pub(crate) fn wanted(&self) -> Option<u64> {
+        match self.due() {
+            Some(FlushReason::Full | FlushReason::Flush | FlushReason::Close) => Some(0),
+            _ => {
+                let gap = self.gap_deadline.filter(|_| self.tally.untold);
+                self.deadline.into_iter().chain(gap).min()
+            }
+        }
+    }
+
+    pub(crate) fn poll_at(&self) -> Option<u64> {
+        let wanted = self.wanted()?;
+        Some(self.reading.saturating_add(wanted.saturating_sub(self.elapsed)))
+    }
+
+    // Rules 2, 6 and 7
+
+    pub(crate) fn poll(&mut self, flight: &mut Flight, reading: u64) -> Option<Vec<Facts>> {
+        (self.asleep, self.wake) = (false, false);
+        self.failed(flight, 0, reading);
+        let room = flight.capacity.min(self.knobs.batch_size);
+        let Some(reason) = self.due().filter(|_| room > 0) else {
+            self.asleep = true;
+            return None;
+        };
+        let (mut expired, mut batch) = (Vec::new(), Vec::new());
+        while batch.len() < room && !self.queue.is_empty() {
+            let first = self.queue.remove(0);
+            self.left += 1;
+            if self.is_expired(&first) {
+                self.lose(first, DropReason::Oldest);
+                expired.push(first.facts);
+            } else {
+                batch.push(first);
+            }
+        }
+        if self.queue.is_empty() {
+            self.deadline = None;
+            self.left = self.left.max(self.flush_to);
+        }
+        if self.queue.len() <= self.limit() / 2
+            && let Some(lost) = self.tally.overflow.take()
+        {
+            self.tally.heard.push(Heard::Overflow(OverflowEdge::Ended { lost }));
+        }
+        // rule 9; decided: a gap has a position of its own
+        if !self.tally.gap.is_empty() {
+            self.seq += 1;
+            let gap = std::mem::take(&mut self.tally.gap);
+            flight.gap = Some(SeenGap { seq: self.seq, ..gap });
+        }
+        (self.tally.untold, self.gap_deadline) = (false, None);
+        for &Waiting { facts, priority, arrival, expiry, .. } in &batch {
+            self.seq += 1;
+            let ttl_left = expiry.map(|expiry| expiry - self.elapsed);
+            let (seq, waited) = (self.seq, self.elapsed - arrival);
+            flight.updates.push(SeenUpdate { seq, facts, priority, waited, ttl_left });
+        }
+        (flight.reason, flight.handed_on) = (reason, self.elapsed);
+        self.last_flush = Some(self.elapsed);
+        self.tally.ledger.in_flight += batch.len() as u64;
+        let waits = batch.iter().map(|waiting| self.elapsed - waiting.arrival);
+        let longest = waits.max().unwrap_or(0);
+        self.tally.heard.push(Heard::HandedOn(batch.len(), reason, longest, self.queue.len()));
+        Some(expired)
+    }
+
+    pub(crate) fn delivered(&mut self, flight: &mut Flight, reading: u64) {
+        self.settle(flight, usize::MAX, reading);
+    }
+
+    pub(crate) fn failed(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
+        let told = accepted.min(flight.updates.len()) > 0;
+        let gap = flight.gap.clone().filter(|_| !told);
+        self.settle(flight, accepted, reading);
+        if let Some(gap) = gap {
+            for (topic, losses) in gap.topics {
+                self.tally.gap.add(Some(topic), losses, TOLD);
+            }
+            self.tally.gap.add(None, gap.elsewhere, TOLD);
+        }
+    }
+
+    fn settle(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
+        self.advance(reading);
+        if !flight.is_unsettled() {
+            return;
+        }
+        for (index, SeenUpdate { facts, .. }) in flight.updates.iter().enumerate() {
+            self.tally.ledger.in_flight -= 1;
+            if index < accepted {
+                self.tally.ledger.delivered += 1;
+                continue;
+            }
+            let topic = (index >= flight.taken).then_some(facts.about);
+            self.tally.lost(topic, Loss::Dropped(DropReason::Sink));
+            let latest = self.elapsed.saturating_add(self.knobs.interval);
+            self.gap_deadline = Some(self.gap_deadline.map_or(latest, |at| at.min(latest)));
+            self.rouse();
+        }
+        self.tally.heard.push(Heard::Settled(self.elapsed - flight.handed_on));
+        *flight = Flight::new(flight.capacity);
+    }
+
+    pub(crate) fn flush(&mut self, reading: u64) -> u64 {
+        self.advance(reading);
+        self.flush_to = self.flush_to.max(self.left + self.queue.len() as u64);
+        if self.tally.untold {
+            self.gap_deadline = Some(self.elapsed);
+        }
+        self.rouse();
+        self.flush_to
+    }
+
+    /// Decided: a flush reaches as many updates as were queued; one that leaves otherwise is made
+    /// up for by the next.
+    pub(crate) fn is_flushed(&self, mark: u64) -> bool {
+        self.left >= mark
+    }
+
+    pub(crate) fn close(&mut self, reading: u64) {
+        self.advance(reading);
+        self.closed = true;
+        self.rouse();
+    }
+
+    // Rule 11
+
+    pub(crate) fn reconfigure(&mut self, knobs: Knobs, reading: u64) -> Vec<(Facts, Loss)> {
+        self.advance(reading);
+        self.knobs = knobs;
+        let mut left = Vec::new();
+        while self.queue.len() > self.limit() {
+            let place = match knobs.overflow {
+                Overflow::Evict => self.least(),
+                Overflow::DropOldest => 0,
+                Overflow::DropNewest | Overflow::Reject => self.queue.len() - 1,
+            };
+            let old = self.queue.remove(place);
+            left.push((old.facts, self.lose(old, DropReason::Shrunk)));
+        }
+        // rule 3: nothing waits longer than the interval, counted from the arrival of the oldest
+        if let Some(oldest) = self.queue.first() {
+            let latest = oldest.arrival.saturating_add(knobs.interval);
+            self.deadline = self.deadline.map(|at| at.min(latest));
+        }
+        let latest = self.elapsed.saturating_add(knobs.interval);
+        self.gap_deadline = self.gap_deadline.map(|at| at.min(latest));
+        self.rouse();
+        left
+    }
+
+    pub(crate) fn reconfigure_category(
+        &mut self,
+        category: usize,
+        priority: Priority,
+        ttl: Option<u64>,
+    ) {
+        if let Some(defaults) = self.defaults.get_mut(category) {
+            *defaults = (priority, ttl);
+        }
+    }
+
+    pub(crate) fn set_categories(&mut self, categories: usize) {
+        self.categories = categories.clamp(7, CATEGORIES);
+    }
+
+    pub(crate) fn refuse(&mut self, reason: RefuseReason) {
+        self.tally.ledger.sent += 1;
+        self.tally.refuse(reason);
+    }
+
+    pub(crate) fn take_wake(&mut self) -> bool {
+        std::mem::take(&mut self.wake)
+    }
+
+    /// Queued, the peak since the last call, and how long the oldest has waited.
+    pub(crate) fn depth(&mut self) -> (usize, usize, u64) {
+        let oldest = self.queue.first().map_or(0, |first| self.elapsed - first.arrival);
+        let peak = std::mem::replace(&mut self.peak, self.queue.len());
+        (self.queue.len(), peak, oldest)
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger { queued: self.queue.len() as u64, ..self.tally.ledger }
+    }
+
+    pub(crate) fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        self.closed && self.queue.is_empty() && !self.tally.untold
+    }
+
+    pub(crate) fn is_overflowing(&self) -> bool {
+        self.tally.overflow.is_some()
+    }
+
+    pub(crate) fn queued(&self) -> impl Iterator<Item = u32> {
+        self.queue.iter().map(|waiting| waiting.facts.id)
+    }
+
+    /// Rule 13
+    pub(crate) fn last_reading(&self, facts: &Facts) -> Option<u64> {
+        let ttl = self.defaults.get(facts.about.1).and_then(|defaults| defaults.1);
+        let fresh = self.queue.is_empty() || facts.ttl.or(ttl).is_some();
+        (!fresh).then_some(self.reading)
+    }
+
+    pub(crate) fn heard(&mut self) -> Vec<Heard> {
+        std::mem::take(&mut self.tally.heard)
+    }
+
+    fn rouse(&mut self) {
+        self.wake |= self.asleep;
+        self.asleep = false;
+    }
+
+    /// Decided: what has to leave and has expired counts as expired.
+    fn lose(&mut self, old: Waiting, reason: DropReason) -> Loss {
+        let expired = self.is_expired(&old);
+        let loss = if expired { Loss::Expired } else { Loss::Dropped(reason) };
+        self.tally.lost(Some(old.facts.about), loss);
+        loss
+    }
+}

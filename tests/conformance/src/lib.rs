@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+// a failure carries the line that differs: there is no heap to put it on
+#![allow(clippy::result_large_err)]
+
+mod compare;
+mod core_subject;
+mod operation;
+mod record;
+mod replay;
+mod said;
+mod trace;
+mod traces;
+mod watch;
+mod words;
+
+pub use compare::{Compare, Difference, Line};
+pub use core_subject::CoreSubject;
+pub use operation::{CoreOperation, Opening, Operation, Sent, Settings};
+pub use record::{Outcome, Record, Shown};
+pub use replay::{
+    Failure, Invalid, Problem, Replayed, Subject, Tally, Unsupported, perform, replay, replay_all,
+};
+pub use trace::{Expected, Step, Steps, Trace};
+pub use traces::TRACES;
+pub use words::SyntaxError;

@@ -1,0 +1,316 @@
+//! Replaying traces against whatever implements the rules.
+
+use core::fmt::{self, Write};
+use core::time::Duration;
+
+use statusbus_core::{CategoryError, ConfigError, Ledger, Priority};
+
+use crate::words::SyntaxError;
+use crate::{
+    Compare, CoreOperation, Difference, Opening, Operation, Outcome, Record, Sent, Settings, Trace,
+};
+
+/// What traces are replayed against: the core itself ([`CoreSubject`](crate::CoreSubject)), or an
+/// adapter with its runner, in virtual time.
+///
+/// Only [`run`](Self::run), [`advance`](Self::advance), [`flush`](Self::flush) and
+/// [`close`](Self::close) let the runner run, and they return when nothing more is due. The sink
+/// accepts everything, and writes it to the record as it comes; everybody else writes nothing.
+pub trait Subject {
+    /// Whether [`Self::core`] is supported. Traces that need it are skipped otherwise.
+    const CORE: bool = false;
+
+    /// Forgets everything and builds a new bus, at virtual time zero.
+    ///
+    /// # Errors
+    /// Which setting a bus cannot be built with. There is none then, and its ledger is all zeros.
+    fn open(&mut self, opening: &Opening<'_>) -> Result<(), Invalid>;
+
+    /// Sends an update, through the door that the adapter's users have. The core writes down what
+    /// leaves for it, if [`CoreOperation::ShowLeft`] was asked for.
+    fn push(&mut self, sent: &Sent<'_>, record: &mut Record<'_>) -> Outcome;
+
+    /// Hands on what is due now.
+    fn run(&mut self, record: &mut Record<'_>);
+
+    /// Hands on what is due now, lets time pass, and meanwhile hands on what becomes due.
+    fn advance(&mut self, span: Duration, record: &mut Record<'_>);
+
+    /// Asks for a flush and hands on what is due.
+    fn flush(&mut self, record: &mut Record<'_>);
+
+    /// Closes the bus and hands on what is due.
+    fn close(&mut self, record: &mut Record<'_>);
+
+    /// Changes what is given of the configuration; what is due by it comes with the next run.
+    ///
+    /// # Errors
+    /// Which setting is not valid; nothing has changed then.
+    fn reconfigure(&mut self, settings: &Settings, record: &mut Record<'_>) -> Result<(), Invalid>;
+
+    /// Changes what holds for updates of a category that do not say otherwise.
+    ///
+    /// # Errors
+    /// There is no such category.
+    fn category(
+        &mut self,
+        name: &str,
+        priority: Priority,
+        ttl: Option<Duration>,
+    ) -> Result<(), Invalid>;
+
+    /// The counters.
+    fn ledger(&mut self) -> Ledger;
+
+    /// What only the core can be asked for.
+    ///
+    /// # Errors
+    /// This subject is not the core.
+    fn core(
+        &mut self,
+        operation: &CoreOperation<'_>,
+        record: &mut Record<'_>,
+    ) -> Result<(), Unsupported> {
+        let _ = (operation, record);
+        Err(Unsupported)
+    }
+}
+
+/// A setting that is not valid, by its name in a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invalid(pub &'static str);
+
+impl From<ConfigError> for Invalid {
+    fn from(error: ConfigError) -> Self {
+        Self(match error {
+            ConfigError::QueueLimit(_) => "queue_limit",
+            ConfigError::BatchSize(_) => "batch_size",
+            ConfigError::FlushInterval(_) => "flush_interval",
+            _ => "config",
+        })
+    }
+}
+
+impl From<CategoryError> for Invalid {
+    fn from(_: CategoryError) -> Self {
+        Self("category")
+    }
+}
+
+/// The subject is not the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsupported;
+
+/// Does one operation and writes what comes of it to `out`. This is the step for hosts that cannot
+/// wait inside a method, and do each operation themselves where it waits.
+///
+/// # Errors
+/// The subject does not support it, the ledger does not balance afterwards, or writing failed.
+pub fn perform<S: Subject>(
+    operation: &Operation<'_>,
+    subject: &mut S,
+    out: &mut dyn Write,
+) -> Result<(), Problem<'static>> {
+    let mut record = Record::new(out);
+    let done = match operation {
+        Operation::Config(opening) => subject.open(opening),
+        Operation::Category { name, priority, ttl } => subject.category(name, *priority, *ttl),
+        Operation::Reconfigure(settings) => subject.reconfigure(settings, &mut record),
+        Operation::Push(sent) => {
+            let outcome = subject.push(sent, &mut record);
+            record.line(format_args!("= {outcome}"));
+            Ok(())
+        }
+        Operation::Run => {
+            subject.run(&mut record);
+            Ok(())
+        }
+        Operation::Advance(span) => {
+            subject.advance(*span, &mut record);
+            Ok(())
+        }
+        Operation::Flush => {
+            subject.flush(&mut record);
+            Ok(())
+        }
+        Operation::Close => {
+            subject.close(&mut record);
+            Ok(())
+        }
+        Operation::Ledger => {
+            let ledger = subject.ledger();
+            record.line(format_args!("= ledger{}", Counters(&ledger)));
+            Ok(())
+        }
+        Operation::Core(operation) => {
+            subject.core(operation, &mut record).map_err(|Unsupported| Problem::Unsupported)?;
+            Ok(())
+        }
+    };
+    if let Err(Invalid(setting)) = done {
+        record.line(format_args!("= invalid {setting}"));
+    }
+    record.finish().map_err(|fmt::Error| Problem::Output)?;
+    let ledger = subject.ledger();
+    if ledger.is_balanced() { Ok(()) } else { Err(Problem::Unbalanced(ledger)) }
+}
+
+/// Replays a trace. A new bus stands at its beginning, whatever the subject did before.
+///
+/// # Errors
+/// The first line at which something else happens than the trace says, or that cannot be read.
+pub fn replay<'a, S: Subject>(trace: &Trace<'a>, subject: &mut S) -> Result<Replayed, Failure<'a>> {
+    let needs_core = trace.needs_core();
+    if needs_core && !S::CORE {
+        return Ok(Replayed::Skipped);
+    }
+    let fail = |line, problem| Err(Failure { line, problem });
+    if let Err(Invalid(_)) = subject.open(&Opening::default()) {
+        return fail(0, Problem::NoBus);
+    }
+    for step in trace.steps() {
+        let step = step?;
+        if !needs_core && matches!(step.operation, Operation::Core(_)) {
+            return fail(step.line, Problem::NeedsCore);
+        }
+        let mut compare = Compare::new(step.line, step.expected);
+        if let Err(problem) = perform(&step.operation, subject, &mut compare) {
+            return fail(step.line, problem);
+        }
+        if let Err((line, difference)) = compare.finish() {
+            return fail(line, Problem::Differs(difference));
+        }
+    }
+    Ok(Replayed::Passed)
+}
+
+/// Replays traces and writes a line about each to `out`, whether it passed or not, for firmware that
+/// has nothing but a serial port. What cannot be written is not missed.
+pub fn replay_all<S: Subject>(traces: &[Trace<'_>], subject: &mut S, out: &mut dyn Write) -> Tally {
+    let mut tally = Tally { passed: 0, skipped: 0, failed: 0 };
+    for trace in traces {
+        let name = trace.name;
+        let _ = match replay(trace, subject) {
+            Ok(Replayed::Passed) => {
+                tally.passed += 1;
+                writeln!(out, "passed {name}")
+            }
+            Ok(Replayed::Skipped) => {
+                tally.skipped += 1;
+                writeln!(out, "skipped {name}")
+            }
+            Err(failure) => {
+                tally.failed += 1;
+                writeln!(out, "FAILED {name}: {failure}")
+            }
+        };
+    }
+    tally
+}
+
+/// How replaying a trace went, if it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replayed {
+    /// Everything happened as the trace says.
+    Passed,
+    /// It needs the core.
+    Skipped,
+}
+
+/// How replaying many traces went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the words say it
+pub struct Tally {
+    pub passed: usize,
+    pub skipped: usize,
+    pub failed: usize,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed, skipped, failed } = self;
+        write!(f, "traces: {passed} passed, {skipped} skipped, {failed} failed")
+    }
+}
+
+/// Where a trace failed.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    /// The line, counted from one; zero: before the first.
+    pub line: usize,
+    /// Why.
+    pub problem: Problem<'a>,
+}
+
+/// Why a trace failed.
+#[derive(Debug)]
+pub enum Problem<'a> {
+    /// The line cannot be read.
+    Syntax(SyntaxError<'a>),
+    /// Something is expected before anything was done.
+    NothingDone,
+    /// An operation of the core in a trace that does not say `# needs: core`.
+    NeedsCore,
+    /// Something else happened.
+    Differs(Difference<'a>),
+    /// The counters do not add up after this operation.
+    Unbalanced(Ledger),
+    /// The subject says that it is the core, but cannot do this.
+    Unsupported,
+    /// The subject cannot build a bus with the defaults.
+    NoBus,
+    /// What happened could not be written.
+    Output,
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: ", self.line)?;
+        match &self.problem {
+            Problem::Syntax(error) => write!(f, "{error}"),
+            Problem::Differs(difference) => write!(f, "{difference}"),
+            Problem::Unbalanced(ledger) => {
+                write!(f, "the ledger does not add up:{}", Counters(ledger))
+            }
+            Problem::NothingDone => f.write_str("an expectation before the first operation"),
+            Problem::NeedsCore => {
+                f.write_str("an operation of the core: the trace has to say `# needs: core`")
+            }
+            Problem::Unsupported => f.write_str("the subject cannot do this operation"),
+            Problem::NoBus => f.write_str("no bus could be built with the defaults"),
+            Problem::Output => f.write_str("what happened could not be written"),
+        }
+    }
+}
+
+impl core::error::Error for Failure<'_> {}
+
+/// The counters that are not zero, and always how many were sent.
+struct Counters<'a>(&'a Ledger);
+
+impl fmt::Display for Counters<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use statusbus_core::{DropReason, RefuseReason};
+        let Ledger { sent, delivered, coalesced, expired, dropped, refused, queued, in_flight } =
+            *self.0;
+        let mut some = |group: &str, name: &str, count: u64| match count {
+            0 => Ok(()),
+            _ => write!(f, " {group}{name}={count}"),
+        };
+        if sent == 0 {
+            return f.write_str(" sent=0");
+        }
+        some("", "sent", sent)?;
+        some("", "delivered", delivered)?;
+        some("", "coalesced", coalesced)?;
+        some("", "expired", expired)?;
+        for reason in DropReason::ALL {
+            some("dropped.", reason.as_str(), dropped.count(reason))?;
+        }
+        for reason in RefuseReason::ALL {
+            some("refused.", reason.as_str(), refused.count(reason))?;
+        }
+        some("", "queued", queued)?;
+        some("", "in_flight", in_flight)
+    }
+}
