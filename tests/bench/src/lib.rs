@@ -1,0 +1,33 @@
+//! What statusbus costs, side by side with its peers, on the same work.
+//!
+//! - [`cell`]: the work: how many subscribers, how many topics, in which order
+//! - [`peer`]: what a contender has to do ([`Peer`](peer::Peer)), and how delivery is checked
+//! - [`peers`]: the rivals; [`ours`]: statusbus-tokio
+//! - [`drive`]: runs a contender for one figure: instructions, rate, memory, latency
+//! - [`push`]: the bare push into a queue, below any bus
+//!
+//! The commands and how to read their tables stand in `README.md`.
+
+pub mod alloc;
+pub mod cell;
+pub mod drive;
+pub mod ours;
+pub mod peer;
+pub mod peers;
+pub mod push;
+pub mod table;
+
+use drive::Contender;
+
+/// Everyone who competes. The first is the one that ratios refer to.
+pub const CONTENDERS: &[Contender] = &[
+    Contender::of::<peers::hand_v2::HandV2<false>>(),
+    Contender::of::<peers::hand_v2::HandV2<true>>(),
+    Contender::of::<ours::Ours>(),
+    Contender::of::<peers::hand_v1::HandV1>(),
+    Contender::of::<peers::bcast::Bcast<peers::bcast::ByName>>(),
+    Contender::of::<peers::bcast::Bcast<peers::bcast::ByHandle>>(),
+    Contender::of::<peers::async_bcast::AsyncBroadcast>(),
+    Contender::of::<peers::mpsc_each::MpscEach>(),
+    Contender::of::<peers::embassy::Embassy>(),
+];

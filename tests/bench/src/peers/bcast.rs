@@ -1,0 +1,109 @@
+//! `tokio::sync::broadcast`, one channel per topic, no batches: the channel looked up in a
+//! `DashMap` by its formatted name with each message, or held by the caller. A subscriber has a
+//! task for each of its topics, which is the cheapest way to read many channels.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::{SharedMessage, room_in_channels, room_per_topic};
+use crate::cell::Cell;
+use crate::peer::{Peer, Progress, Reader};
+
+/// One broadcast channel per topic, found by `F`.
+#[derive(Debug)]
+pub struct Bcast<F> {
+    channels: DashMap<String, broadcast::Sender<SharedMessage>>,
+    /// What the caller knows of each topic.
+    topics: Vec<Topic>,
+    find: PhantomData<F>,
+}
+
+#[derive(Debug)]
+struct Topic {
+    conversation: Arc<str>,
+    category: &'static str,
+    channel: broadcast::Sender<SharedMessage>,
+}
+
+/// How a sender finds a topic's channel.
+pub trait Find: Send + 'static {
+    /// The peer's name.
+    const NAME: &'static str;
+    /// Whether by its formatted name.
+    const BY_NAME: bool;
+}
+
+/// In the `DashMap`, by its formatted name.
+#[derive(Debug)]
+pub struct ByName;
+
+impl Find for ByName {
+    const NAME: &'static str = "bcast-dashmap";
+    const BY_NAME: bool = true;
+}
+
+/// Looked up once and held.
+#[derive(Debug)]
+pub struct ByHandle;
+
+impl Find for ByHandle {
+    const NAME: &'static str = "bcast-handle";
+    const BY_NAME: bool = false;
+}
+
+fn topic_name(conversation: &str, category: &str) -> String {
+    format!("status:{conversation}:{category}")
+}
+
+impl<F: Find> Peer for Bcast<F> {
+    const NAME: &'static str = F::NAME;
+
+    fn start<R: Reader>(cell: Cell, readers: Vec<R>) -> Self {
+        let topics: Vec<_> = (0..cell.topics)
+            .map(|t| {
+                let (channel, _) = broadcast::channel(room_per_topic(cell));
+                for reader in &readers[cell.readers_of(t)] {
+                    tokio::spawn(subscribe(channel.subscribe(), reader.clone()));
+                }
+                let conversation = cell.conversation(t).into();
+                Topic { conversation, category: cell.category(t), channel }
+            })
+            .collect();
+        let named = |topic: &Topic| {
+            (topic_name(&topic.conversation, topic.category), topic.channel.clone())
+        };
+        Self { channels: topics.iter().map(named).collect(), topics, find: PhantomData }
+    }
+
+    fn send(&mut self, topic: usize, text: &str) {
+        let message = SharedMessage::new(topic, text);
+        let topic = &self.topics[topic];
+        let sent = if F::BY_NAME {
+            let name = topic_name(&topic.conversation, topic.category);
+            self.channels.get(&name).expect("every topic has a channel").send(message)
+        } else {
+            topic.channel.send(message)
+        };
+        sent.expect("the subscribers live");
+    }
+
+    async fn room(&mut self, progress: &Progress) {
+        room_in_channels(progress, Self::WINDOW).await;
+    }
+}
+
+async fn subscribe<R: Reader>(mut channel: broadcast::Receiver<SharedMessage>, mut reader: R) {
+    loop {
+        match channel.recv().await {
+            Ok(message) => reader.read(&message.text),
+            Err(end) => {
+                assert!(end == RecvError::Closed, "nothing may be lost: {end}");
+                break;
+            }
+        }
+        reader.report();
+    }
+}
