@@ -230,7 +230,7 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
         self.books.ledger(self.queue.len())
     }
 
-    /// Whether updates are being lost to a full queue: see [`OverflowEdge`].
+    /// Whether updates are being lost to a full queue: see [`OverflowEdge`](crate::OverflowEdge).
     #[must_use]
     pub const fn is_overflowing(&self) -> bool {
         self.books.is_overflowing()

@@ -72,6 +72,16 @@ fn what_expires_in_a_closed_bus_is_told() {
 }
 
 #[test]
+fn a_new_configuration_does_not_open_a_closed_bus() {
+    let mut host = delayed();
+    host.close();
+    host.reconfigure(config(5, 5));
+    host.bus.set_categories(8);
+    assert_eq!(host.push(note("a")), Became::Refused(RefuseReason::Closed));
+    assert!(host.bus.is_drained());
+}
+
+#[test]
 fn closing_twice_is_closing_once() {
     let mut host = delayed();
     host.queue([note("a")]);
