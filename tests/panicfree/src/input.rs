@@ -1,0 +1,39 @@
+//! Input and output that the compiler can neither know nor leave out.
+
+use core::ptr::{addr_of, read_volatile, write_volatile};
+
+use statusbus_core::Instant;
+
+static mut IN: u32 = 0;
+static mut OUT: u32 = 0;
+static mut TEXT: [u8; 200] = [0; 200];
+
+pub(crate) fn word() -> u32 {
+    // SAFETY: there is one thread.
+    unsafe { read_volatile(addr_of!(IN)) }
+}
+
+pub(crate) fn number() -> usize {
+    word() as usize
+}
+
+pub(crate) fn long() -> u64 {
+    u64::from(word()) << 32 | u64::from(word())
+}
+
+pub(crate) fn now() -> Instant {
+    Instant::from_micros(long())
+}
+
+/// Some text of some length.
+pub(crate) fn text() -> &'static str {
+    // SAFETY: nobody writes it; the volatile read keeps the compiler from knowing that.
+    let text = unsafe { read_volatile(&addr_of!(TEXT)).as_ref() };
+    let text = text.and_then(|text| text.get(number()..number())).unwrap_or_default();
+    core::str::from_utf8(text).unwrap_or_default()
+}
+
+pub(crate) fn told(word: u32) {
+    // SAFETY: there is one thread.
+    unsafe { write_volatile(&raw mut OUT, word) }
+}
