@@ -147,35 +147,33 @@ impl Config {
         Self { leading, ..self }
     }
 
-    /// The queue limit that was set.
+    /// What is set.
     #[must_use]
-    pub const fn get_queue_limit(&self) -> usize {
-        self.queue_limit as usize
+    pub const fn values(&self) -> ConfigValues {
+        ConfigValues {
+            queue_limit: self.queue_limit as usize,
+            batch_size: self.batch_size as usize,
+            flush_interval: Duration::from_micros(self.flush_interval),
+            overflow: self.overflow,
+            leading: self.leading,
+        }
     }
+}
 
-    /// The batch size that was set.
-    #[must_use]
-    pub const fn get_batch_size(&self) -> usize {
-        self.batch_size as usize
-    }
-
-    /// The flush interval that was set, in whole microseconds.
-    #[must_use]
-    pub const fn get_flush_interval(&self) -> Duration {
-        Duration::from_micros(self.flush_interval)
-    }
-
-    /// The overflow policy that was set.
-    #[must_use]
-    pub const fn get_overflow(&self) -> Overflow {
-        self.overflow
-    }
-
+/// What is set in a [`Config`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigValues {
+    /// Most updates that may wait.
+    pub queue_limit: usize,
+    /// Most updates in a batch.
+    pub batch_size: usize,
+    /// The longest any update waits, in whole microseconds.
+    pub flush_interval: Duration,
+    /// What happens when the queue is full.
+    pub overflow: Overflow,
     /// When the first update after idling goes out.
-    #[must_use]
-    pub const fn get_leading(&self) -> Leading {
-        self.leading
-    }
+    pub leading: Leading,
 }
 
 impl Default for Config {

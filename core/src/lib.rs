@@ -25,7 +25,7 @@ pub mod wire;
 pub use batch::{Batch, Handed, Item, Topic};
 pub use bus::{Bus, FlushMark, Outcome, Pushed};
 pub use category::{Categories, Category, CategoryError, CategorySet};
-pub use config::{Config, ConfigError, Leading, Overflow};
+pub use config::{Config, ConfigError, ConfigValues, Leading, Overflow};
 pub use gap::{Gap, Loss, Losses};
 pub use index::{KeyMode, Keyed, Unkeyed};
 pub use ledger::{DropReason, Dropped, Ledger, RefuseReason, Refused};

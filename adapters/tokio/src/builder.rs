@@ -162,7 +162,7 @@ impl Builder {
 
     /// Builds the bus. Nothing is delivered until the runner is run.
     pub fn build(self) -> (Status, Runner) {
-        let limit = self.config.get_queue_limit();
+        let limit = self.config.values().queue_limit;
         let slots = self.capacity.unwrap_or(limit).clamp(1, Config::MOST);
         let slots: Box<[Slot<_>]> = (0..slots).map(|_| Slot::VACANT).collect();
         let mut bus = Bus::with_slots(slots, self.config, Heard::default());

@@ -38,7 +38,7 @@ pub use subscription::{Event, Gap, GapScope, Lagged, Selector, Subscribe, Subscr
 pub use text::Text;
 
 pub use statusbus_core::{
-    Categories, Category, CategoryError, CategorySet, Config, ConfigError, ConversationError,
-    Depth, DropReason, Dropped, Leading, Ledger, Loss, Losses, Overflow, Priority, RefuseReason,
-    Refused as RefusedCounts,
+    Categories, Category, CategoryError, CategorySet, Config, ConfigError, ConfigValues,
+    ConversationError, Depth, DropReason, Dropped, Leading, Ledger, Loss, Losses, Overflow,
+    Priority, RefuseReason, Refused as RefusedCounts,
 };

@@ -30,7 +30,7 @@ pub struct Runner {
 
 impl Runner {
     pub(crate) fn new(shared: Arc<Shared>, publisher: Publisher) -> Self {
-        let batch = buffer(shared.bus.lock().config().get_batch_size());
+        let batch = buffer(shared.bus.lock().config().values().batch_size);
         Self { shared, publisher, batch, published: false, reporter: Reporter::default() }
     }
 
@@ -122,7 +122,7 @@ impl Runner {
 
     /// Takes another buffer if the batch size was changed.
     fn resize(&mut self) {
-        let size = self.shared.bus.lock().config().get_batch_size();
+        let size = self.shared.bus.lock().config().values().batch_size;
         if self.batch.capacity() != size {
             self.batch = buffer(size);
         }
@@ -234,7 +234,7 @@ pub(crate) async fn shutdown(shared: &Shared, deadline: Duration) -> Ledger {
         shared.hub.all_left().await;
     };
     if tokio::time::timeout(deadline, all).await.is_err() {
-        let size = shared.bus.lock().config().get_batch_size();
+        let size = shared.bus.lock().config().values().batch_size;
         let lost = shared.abandon(&mut buffer(size));
         let unread = shared.hub.unread();
         shared.contain(|| {

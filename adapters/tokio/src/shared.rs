@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    Bus, Categories, ConversationError, FlushMark, HandedOn, Ledger, Outcome, OverflowEdge, Place,
-    RefuseReason, Slot, Telemetry,
+    Bus, Categories, ConversationError, Depth, FlushMark, HandedOn, Ledger, Outcome, OverflowEdge,
+    Place, RefuseReason, Slot, Telemetry,
 };
 use tokio::sync::Notify;
 
@@ -87,6 +87,16 @@ pub(crate) struct Shared {
     pub(crate) ended: AtomicBool,
     pub(crate) panics: AtomicU64,
     missed: AtomicU64,
+    /// Peaks of the queue that the other one has seen first.
+    peaks: [AtomicUsize; 2],
+}
+
+/// Who asks for the depth of the queue. Each is told the peak since it last asked.
+#[derive(Clone, Copy)]
+pub(crate) enum Asker {
+    Caller,
+    #[cfg(feature = "metrics")]
+    Meter,
 }
 
 impl Shared {
@@ -116,6 +126,7 @@ impl Shared {
             ended: AtomicBool::new(false),
             panics: AtomicU64::new(0),
             missed: AtomicU64::new(0),
+            peaks: Default::default(),
         }
     }
 
@@ -199,6 +210,19 @@ impl Shared {
         if std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).is_err() {
             self.panics.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn depth(&self, asker: Asker) -> Depth {
+        let mut depth = self.bus.lock().depth();
+        let [caller, meter] = &self.peaks;
+        let (own, other) = match asker {
+            Asker::Caller => (caller, meter),
+            #[cfg(feature = "metrics")]
+            Asker::Meter => (meter, caller),
+        };
+        other.fetch_max(depth.peak, Ordering::Relaxed);
+        depth.peak = depth.peak.max(own.swap(0, Ordering::Relaxed));
+        depth
     }
 
     pub(crate) fn ledger(&self) -> Ledger {

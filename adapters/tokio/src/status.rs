@@ -13,7 +13,7 @@ use crate::builder::Builder;
 use crate::conversation::ConversationState;
 use crate::draft::{Draft, too_large};
 use crate::post::Post;
-use crate::shared::{Core, Shared};
+use crate::shared::{Asker, Core, Shared};
 use crate::subscription::{Selector, Subscribe};
 
 /// Says what a program is doing. Clone it freely: all clones speak to the same bus, and when the
@@ -194,7 +194,7 @@ impl Status {
     /// The depth of the queue, and its peak since the last call.
     #[must_use]
     pub fn depth(&self) -> Depth {
-        self.handle.shared.bus.lock().depth()
+        self.handle.shared.depth(Asker::Caller)
     }
 
     /// Forgets the retained update of a conversation's category and key. Answers whether there was

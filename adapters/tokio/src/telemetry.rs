@@ -132,7 +132,7 @@ mod meter {
     use metrics::{counter, gauge, histogram};
     use statusbus_core::{DropReason, Ledger, RefuseReason};
 
-    use crate::shared::{Heard, Shared};
+    use crate::shared::{Asker, Heard, Shared};
 
     /// Counters by difference, so that the send path touches none of them.
     pub(super) fn record(shared: &Shared, heard: &Heard, ledger: &Ledger, told: &Ledger) {
@@ -159,7 +159,7 @@ mod meter {
         histogram!("statusbus_batch_size", "reason" => batch.reason.as_str())
             .record(batch.size as f64);
         histogram!("statusbus_queue_wait_seconds").record(batch.longest_wait.as_secs_f64());
-        let depth = shared.bus.lock().depth();
+        let depth = shared.depth(Asker::Meter);
         gauge!("statusbus_queue_depth").set(depth.queued as f64);
         gauge!("statusbus_queue_depth_peak").set(depth.peak as f64);
         gauge!("statusbus_queue_oldest_seconds").set(depth.oldest.as_secs_f64());

@@ -212,9 +212,12 @@ fn the_configuration_that_holds_can_be_read() {
         .expect("in range");
     let mut host: Host = Host::with_slots(5, wanted);
     assert_eq!(host.bus.config(), wanted);
-    assert_eq!((wanted.get_queue_limit(), wanted.get_batch_size()), (3, 2));
-    assert_eq!(wanted.get_flush_interval(), Duration::from_micros(1));
-    assert_eq!((wanted.get_overflow(), wanted.get_leading()), (Overflow::Reject, Leading::Delayed));
+    assert_eq!((wanted.values().queue_limit, wanted.values().batch_size), (3, 2));
+    assert_eq!(wanted.values().flush_interval, Duration::from_micros(1));
+    assert_eq!(
+        (wanted.values().overflow, wanted.values().leading),
+        (Overflow::Reject, Leading::Delayed)
+    );
     host.reconfigure(Config::new().queue_limit(5).expect("in range"));
     assert_eq!(host.bus.config(), Config::new().queue_limit(5).expect("in range"));
 }

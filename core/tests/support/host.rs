@@ -84,7 +84,7 @@ pub(crate) struct Host<U: Told = Note> {
 impl<U: Told> Host<U> {
     /// A bus with as many slots as its queue limit, and a buffer of its batch size.
     pub(crate) fn new(config: Config) -> Self {
-        Self::with_slots(config.get_queue_limit(), config)
+        Self::with_slots(config.values().queue_limit, config)
     }
 
     pub(crate) fn with_slots(slots: usize, config: Config) -> Self {
@@ -100,7 +100,7 @@ impl<U: Told> Host<U> {
 
     /// A bus in which these updates are queued.
     pub(crate) fn from_updates(config: Config, updates: Vec<U>) -> Self {
-        let slots = (0..config.get_queue_limit()).map(|_| Slot::VACANT).collect();
+        let slots = (0..config.values().queue_limit).map(|_| Slot::VACANT).collect();
         let mut host = Self::of(slots, config, updates.len());
         host.queue(updates);
         host
