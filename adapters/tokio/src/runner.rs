@@ -62,6 +62,11 @@ impl Runner {
                     bus.delivered(&mut self.batch, now);
                     *self.shared.flushed.lock() = Some(bus.flushed());
                 }
+                let size = bus.config().values().batch_size;
+                if self.batch.capacity() != size {
+                    bus.failed(&mut self.batch, 0, now);
+                    self.batch = buffer(size);
+                }
                 let handed = bus.poll(&mut self.batch, now);
                 let heard = std::mem::take(bus.telemetry());
                 (handed, bus.poll_at(), bus.is_drained(), heard, bus.ledger())
@@ -84,7 +89,6 @@ impl Runner {
                 return;
             }
             // 3. Nothing is due: sleep until the deadline or until woken.
-            self.resize();
             let deadline = match (poll_at, self.reporter.next_line()) {
                 (Some(poll), Some(line)) => Some(self.shared.clock.timer_at(poll).min(line)),
                 (Some(poll), None) => Some(self.shared.clock.timer_at(poll)),
@@ -117,14 +121,6 @@ impl Runner {
             drop(bus);
             self.publisher.publish(&self.shared.hub, &mut self.batch, now.as_micros(), wall());
             self.shared.with_bus(|bus, now| bus.delivered(&mut self.batch, now));
-        }
-    }
-
-    /// Takes another buffer if the batch size was changed.
-    fn resize(&mut self) {
-        let size = self.shared.bus.lock().config().values().batch_size;
-        if self.batch.capacity() != size {
-            self.batch = buffer(size);
         }
     }
 }

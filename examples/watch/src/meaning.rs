@@ -30,6 +30,9 @@ pub(crate) enum Stream {
     Stdout,
     /// Its messages: `error`, if the line says nothing else; never the end of the command.
     Stderr,
+    /// No command has: it is in a file, where messages of any level are. `info`, if the line says
+    /// nothing else.
+    Log,
 }
 
 /// Who an update is about.
@@ -78,7 +81,7 @@ pub(crate) fn read<'a>(line: Line<'a>, stream: Stream) -> Said<'a> {
                 let plain = plain(line, stream);
                 return Said { metadata: plain.metadata.or(note), ..plain };
             }
-            Read::Foreign(Some(level)) if stream == Stream::Stderr => {
+            Read::Foreign(Some(level)) if stream != Stream::Stdout => {
                 return level.of(plain(line, stream));
             }
             Read::Foreign(_) => return plain(line, stream),
@@ -97,7 +100,7 @@ fn of_form(line: Line<'_>, stream: Stream) -> Said<'_> {
     let trouble = |level| matches!(level, Some(Level::Error | Level::Warning));
     let (level, progress) = match stream {
         Stream::Stdout => (None, progress().filter(|_| !trouble(level()))),
-        Stream::Stderr => {
+        Stream::Stderr | Stream::Log => {
             let level = level();
             (level, if trouble(level) { None } else { progress() })
         }
@@ -113,7 +116,7 @@ fn of_form(line: Line<'_>, stream: Stream) -> Said<'_> {
         step(Cow::Owned(key), Some(fraction), said)
     } else if let Some(level) = level {
         level.of(said)
-    } else if stream == Stream::Stderr && level::is_cargo_status(line.text) {
+    } else if stream != Stream::Stdout && level::is_cargo_status(line.text) {
         // The column that the verb is set in is cargo's own.
         let text = match said.text {
             Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii_start()),
@@ -126,6 +129,11 @@ fn of_form(line: Line<'_>, stream: Stream) -> Said<'_> {
     } else {
         said
     }
+}
+
+/// How far the thing has come that `text` is about, 0 to 1, if it says so.
+pub(crate) fn fraction(text: &str) -> Option<f32> {
+    progress::read(text).map(|progress| progress.fraction)
 }
 
 /// The line as it stands, of its stream's category. For a line that says what the bus refuses.
@@ -154,12 +162,13 @@ impl Stream {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
+            Self::Log => "log",
         }
     }
 
     const fn category(self) -> &'static str {
         match self {
-            Self::Stdout => "info",
+            Self::Stdout | Self::Log => "info",
             Self::Stderr => "error",
         }
     }
@@ -167,7 +176,7 @@ impl Stream {
     /// An error is the end by default; one line on stderr is not: most commands go on after it.
     const fn priority(self) -> Option<Priority> {
         match self {
-            Self::Stdout => None,
+            Self::Stdout | Self::Log => None,
             Self::Stderr => Some(Priority::State),
         }
     }
@@ -195,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_the_form_of_a_line_says() {
-        use Stream::{Stderr, Stdout};
+        use Stream::{Log, Stderr, Stdout};
         let rules = [
             (Stdout, "error: this is output", "info"),
             (Stdout, "45% done", "progress"),
@@ -218,6 +227,13 @@ mod tests {
             (Stderr, r#"{"msg":"45%"}"#, "error"),
             (Stdout, r#"{"type":"test","event":"ok","name":"3/10"}"#, "info"),
             (Stdout, "{ 45% }", "progress"),
+            (Log, "something is odd", "info"),
+            (Log, "2026-11-23T14:14:25Z ERROR server: 45% lost", "error"),
+            (Log, "2026-11-23T14:14:25Z  WARN server: slow", "info"),
+            (Log, "   Compiling statusbus-core v0.1.0", "tool"),
+            (Log, "Receiving objects:  45% (45/100)", "progress"),
+            (Log, r#"{"level":"error","msg":"45%"}"#, "error"),
+            (Log, r#"{"msg":"45%"}"#, "info"),
         ];
         for (stream, text, category) in rules {
             let said = read(line(text), stream);
@@ -270,7 +286,7 @@ mod tests {
         };
         for _ in 0..100_000 {
             let text: String = (0..below(12)).map(|_| pieces[below(pieces.len())]).collect();
-            for stream in [Stream::Stdout, Stream::Stderr] {
+            for stream in [Stream::Stdout, Stream::Stderr, Stream::Log] {
                 let said = read(Line { redraws: below(4) == 0, ..line(&text) }, stream);
                 assert!(text.ends_with(&*said.text) || text.contains('{'), "{text}");
                 assert!(["info", "error", "tool", "progress"].contains(&&*said.category), "{text}");

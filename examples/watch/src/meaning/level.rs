@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use statusbus_core::Priority;
+
 use super::Said;
 
 /// How far into a line a level is looked for: behind a date, a time, a host and a process.
@@ -51,10 +53,13 @@ impl Level {
         }
     }
 
-    /// `said`, which is of stderr, at this level.
+    /// `said`, which is of no command's output, at this level.
     pub(super) fn of(self, said: Said<'_>) -> Said<'_> {
         match self {
-            Self::Error => said,
+            // Most programs go on after an error: it is no end.
+            Self::Error => {
+                Said { category: Cow::Borrowed("error"), priority: Some(Priority::State), ..said }
+            }
             Self::Warning | Self::Info => {
                 Said { category: Cow::Borrowed("info"), priority: None, ..said }
             }

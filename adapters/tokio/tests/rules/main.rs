@@ -1,0 +1,20 @@
+//! The rules that the tokio adapter keeps (DESIGN.md), in virtual time.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod conversations;
+mod flush;
+mod gaps;
+mod lag;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod model;
+mod origin;
+mod resume;
+mod retained;
+mod shutdown;
+mod sizes;
+mod subscriptions;
+mod supervision;
+mod threads;

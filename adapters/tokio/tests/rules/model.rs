@@ -1,0 +1,450 @@
+//! Random operations against a naive model: every reader gets every update of its conversation in
+//! order exactly once, every loss where it belongs, or is told exactly how many it missed.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_core::Stream;
+use statusbus_tokio::{
+    Category, CategorySet, Event, GapScope, Ledger, Overflow, Selector, Status, Subscription,
+};
+
+use crate::support::naive::{Knobs, Naive, Said, Scope, What};
+use crate::support::random::Random;
+use crate::support::{SECOND, config, texts};
+
+const CONVERSATIONS: [&str; 4] = ["a", "b", "c", "d"];
+
+/// A reader, and what it has to get next.
+struct Follower {
+    subscription: Subscription,
+    /// The conversation; `None`: everything.
+    source: Option<usize>,
+    categories: CategorySet,
+    /// Up to this position it has everything, as the last event says.
+    seq: u64,
+    /// The first record of the model that it has not come to.
+    next: usize,
+    /// Losses that it came to, less those it was told.
+    owed: BTreeMap<Scope, i64>,
+    missed: u64,
+}
+
+struct Case {
+    number: u64,
+    random: Random,
+    model: Naive,
+    status: Status,
+    runner: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    followers: Vec<Follower>,
+    seen: Ledger,
+    missed: u64,
+    /// Positions that somebody was told.
+    places: Vec<u64>,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    SmallBatches,
+    /// They are larger than what is kept of a conversation.
+    LargeBatches,
+    /// So many that they cannot be told apart.
+    ManyLosses,
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("case {}: {:?}", self.number, self.model.knobs);
+        }
+    }
+}
+
+impl Case {
+    fn new(kind: Kind, number: u64) -> Self {
+        let mut random = Random::new(number);
+        let overflow = [Overflow::DropNewest, Overflow::DropOldest][random.below(2)];
+        let keys = random.among(0, 3);
+        let knobs = match kind {
+            Kind::LargeBatches => Knobs {
+                limit: random.among(60, 120),
+                batch_size: random.among(30, 60),
+                window: random.among(0, 90) as u64,
+                history: random.among(0, 40) as u64,
+                bulk: 40,
+                expiring: 20,
+                keys,
+                overflow,
+            },
+            Kind::ManyLosses => Knobs {
+                limit: 60,
+                batch_size: random.among(1, 12),
+                window: random.among(0, 30) as u64,
+                history: random.among(0, 12) as u64,
+                bulk: 30,
+                expiring: 1,
+                keys,
+                overflow,
+            },
+            Kind::SmallBatches => Knobs {
+                limit: random.among(1, 40),
+                batch_size: random.among(1, 12),
+                window: random.among(0, 40) as u64,
+                history: random.among(0, 12) as u64,
+                bulk: 12,
+                expiring: 8,
+                keys,
+                overflow,
+            },
+        };
+        let config = config(knobs.limit, knobs.batch_size).overflow(knobs.overflow);
+        let builder = Status::builder().config(config).epoch(7).retained_keys(knobs.keys);
+        let builder = builder.window(knobs.window as usize).history(knobs.history as usize);
+        let (status, runner) = builder.build();
+        let seen = status.ledger();
+        Self {
+            number,
+            random,
+            model: Naive::new(knobs),
+            status,
+            runner: Some(Box::pin(runner.run())),
+            followers: Vec::new(),
+            seen,
+            missed: 0,
+            places: vec![0],
+        }
+    }
+
+    fn run(mut self) {
+        for _ in 0..self.random.among(10, 60) {
+            match self.random.below(20) {
+                0..8 => self.send(),
+                8..11 => {
+                    let _ = self.step();
+                }
+                11..13 => self.flush(),
+                13..15 => self.open(),
+                15..18 => self.read(),
+                18 => self.come_back(),
+                _ => self.leave(),
+            }
+        }
+        self.close();
+    }
+
+    fn send(&mut self) {
+        let mut conversation = self.random.below(CONVERSATIONS.len());
+        let Knobs { bulk, expiring, .. } = self.model.knobs;
+        for _ in 0..self.random.among(1, bulk) {
+            if expiring == 1 {
+                conversation = self.random.below(CONVERSATIONS.len());
+            }
+            let said = Said {
+                conversation,
+                category: Category::from_index([0, 1, 2, 3, 5, 6][self.random.below(6)])
+                    .expect("a category"),
+                key: (self.random.below(3) == 0).then(|| self.random.below(4) as u32),
+                expires: self.random.below(expiring + 1) == 0,
+                number: self.model.sent,
+            };
+            self.model.send(said);
+            let text = said.number.to_string();
+            let mut draft = self.status.update(CONVERSATIONS[conversation], said.category, text);
+            if let Some(key) = said.key {
+                draft = draft.key(key.to_string());
+            }
+            if said.expires {
+                draft = draft.ttl(Duration::ZERO);
+            }
+            draft.send();
+        }
+        self.seen = self.status.ledger();
+    }
+
+    /// Lets the runner go on by one batch at most.
+    fn step(&mut self) -> Poll<()> {
+        let Some(runner) = &mut self.runner else { return Poll::Ready(()) };
+        let polled = runner.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let ledger = self.status.ledger();
+        let handed = |ledger: &Ledger| ledger.delivered + ledger.in_flight;
+        let more = handed(&ledger) - handed(&self.seen);
+        let expired = ledger.expired - self.seen.expired;
+        if more + expired > 0 {
+            self.model.hand_on(expired, more);
+        }
+        self.seen = ledger;
+        assert!(ledger.is_balanced(), "{ledger:?}");
+        polled
+    }
+
+    fn flush(&mut self) {
+        let status = self.status.clone();
+        let mut flush = Box::pin(status.flush());
+        let mut steps = 0;
+        while flush.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            assert!(self.step().is_pending() && steps < 200, "a flush comes to its end");
+            steps += 1;
+        }
+    }
+
+    fn open(&mut self) {
+        let source = match self.random.below(5) {
+            4 => None,
+            conversation => Some(conversation),
+        };
+        let categories = match self.random.below(3) {
+            0 => CategorySet::ALL.without(Category::TOOL).without(Category::PROGRESS),
+            _ => CategorySet::ALL,
+        };
+        let resume = match self.random.below(3) {
+            0 => None,
+            1 => Some(self.places[self.random.below(self.places.len())]),
+            _ => Some(self.random.among(0, self.model.seq() as usize + 2) as u64),
+        };
+        self.open_at(source, categories, resume);
+    }
+
+    fn open_at(&mut self, source: Option<usize>, categories: CategorySet, resume: Option<u64>) {
+        let selector = match source {
+            Some(conversation) => Selector::conversation(CONVERSATIONS[conversation]),
+            None => Selector::Everything,
+        };
+        let mut subscribe = self.status.subscribe(selector).categories(categories);
+        if let Some(seq) = resume {
+            subscribe = subscribe.resume(7, seq);
+        }
+        let subscription = subscribe.open().expect("a name");
+        let start = match resume {
+            Some(seq) if subscription.recovered() => {
+                assert!(seq <= self.model.seq(), "nobody can go on from the future");
+                seq
+            }
+            Some(seq) => {
+                let gone = self.model.may_be_gone(source, seq);
+                assert!(gone || seq > self.model.seq(), "position {seq} of {source:?} is there");
+                self.model.seq()
+            }
+            None => self.model.seq(),
+        };
+        let fresh = resume.is_some() && !subscription.recovered();
+        let mut follower = Follower {
+            subscription,
+            source,
+            categories,
+            seq: start,
+            next: self.model.records.partition_point(|record| record.seq <= start),
+            owed: BTreeMap::new(),
+            missed: 0,
+        };
+        if fresh {
+            follower.expect_retained(&self.model);
+        }
+        self.followers.push(follower);
+    }
+
+    fn read(&mut self) {
+        if self.followers.is_empty() {
+            return;
+        }
+        let which = self.random.below(self.followers.len());
+        let most = self.random.among(1, 6);
+        let follower = &mut self.followers[which];
+        for _ in 0..most {
+            let Some(event) = follower.read(&self.model) else { break };
+            self.places.push(event.seq());
+        }
+    }
+
+    /// A reader breaks off and comes back.
+    fn come_back(&mut self) {
+        let Some(follower) = self.followers.pop() else { return };
+        let Follower { source, categories, seq, missed, .. } = follower;
+        self.missed += missed;
+        self.open_at(source, categories, Some(seq));
+    }
+
+    fn leave(&mut self) {
+        if !self.followers.is_empty() {
+            let which = self.random.below(self.followers.len());
+            self.missed += self.followers.swap_remove(which).missed;
+        }
+    }
+
+    fn close(mut self) {
+        let unread = self.followers.iter().map(|follower| {
+            self.model.updates(follower.source, follower.subscription.seq()).count() as u64
+        });
+        assert_eq!(self.status.unread(), unread.sum::<u64>());
+        let mut closing = Box::pin(self.status.shutdown(SECOND));
+        let polled = closing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending(), "the runner has not ended");
+        drop(closing);
+        let mut steps = 0;
+        while self.step().is_pending() {
+            steps += 1;
+            assert!(steps < 200, "a closed bus comes to its end");
+        }
+        self.runner = None;
+        for mut follower in std::mem::take(&mut self.followers) {
+            while follower.read(&self.model).is_some() {}
+            follower.expect_end();
+            self.missed += follower.missed;
+        }
+        let ledger = self.status.ledger();
+        assert!(ledger.is_balanced(), "{ledger:?}");
+        assert_eq!((ledger.sent, ledger.coalesced), (self.model.sent, self.model.merged));
+        assert_eq!(
+            (ledger.dropped.total(), ledger.expired),
+            (self.model.dropped, self.model.expired)
+        );
+        assert_eq!(ledger.delivered, self.model.updates(None, 0).count() as u64);
+        assert_eq!((self.status.missed(), self.status.readers()), (self.missed, 0));
+    }
+}
+
+impl Follower {
+    /// Reads an event and compares it; at the end, nothing may be owed.
+    fn read(&mut self, model: &Naive) -> Option<Event> {
+        let before = self.subscription.seq();
+        let Some(event) = self.subscription.try_next() else {
+            self.come_to(u64::MAX, model);
+            self.expect_nothing_owed();
+            return None;
+        };
+        match &event {
+            Event::Batch(batch) => {
+                let numbers: Vec<u64> =
+                    texts(batch).iter().map(|text| text.parse().expect("a number")).collect();
+                assert!(!numbers.is_empty());
+                for (update, number) in batch.iter().zip(numbers) {
+                    assert!(update.seq() > self.seq && update.seq() <= event.seq());
+                    assert_eq!(self.come_to(update.seq(), model), Some(number));
+                    self.expect_nothing_owed();
+                }
+                assert!(event.seq() > self.seq);
+            }
+            Event::Gap(gap) => {
+                let scope = match (gap.scope, self.source) {
+                    (GapScope::Topic(category), Some(source)) => Some((source, category)),
+                    (GapScope::Topic(_), None) => panic!("everything has gaps of the whole bus"),
+                    (GapScope::Bus, _) => None,
+                };
+                assert!(gap.losses.total() > 0);
+                *self.owed.entry(scope).or_default() -= gap.losses.total() as i64;
+                assert!(event.seq() >= self.seq, "{} < {}", event.seq(), self.seq);
+            }
+            Event::Lagged(lagged) => {
+                assert!(model.may_be_gone(self.source, before), "what it needs is there");
+                let missed = model.updates(self.source, before).count() as u64;
+                assert_eq!((lagged.missed, lagged.seq), (missed, self.head(model)));
+                self.missed += missed;
+                self.seq = lagged.seq;
+                self.owed.clear();
+                self.next = model.records.partition_point(|record| record.seq <= lagged.seq);
+                self.expect_retained(model);
+            }
+            Event::Retained(_) => panic!("retained values come first or after a lag"),
+        }
+        self.seq = event.seq();
+        Some(event)
+    }
+
+    /// The position of the last record that is news for this reader.
+    fn head(&self, model: &Naive) -> u64 {
+        let news = |what: &What| match (what, self.source) {
+            (_, None) => true,
+            (What::Update(said), Some(source)) => said.conversation == source,
+            (What::Gap(gap), Some(source)) => {
+                gap.keys().any(|scope| scope.is_some_and(|(other, _)| other == source))
+            }
+        };
+        let last = model.records.iter().rev().find(|record| news(&record.what));
+        last.map_or(0, |record| record.seq)
+    }
+
+    /// Goes on in the model to the first update of this reader at or behind `seq`.
+    fn come_to(&mut self, seq: u64, model: &Naive) -> Option<u64> {
+        while let Some(record) = model.records.get(self.next).filter(|record| record.seq <= seq) {
+            self.next += 1;
+            match &record.what {
+                What::Update(said) => {
+                    let mine = self.source.is_none_or(|source| source == said.conversation);
+                    if mine && self.categories.contains(said.category) {
+                        return Some(said.number);
+                    }
+                }
+                What::Gap(gap) => {
+                    for (&scope, &count) in gap {
+                        let scope = match (scope, self.source) {
+                            (Some((conversation, category)), Some(source)) => {
+                                if conversation != source || !self.categories.contains(category) {
+                                    continue;
+                                }
+                                scope
+                            }
+                            _ => None,
+                        };
+                        *self.owed.entry(scope).or_default() += count as i64;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn expect_nothing_owed(&self) {
+        let owed: Vec<_> = self.owed.iter().filter(|(_, count)| **count != 0).collect();
+        assert!(owed.is_empty(), "losses untold (or told too often): {owed:?}");
+    }
+
+    fn expect_retained(&mut self, model: &Naive) {
+        let Some(Event::Retained(batch)) = self.subscription.try_next() else {
+            panic!("the values that stand come first");
+        };
+        let numbers: Vec<u64> =
+            texts(&batch).iter().map(|text| text.parse().expect("a number")).collect();
+        assert_eq!(numbers, model.retained(self.source, self.categories));
+        assert_eq!(batch.seq(), self.seq);
+    }
+
+    fn expect_end(&mut self) {
+        let end =
+            Pin::new(&mut self.subscription).poll_next(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(end, Poll::Ready(None)), "the stream has ended");
+    }
+}
+
+fn run(kind: Kind, cases: std::ops::Range<u64>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    let _entered = runtime.enter();
+    for number in cases {
+        Case::new(kind, number).run();
+    }
+}
+
+#[test]
+fn every_reader_gets_everything_once_and_in_order_or_knows_what_it_missed() {
+    run(Kind::SmallBatches, 0..8_000);
+}
+
+#[test]
+fn the_same_with_other_cases() {
+    run(Kind::SmallBatches, 8_000..16_000);
+}
+
+#[test]
+fn the_same_with_large_batches() {
+    run(Kind::LargeBatches, 0..2_000);
+}
+
+#[test]
+fn the_same_with_many_losses() {
+    run(Kind::ManyLosses, 0..2_000);
+}

@@ -1,0 +1,256 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use statusbus_tokio::{Builder, Config, ConfigError, Overflow, Status};
+
+use crate::view::Form;
+
+/// Runs a command, or follows files, and shows live what they say
+///
+/// Every line becomes a status update on a statusbus: progress is shown as a bar, a flood is
+/// thinned out, and whatever is not shown is counted. On a terminal a panel shows what stands;
+/// elsewhere, and with --plain, each update is a line `HH:MM:SS conversation category text`.
+#[derive(Debug, Parser)]
+#[command(name = "watch", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    Run(Run),
+    Tail(Tail),
+}
+
+/// Run a command and show what it does
+///
+/// The exit status is the command's own; 128 and the number of the signal if one killed it; 127 if
+/// there is no such command and 126 if it cannot be run.
+///
+/// An interrupt (Ctrl-C, SIGTERM) is passed on to the command, and what it says until it ends is
+/// still shown; a second one kills it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  watch run -- cargo build
+  watch run --name nightly -- make -j4 all
+  watch run --json -- ./import.sh | jq -c 'select(.type == \"gap\")'
+
+A command can say more than text: a line of JSON with the fields `conversation`, `category`, `text`,
+`key`, `priority`, `ttl_ms` and `metadata` is an update with just these.
+
+  {\"text\":\"41 of 82 files\",\"category\":\"progress\",\"key\":\"copy\",\"metadata\":{\"fraction\":0.5}}")]
+pub(crate) struct Run {
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+
+    /// Call its conversation this [default: the command's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// Let the command wait rather than lose what it says
+    ///
+    /// Without it the command runs as fast as if nobody watched, and what does not fit the queue or
+    /// is too much for a slow output is dropped and counted.
+    #[arg(long)]
+    pub(crate) backpressure: bool,
+
+    /// How long an interrupted command may take to end before it is killed
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
+    pub(crate) grace: Duration,
+
+    #[command(flatten)]
+    pub(crate) view: View,
+
+    #[command(flatten)]
+    pub(crate) bus: Bus,
+}
+
+/// Follow files that grow, as `tail -F` does
+///
+/// Each file is a conversation. A file that is cut off is read from its beginning, so is another
+/// one that takes its name, and one that does not exist is waited for.
+#[derive(Debug, Args)]
+pub(crate) struct Tail {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Begin with the last lines of each file
+    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 0)]
+    pub(crate) lines: u64,
+
+    /// Begin at the beginning of each file
+    #[arg(long, conflicts_with = "lines")]
+    pub(crate) from_start: bool,
+
+    /// How often the files are looked at
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = time)]
+    pub(crate) every: Duration,
+
+    #[command(flatten)]
+    pub(crate) view: View,
+
+    #[command(flatten)]
+    pub(crate) bus: Bus,
+}
+
+/// How things are shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct View {
+    /// Write a line of JSON for each batch of updates, each gap, and the ledger at the end
+    #[arg(long, conflicts_with = "plain")]
+    json: bool,
+
+    /// Write lines of text, as when the output is no terminal
+    #[arg(long)]
+    plain: bool,
+}
+
+/// How updates are queued and batched.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Bus")]
+pub(crate) struct Bus {
+    /// Most updates that may wait to be delivered: 1 to 65534
+    #[arg(long, value_name = "UPDATES", default_value = "10000", value_parser = queue_limit)]
+    queue_limit: usize,
+
+    /// Most updates that are delivered at once: 1 to 65534
+    #[arg(long, value_name = "UPDATES", default_value = "100", value_parser = batch_size)]
+    batch_size: usize,
+
+    /// The longest that an update waits to be delivered: 1us to 1h
+    ///
+    /// While it waits, a newer update of the same key takes its place: with 1s, a progress bar is
+    /// one line a second in the output.
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = flush_interval)]
+    flush_interval: Duration,
+
+    /// What goes when the queue is full
+    #[arg(long, value_name = "POLICY", default_value = Overflow::Evict.as_str(), value_parser = overflow())]
+    overflow: Overflow,
+
+    /// Delivered updates that are kept for an output that is slow
+    #[arg(long, value_name = "UPDATES", default_value = "4096")]
+    window: NonZeroUsize,
+}
+
+impl View {
+    pub(crate) fn form(&self) -> Form {
+        match (self.json, self.plain) {
+            (true, _) => Form::Json,
+            (_, true) => Form::Plain,
+            _ => Form::of_stdout(),
+        }
+    }
+}
+
+impl Bus {
+    /// The bus that is asked for.
+    pub(crate) fn builder(&self) -> Result<Builder, ConfigError> {
+        let config = Config::new()
+            .queue_limit(self.queue_limit)?
+            .batch_size(self.batch_size)?
+            .flush_interval(self.flush_interval)?
+            .overflow(self.overflow);
+        // Who names conversations and keys is the command: what is kept of each is little.
+        let builder = Status::builder().config(config).window(self.window());
+        Ok(builder.conversations(256).history(16).retained_keys(32))
+    }
+
+    /// Updates that a reader may be behind before it misses any.
+    pub(crate) fn window(&self) -> usize {
+        self.window.get()
+    }
+}
+
+fn queue_limit(text: &str) -> Result<usize, String> {
+    let limit = number(text)?;
+    Config::new().queue_limit(limit).map(|_| limit).map_err(|error| error.to_string())
+}
+
+fn batch_size(text: &str) -> Result<usize, String> {
+    let size = number(text)?;
+    Config::new().batch_size(size).map(|_| size).map_err(|error| error.to_string())
+}
+
+fn flush_interval(text: &str) -> Result<Duration, String> {
+    let interval = time(text)?;
+    Config::new().flush_interval(interval).map(|_| interval).map_err(|error| error.to_string())
+}
+
+fn number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|error: std::num::ParseIntError| error.to_string())
+}
+
+/// A span of time with its unit: `50ms`, `2s`, `1m 30s`.
+fn time(text: &str) -> Result<Duration, String> {
+    let unit = || "give it a time with its unit, as in 50ms or 2s".to_owned();
+    let time: jiff::SignedDuration = text.parse().map_err(|_| unit())?;
+    time.try_into().map_err(|_| unit())
+}
+
+fn overflow() -> impl TypedValueParser<Value = Overflow> {
+    let names = PossibleValuesParser::new(Overflow::ALL.map(Overflow::as_str));
+    names.try_map(|name| Overflow::from_name(&name).ok_or("there is no such policy"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn run(arguments: &str) -> Result<Run, String> {
+        let words = ["watch", "run"].into_iter().chain(arguments.split(' '));
+        match Arguments::try_parse_from(words).map_err(|error| error.to_string())?.action {
+            Action::Run(run) => Ok(run),
+            Action::Tail(_) => Err("tail".to_owned()),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_behind_the_command_is_its_own() {
+        let run = run("--plain cargo build --json -v").expect("valid");
+        assert_eq!(run.command, ["cargo", "build", "--json", "-v"]);
+        assert_eq!(run.view.form(), Form::Plain);
+    }
+
+    #[test]
+    fn times_have_units_and_limits_have_limits() {
+        let run_with = |option: &str| run(&format!("{option} -- true"));
+        let bus =
+            run_with("--queue-limit 7 --flush-interval 20ms --overflow reject").expect("valid").bus;
+        let config = (bus.queue_limit, bus.flush_interval, bus.overflow);
+        assert_eq!(config, (7, Duration::from_millis(20), Overflow::Reject));
+        assert!(bus.builder().is_ok());
+        let rules = [
+            ("--queue-limit 0", "a queue limit of 0: give it 1 to 65534"),
+            ("--batch-size 70000", "a batch size of 70000: give it 1 to 65534"),
+            ("--batch-size many", "invalid digit"),
+            ("--flush-interval 50", "give it a time with its unit"),
+            ("--flush-interval 2h", "give it 1 microsecond to 1 hour"),
+            ("--flush-interval 0s", "give it 1 microsecond to 1 hour"),
+            ("--overflow shout", "possible values: evict, drop_newest, drop_oldest, reject"),
+            ("--window 0", "zero"),
+            ("--json --plain", "cannot be used with"),
+        ];
+        for (option, told) in rules {
+            let error = run_with(option).expect_err(option);
+            assert!(error.contains(told), "{option}: {error}");
+        }
+    }
+}

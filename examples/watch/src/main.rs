@@ -1,0 +1,173 @@
+//! Runs a command, or follows files, and shows live what they say.
+
+mod args;
+mod command;
+mod lines;
+mod meaning;
+mod name;
+mod output;
+mod pace;
+mod signals;
+mod speaker;
+mod tail;
+mod view;
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use statusbus_tokio::{Conversation, Status};
+use tokio::time::Instant;
+
+use crate::args::{Action, Arguments, Run};
+use crate::pace::Pace;
+use crate::signals::Interrupts;
+use crate::tail::{Start, Tail};
+use crate::view::Viewing;
+
+/// How long the output may take to show what is left when somebody has asked us to stop.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// However long it takes: whoever reads slowly is read to.
+const FOREVER: Duration = Duration::from_secs(365 * 86_400);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // The runner has a thread for itself, and so have reading (this one) and showing (the view's).
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let result = runtime.and_then(|runtime| {
+        let result = runtime.block_on(watch(arguments.action));
+        // A view that nothing can be done for is not waited for.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn watch(action: Action) -> io::Result<u8> {
+    let interrupts = Interrupts::listen()?;
+    match action {
+        Action::Run(arguments) => run(arguments, interrupts).await,
+        Action::Tail(arguments) => tail(arguments, interrupts).await,
+    }
+}
+
+async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
+    let Run { name, backpressure, grace, view, bus, command } = arguments;
+    let name = match (&name, command.first()) {
+        (Some(name), _) => name::valid(name),
+        (None, Some(program)) => name::of_path(program),
+        (None, None) => name::valid("command"),
+    };
+    let status = bus.builder().map_err(io::Error::other)?.spawn();
+    let conversation = conversation(&status, &name)?;
+    let running = match command::spawn(&command) {
+        Ok(running) => running,
+        Err(error) => {
+            let program = command.first().map(|program| program.to_string_lossy().into_owned());
+            complain(format_args!("cannot run {:?}: {error}", program.unwrap_or_default()));
+            return Ok(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 });
+        }
+    };
+    let mut viewing = view::open(view.form(), &status, Some(name), bus.window())?;
+    let pace = backpressure.then(|| Pace::new(&status, bus.window()));
+    let ended = running
+        .follow(&status, &conversation, pace.as_ref(), grace, &mut viewing, &mut interrupts)
+        .await?;
+    let shown = finish(&status, viewing, &mut interrupts, ended.interrupt().is_some()).await;
+    Ok(match (ended.exit_code(), shown) {
+        (0, false) => 1,
+        (code, _) => code,
+    })
+}
+
+async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u8> {
+    let args::Tail { lines, from_start, every, view, bus, files } = arguments;
+    let status = bus.builder().map_err(io::Error::other)?.spawn();
+    let start = if from_start { Start::Beginning } else { Start::Lines(lines) };
+    // By the last part of its path, if no other file has the same.
+    let mut names = HashSet::new();
+    let unique = files.iter().all(|file| names.insert(name::of_path(file)));
+    let name = |file: &std::path::PathBuf| match unique {
+        true => name::of_path(file),
+        false => name::of_whole_path(file.as_os_str()),
+    };
+    let home = if files.len() == 1 { files.first().map(name) } else { None };
+    let mut viewing = view::open(view.form(), &status, home, bus.window())?;
+    let mut tails = Vec::new();
+    for file in &files {
+        let conversation = conversation(&status, &name(file))?;
+        tails.push(Tail::new(file, start, &status, &conversation));
+    }
+    let pace = Pace::new(&status, bus.window());
+    let interrupt = tokio::select! {
+        interrupt = interrupts.next() => Some(interrupt),
+        () = viewing.ended() => None,
+        () = tail::follow(&mut tails, &pace, every) => None,
+    };
+    tails.iter_mut().for_each(Tail::finish);
+    let shown = finish(&status, viewing, &mut interrupts, true).await;
+    Ok(match interrupt {
+        Some(interrupt) => interrupt.exit_code(),
+        None => u8::from(!shown),
+    })
+}
+
+fn conversation(status: &Status, name: &str) -> io::Result<Conversation> {
+    status.conversation(name).map_err(io::Error::other)
+}
+
+/// Delivers and shows everything that was said: however long that takes, unless somebody asks or has
+/// asked us to stop. Answers whether it could be shown.
+async fn finish(
+    status: &Status,
+    mut viewing: Viewing,
+    interrupts: &mut Interrupts,
+    interrupted: bool,
+) -> bool {
+    let mut patience = if interrupted { PATIENCE } else { FOREVER };
+    loop {
+        let deadline = Instant::now() + patience;
+        let shown = async {
+            status.shutdown(patience).await;
+            tokio::time::timeout_at(deadline, viewing.ended()).await
+        };
+        tokio::select! {
+            _ = shown => break,
+            _ = interrupts.next() => match patience {
+                FOREVER => patience = PATIENCE,
+                _ => break,
+            },
+        }
+    }
+    match viewing.into_result() {
+        Some(Ok(())) => return true,
+        // Whoever has closed it has seen enough.
+        Some(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => return true,
+        Some(Err(error)) => {
+            view::restore();
+            complain(format_args!("cannot write: {error}"));
+        }
+        None => {
+            view::restore();
+            let unread = status.unread();
+            complain(format_args!("the output was too slow: {unread} updates were not shown"));
+        }
+    }
+    let _ = writeln!(io::stderr(), "{}", view::closing(&status.ledger(), status.missed()));
+    false
+}
+
+/// Tells what is wrong, if there is anybody to tell.
+fn complain(what: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "watch: {what}");
+}

@@ -1,0 +1,86 @@
+//! Reading no faster than what is read can be shown.
+
+use std::time::Duration;
+
+use statusbus_tokio::Status;
+
+use crate::speaker::Speaker;
+
+/// Lets no more lines onto the bus than its queue and its slowest reader have room for, so that
+/// none is lost. Whoever writes them waits: a command because its pipe is full, a file in any case.
+pub(crate) struct Pace {
+    status: Status,
+    queue: u64,
+    window: u64,
+}
+
+/// How long to wait for a reader.
+const PAUSE: Duration = Duration::from_millis(2);
+
+impl Pace {
+    /// `window`: updates that a reader may be behind before it misses any.
+    pub(crate) fn new(status: &Status, window: usize) -> Self {
+        let queue = status.config().values().queue_limit as u64;
+        Self { status: status.clone(), queue, window: window as u64 }
+    }
+
+    /// Says each line that ends in `chunk`, when there is room for it.
+    pub(crate) async fn hear(&self, speaker: &mut Speaker, mut chunk: &[u8]) {
+        while !chunk.is_empty() {
+            let room = self.queue_room().min(self.window_room());
+            if room == 0 {
+                self.wait().await;
+                continue;
+            }
+            let (piece, rest) = chunk.split_at(chunk.len().min(bytes_for(room)));
+            speaker.hear(piece);
+            chunk = rest;
+        }
+    }
+
+    async fn wait(&self) {
+        if self.queue_room() == 0 {
+            self.status.flush().await;
+        } else {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Lines that the queue can take: half of what would fit, since others speak, too.
+    fn queue_room(&self) -> u64 {
+        (self.queue / 2).max(1).saturating_sub(self.waiting())
+    }
+
+    /// Lines until a reader that reads nothing would miss one; half of them, as above.
+    fn window_room(&self) -> u64 {
+        let behind = self.status.unread() + self.waiting();
+        (self.window / 2).max(1).saturating_sub(behind)
+    }
+
+    fn waiting(&self) -> u64 {
+        let ledger = self.status.ledger();
+        ledger.queued + ledger.in_flight
+    }
+}
+
+/// How many bytes end at most `lines` lines: empty lines are none, so that a line takes two bytes,
+/// but for one that was begun before.
+fn bytes_for(lines: u64) -> usize {
+    usize::try_from(lines.saturating_mul(2) - 1).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_bytes_end_more_lines_than_there_is_room_for() {
+        for room in 1..20 {
+            let bytes = bytes_for(room);
+            let held = "\na".repeat(bytes);
+            assert!(
+                held.as_bytes()[..bytes].iter().filter(|&&b| b == b'\n').count() as u64 <= room
+            );
+        }
+    }
+}

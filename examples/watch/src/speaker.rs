@@ -1,0 +1,166 @@
+//! From what is read of a command or a file to updates on the bus.
+
+use statusbus_tokio::{Category, Conversation, Metadata, RefuseReason, Status};
+
+use crate::lines::{Line, Lines};
+use crate::meaning::{self, About, Said, Stream};
+
+/// The longest line, in bytes. Structured lines may be longer than the text of an update.
+const LINE_MAX: usize = 256 * 1024;
+
+/// Says on the bus what one stream of output says.
+pub(crate) struct Speaker {
+    status: Status,
+    conversation: Conversation,
+    stream: Stream,
+    lines: Lines,
+}
+
+impl Speaker {
+    /// For what does not say who it is about, `conversation` speaks.
+    pub(crate) fn new(status: &Status, conversation: &Conversation, stream: Stream) -> Self {
+        Self {
+            status: status.clone(),
+            conversation: conversation.clone(),
+            stream,
+            lines: Lines::new(LINE_MAX),
+        }
+    }
+
+    /// Says each line that ends in `chunk`; never blocks.
+    pub(crate) fn hear(&mut self, chunk: &[u8]) {
+        let Self { status, conversation, stream, lines } = self;
+        lines.push(chunk, |line| say(status, conversation, *stream, line));
+    }
+
+    /// Says the last line, if it has no end. What is heard after this is another text.
+    pub(crate) fn finish(&mut self) {
+        let Self { status, conversation, stream, lines } = self;
+        lines.finish(|line| say(status, conversation, *stream, line));
+    }
+
+    /// Says something about the stream itself.
+    pub(crate) fn remark(&self, text: String) {
+        self.conversation.engine(text);
+    }
+}
+
+/// Says a line: as it means it, or as it stands if the bus does not take that.
+fn say(status: &Status, conversation: &Conversation, stream: Stream, line: Line<'_>) {
+    let Err(reason) = send(status, conversation, meaning::read(line, stream)) else { return };
+    if matches!(reason, RefuseReason::Full | RefuseReason::Closed) {
+        return;
+    }
+    let plain = meaning::plain(line, stream);
+    let note = || Some(format!(r#"{{"refused":"{}"}}"#, reason.as_str()).into());
+    let metadata = plain.metadata.or_else(note);
+    let _ = send(status, conversation, Said { metadata, ..plain });
+}
+
+/// Sends it; the bus counts it in any case.
+fn send(status: &Status, conversation: &Conversation, said: Said<'_>) -> Result<(), RefuseReason> {
+    let Said { conversation: about, category, text, key, priority, ttl, metadata, fraction } = said;
+    let system;
+    let draft = match about {
+        About::Command => conversation.update(Category::INFO, text),
+        About::Conversation(name) => status.update(&name, Category::INFO, text),
+        About::System => {
+            system = status.system();
+            system.update(Category::INFO, text)
+        }
+    };
+    let mut draft = draft.category(&category);
+    if let Some(key) = key {
+        draft = draft.key(key);
+    }
+    if let Some(priority) = priority {
+        draft = draft.priority(priority);
+    }
+    if let Some(ttl) = ttl {
+        draft = draft.ttl(ttl);
+    }
+    let fraction = || fraction.map(|fraction| format!(r#"{{"fraction":{fraction}}}"#).into());
+    if let Some(json) = metadata.or_else(fraction) {
+        let Ok(metadata) = json.parse::<Metadata>() else {
+            status.refuse(RefuseReason::Invalid);
+            return Err(RefuseReason::Invalid);
+        };
+        draft = draft.metadata(metadata);
+    }
+    draft.try_send().map(|_| ()).map_err(|refused| refused.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use statusbus_tokio::{Event, Selector};
+
+    use super::*;
+
+    /// What is delivered of `output`: (conversation, category, text, metadata).
+    async fn delivered(output: &[u8]) -> Vec<[String; 4]> {
+        let status = Status::builder().spawn();
+        let mut reader = status.subscribe(Selector::Everything).open().expect("everything");
+        let conversation = status.conversation("make").expect("a name");
+        let mut speaker = Speaker::new(&status, &conversation, Stream::Stdout);
+        speaker.hear(output);
+        speaker.finish();
+        let shutdown = status.shutdown(Duration::from_secs(60));
+        let read = async {
+            let mut seen = Vec::new();
+            while let Some(event) = reader.next().await {
+                let Event::Batch(batch) = event else { panic!("a batch was expected: {event:?}") };
+                seen.extend(batch.iter().map(|update| {
+                    let category = status.categories().name(update.category());
+                    [
+                        update.conversation().unwrap_or_default().to_owned(),
+                        category.unwrap_or_default().to_owned(),
+                        update.text().to_owned(),
+                        update.metadata().unwrap_or_default().to_owned(),
+                    ]
+                }));
+            }
+            seen
+        };
+        let (ledger, seen) = tokio::join!(shutdown, read);
+        assert!(ledger.is_balanced());
+        seen
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_line_is_said_as_it_means_it() {
+        let output =
+            b"hello\n45%\n{\"text\":\"up\",\"conversation\":null,\"category\":\"engine\"}\nlast";
+        let seen = delivered(output).await;
+        assert_eq!(
+            seen,
+            [
+                ["make", "info", "hello", ""],
+                ["make", "progress", "45%", r#"{"fraction":0.45}"#],
+                ["", "engine", "up", ""],
+                ["make", "info", "last", ""],
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_bus_refuses_is_said_as_it_stands() {
+        let large = format!(r#"{{"text":"{}","key":"k"}}"#, "x".repeat(17_000));
+        let surrogate = r#"{"text":"a","metadata":{"\ud800":1}}"#;
+        for (line, reason) in [
+            (r#"{"text":"a","category":"gossip"}"#, "unknown_category"),
+            (r#"{"text":"a","key":""}"#, "invalid"),
+            (surrogate, "invalid"),
+            (&large, "too_large"),
+        ] {
+            let seen = delivered(line.as_bytes()).await;
+            let [[about, category, text, metadata]] = &seen[..] else { panic!("{seen:?}") };
+            assert_eq!((about.as_str(), category.as_str()), ("make", "info"), "{line}");
+            assert!(line.starts_with(text.as_str()), "{line}");
+            let cut = text.len() < line.len();
+            assert_eq!(*metadata == format!(r#"{{"refused":"{reason}"}}"#), !cut, "{metadata}");
+            assert_eq!(metadata.starts_with(r#"{"cut":"#), cut, "{metadata}");
+        }
+    }
+}

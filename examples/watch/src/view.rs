@@ -1,0 +1,155 @@
+//! Showing what is delivered: readers of the bus, each on a thread of its own, that may be as slow
+//! as what they write to.
+
+mod board;
+mod figures;
+mod json;
+mod paint;
+mod panel;
+mod plain;
+mod reader;
+mod safe;
+mod screen;
+mod scroll;
+mod terminal;
+
+use std::io::{self, IsTerminal, Write};
+
+use statusbus_tokio::{Batch, Event, Selector, Status, Update};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use reader::Reader;
+
+pub(crate) use figures::closing;
+pub(crate) use terminal::restore;
+
+/// How things are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Lines that scroll, and below them a panel of what stands.
+    Terminal,
+    /// A line of text for each update.
+    Plain,
+    /// A line of JSON for each batch.
+    Json,
+}
+
+impl Form {
+    /// The richest that standard output can show.
+    pub(crate) fn of_stdout() -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if io::stdout().is_terminal() && !dumb { Self::Terminal } else { Self::Plain }
+    }
+}
+
+/// A view that runs until the bus has been shut down and everything is shown, or it cannot write.
+pub(crate) struct Viewing {
+    end: oneshot::Receiver<io::Result<()>>,
+    result: Option<io::Result<()>>,
+}
+
+/// Shows everything from now on. What is said in the conversation `home` goes without its name where
+/// a person reads it. `window`: updates that the bus keeps for who is slow.
+pub(crate) fn open(
+    form: Form,
+    status: &Status,
+    home: Option<String>,
+    window: usize,
+) -> io::Result<Viewing> {
+    let subscription = status.subscribe(Selector::Everything).open().map_err(io::Error::other)?;
+    let (told, end) = oneshot::channel();
+    let (runtime, status) = (Handle::current(), status.clone());
+    let show = move || {
+        let reader = |subscription| Reader::new(subscription, &status, window);
+        let result = runtime.block_on(async {
+            match form {
+                // What is on a terminal goes by anyway: there the latest matters.
+                Form::Terminal => terminal::show(subscription, &status, home).await,
+                Form::Plain => plain::show(reader(subscription), &status).await,
+                Form::Json => json::show(reader(subscription), &status).await,
+            }
+        });
+        let _ = told.send(result);
+    };
+    std::thread::Builder::new().name("view".into()).spawn(show)?;
+    Ok(Viewing { end, result: None })
+}
+
+impl Viewing {
+    /// Waits until the view has ended. Safe to cancel.
+    pub(crate) async fn ended(&mut self) {
+        if self.result.is_none() {
+            let panicked = |_| Err(io::Error::other("the view panicked"));
+            self.result = Some((&mut self.end).await.unwrap_or_else(panicked));
+        }
+    }
+
+    /// Whether it was seen to have ended.
+    pub(crate) const fn has_ended(&self) -> bool {
+        self.result.is_some()
+    }
+
+    /// How it has ended; none if it has not.
+    pub(crate) fn into_result(self) -> Option<io::Result<()>> {
+        self.result
+    }
+}
+
+/// Writes what `form` makes of each event, as much at once as there is.
+async fn pour(
+    reader: &mut Reader,
+    out: &mut impl Write,
+    mut form: impl FnMut(&mut Vec<u8>, &Event) -> io::Result<()>,
+) -> io::Result<()> {
+    const ENOUGH: usize = 64 * 1024;
+    let mut text = Vec::new();
+    while let Some(event) = reader.next().await {
+        form(&mut text, &event)?;
+        while text.len() < ENOUGH
+            && let Some(event) = reader.try_next()
+        {
+            form(&mut text, &event)?;
+        }
+        write_all(out, &text)?;
+        text.clear();
+    }
+    Ok(())
+}
+
+/// Writes all of it, also where somebody has made the other end non-blocking: Node.js does that to
+/// the terminal that it shares with us.
+fn write_all(out: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
+    use io::ErrorKind::{Interrupted, WouldBlock, WriteZero};
+    while !text.is_empty() {
+        match out.write(text) {
+            Ok(0) => return Err(WriteZero.into()),
+            Ok(written) => text = &text[written..],
+            Err(error) if error.kind() == Interrupted => {}
+            Err(error) if error.kind() == WouldBlock => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Which updates have been shown. After a lag the values that stand come again, some of them known.
+#[derive(Default)]
+struct Shown {
+    seq: u64,
+}
+
+impl Shown {
+    /// The updates of the event that have not been shown, in order.
+    fn news<'a>(&mut self, event: &'a Event) -> impl Iterator<Item = Update<'a>> + use<'a> {
+        let before = self.seq;
+        let batch = match event {
+            Event::Batch(batch) | Event::Retained(batch) => Some(batch),
+            Event::Gap(_) | Event::Lagged(_) => None,
+        };
+        self.seq = batch.map_or(before, Batch::seq).max(before);
+        batch.into_iter().flat_map(Batch::iter).filter(move |update| update.seq() > before)
+    }
+}
