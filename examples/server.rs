@@ -30,8 +30,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (mut buffer, mut total) = ([0; 4096], 0);
             while let Ok(count @ 1..) = stream.read(&mut buffer).await {
                 total += count;
-                let text = format_args!("{total} bytes");
-                conversation.update(Category::PROGRESS, text).key("read").send();
+                conversation
+                    .update(Category::PROGRESS, format_args!("{total} bytes"))
+                    .key("read")
+                    .send();
             }
             conversation.info(format_args!("gone after {total} bytes"));
         });

@@ -284,7 +284,8 @@ where
     ///
     /// The update is moved once, into its slot, and what comes back is left in its place; the place
     /// must not be empty. The clock is only read if a reading is needed: because the update is the
-    /// first in the queue or has a time-to-live. Others take the last reading for theirs.
+    /// first in the queue, has a time-to-live, or finds the queue full. Others take the last reading
+    /// for theirs.
     #[inline]
     pub fn offer(&mut self, offered: &mut Place<U>, reading: impl FnOnce() -> Instant) -> Outcome {
         let Some(update) = offered.get() else { return Outcome::Queued };
@@ -301,7 +302,9 @@ where
             Some(ttl) => Some(micros(ttl)),
             None => defaults.ttl.checked_sub(1),
         };
-        let now = match ttl.is_some() || self.queue.len() == 0 {
+        // Who has expired is looked at when the queue is full, so the time has to be right then too.
+        let len = self.queue.len();
+        let now = match ttl.is_some() || len == 0 || len >= self.settings.limit {
             true => self.clock.advance(reading()),
             false => self.clock.elapsed(),
         };
@@ -314,7 +317,7 @@ where
             expiry: ttl.map_or(Instant::NEVER, |ttl| now.plus(ttl)),
         };
         let hash = if U::Keys::KEYED { update.key_hash() } else { None };
-        if self.queue.len() >= self.settings.room || hash.is_some() {
+        if len >= self.settings.room || hash.is_some() {
             return self.offer_slowly(offered, terms, hash);
         }
         self.join(offered, terms, None);
@@ -598,13 +601,14 @@ where
     }
 
     /// The last reading of the clock if `update` may be pushed with it; `None` if it needs a fresh
-    /// one, because it would be the first in the queue or has a time-to-live.
+    /// one, because it would be the first in the queue, has a time-to-live, or finds the queue full.
     #[must_use]
     pub fn last_reading(&self, update: &U) -> Option<Instant> {
         let by_category = self.settings.by_category.get(update.category().index());
         let expires =
             by_category.is_some_and(|defaults| defaults.ttl > 0) || update.ttl().is_some();
-        (self.queue.len() > 0 && !expires).then(|| self.clock.reading())
+        let fits = self.queue.len() > 0 && self.queue.len() < self.settings.limit;
+        (fits && !expires).then(|| self.clock.reading())
     }
 
     /// An update that has a key, finds the queue full, or comes when the bus is closed.

@@ -440,7 +440,9 @@ impl Naive {
     /// Rule 13
     pub(crate) fn last_reading(&self, facts: &Facts) -> Option<u64> {
         let ttl = self.defaults.get(facts.about.1).and_then(|defaults| defaults.1);
-        let fresh = self.queue.is_empty() || facts.ttl.or(ttl).is_some();
+        // decided: who finds the queue full looks for what has expired, and so needs the time too
+        let full = self.queue.len() >= self.limit();
+        let fresh = self.queue.is_empty() || full || facts.ttl.or(ttl).is_some();
         (!fresh).then_some(self.reading)
     }
 

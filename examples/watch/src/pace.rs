@@ -6,8 +6,8 @@ use statusbus_tokio::Status;
 
 use crate::speaker::Speaker;
 
-/// Lets no more lines onto the bus than its queue and its slowest reader have room for, so that
-/// none is lost. Whoever writes them waits: a command because its pipe is full, a file in any case.
+/// Lets no more lines onto the bus than its queue has room for and its readers have still to read,
+/// all of them together, so that none is lost. Whoever writes them waits: a command because its pipe is full, a file in any case.
 pub(crate) struct Pace {
     status: Status,
     queue: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Pace {
 }
 
 /// How long to wait for a reader.
-const PAUSE: Duration = Duration::from_millis(2);
+const PAUSE: Duration = Duration::from_millis(1);
 
 impl Pace {
     /// `window`: updates that a reader may be behind before it misses any.

@@ -60,14 +60,10 @@ fn say(status: &Status, conversation: &Conversation, stream: Stream, line: Line<
 /// Sends it; the bus counts it in any case.
 fn send(status: &Status, conversation: &Conversation, said: Said<'_>) -> Result<(), RefuseReason> {
     let Said { conversation: about, category, text, key, priority, ttl, metadata, fraction } = said;
-    let system;
     let draft = match about {
         About::Command => conversation.update(Category::INFO, text),
         About::Conversation(name) => status.update(&name, Category::INFO, text),
-        About::System => {
-            system = status.system();
-            system.update(Category::INFO, text)
-        }
+        About::System => status.system_update(Category::INFO, text),
     };
     let mut draft = draft.category(&category);
     if let Some(key) = key {

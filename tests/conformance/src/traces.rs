@@ -82,6 +82,7 @@ pub const TRACES: &[Trace<'static>] = traces![
     "rule-11-shorter-interval-gap",
     "rule-11-shrink-drop",
     "rule-11-shrink-evict",
+    "rule-13-full-queue",
     "rule-13-last-reading",
     "section-3-topics",
     "section-4-wake",

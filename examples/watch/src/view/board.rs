@@ -16,6 +16,8 @@ const LINGER: Duration = Duration::from_millis(1_500);
 /// What stands, in bounded memory. Times are from the start of the view.
 #[derive(Debug, Default)]
 pub(super) struct Board {
+    /// The conversation that is never forgotten.
+    home: Option<String>,
     /// In the order in which they were first seen.
     conversations: Vec<Standing>,
     /// Conversations that had to go for others.
@@ -105,6 +107,10 @@ fn fraction(update: &Update<'_>) -> Option<f32> {
 }
 
 impl Board {
+    pub(super) fn new(home: Option<String>) -> Self {
+        Self { home, ..Self::default() }
+    }
+
     /// Takes an update in. Answers whether it is the last of its key.
     pub(super) fn take(&mut self, seen: Seen<'_>, now: Duration) -> bool {
         let standing = self.standing(seen.conversation, now);
@@ -137,6 +143,11 @@ impl Board {
         }
     }
 
+    /// Whether it is the one that is never forgotten.
+    pub(super) fn is_home(&self, standing: &Standing) -> bool {
+        standing.name.is_some() && standing.name == self.home
+    }
+
     /// What stands, in the order in which it was first seen.
     pub(super) fn conversations(&self) -> &[Standing] {
         &self.conversations
@@ -145,8 +156,10 @@ impl Board {
     fn standing(&mut self, name: Option<&str>, now: Duration) -> &mut Standing {
         let known = self.conversations.iter().position(|known| known.name.as_deref() == name);
         let index = known.unwrap_or_else(|| {
-            if self.conversations.len() >= CONVERSATIONS
-                && let Some(idle) = least_recent(&self.conversations, |known| known.last)
+            let all = &self.conversations;
+            if all.len() >= CONVERSATIONS
+                && let Some(idle) =
+                    least_recent(all, |known| !self.is_home(known), |known| known.last)
             {
                 self.conversations.remove(idle);
                 self.forgotten += 1;
@@ -194,7 +207,7 @@ impl Standing {
         let known = |value: &Value| value.key == key && value.category == seen.category;
         let index = self.values.iter().position(known).unwrap_or_else(|| {
             if self.values.len() >= KEYS
-                && let Some(idle) = least_recent(&self.values, |value| value.last)
+                && let Some(idle) = least_recent(&self.values, |_| true, |value| value.last)
             {
                 self.values.remove(idle);
             }
@@ -215,8 +228,13 @@ impl Standing {
     }
 }
 
-fn least_recent<T>(all: &[T], last: impl Fn(&T) -> Duration) -> Option<usize> {
-    (0..all.len()).min_by_key(|&index| last(&all[index]))
+/// The place of the least recent of those that may go.
+fn least_recent<T>(
+    all: &[T],
+    goes: impl Fn(&T) -> bool,
+    last: impl Fn(&T) -> Duration,
+) -> Option<usize> {
+    (0..all.len()).filter(|&index| goes(&all[index])).min_by_key(|&index| last(&all[index]))
 }
 
 /// How many updates come in a second, over the last two.
@@ -325,11 +343,15 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut board = Board::default();
+        let mut board = Board::new(Some("make".to_owned()));
+        board.take(SEEN, at(0));
         for n in 0..1_000 {
-            let (name, key) = (format!("conv-{n}"), format!("key-{n}"));
+            let name = format!("conv-{n}");
             board.take(Seen { conversation: Some(&name), ..SEEN }, at(n));
-            board.take(value(&key, 0.5), at(n));
+        }
+        assert_eq!(board.conversations()[0].name.as_deref(), Some("make"));
+        for n in 0..1_000 {
+            board.take(value(&format!("key-{n}"), 0.5), at(n));
         }
         assert_eq!(board.conversations().len(), CONVERSATIONS);
         assert_eq!(board.forgotten, 1_001 - CONVERSATIONS as u64);

@@ -47,9 +47,9 @@ fn standing_rows(
 ) -> Vec<Row> {
     let all = board.conversations();
     let total = board.forgotten + all.len() as u64;
-    // 1. Which conversations: those that have changed last.
+    // 1. Which conversations: the command's own, and those that have changed last.
     let mut shown: Vec<usize> = (0..all.len()).collect();
-    shown.sort_by_key(|&index| std::cmp::Reverse(all[index].last));
+    shown.sort_by_key(|&index| (!board.is_home(&all[index]), std::cmp::Reverse(all[index].last)));
     let more = total > room as u64;
     shown.truncate(if more { room - 1 } else { room });
     shown.sort_unstable();

@@ -50,11 +50,11 @@ impl Screen {
     ) -> Self {
         Self {
             style,
+            board: Board::new(home.clone()),
             home,
             categories: categories.clone(),
             clock: WallClock::new(),
             shown: Shown::default(),
-            board: Board::default(),
             scroll: Scroll::default(),
             size: (80, 24),
             panel: None,

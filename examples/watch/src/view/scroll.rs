@@ -129,7 +129,7 @@ impl Missing {
         }
         let reasons: Vec<_> = self.lost.iter().map(|(loss, n)| (loss.as_str(), n)).collect();
         let lost = format!("{} lost{}", count(self.lost.total()), because(&reasons));
-        let lagged = format!("{} missed (the terminal was too slow)", count(self.lagged));
+        let lagged = format!("{} missed (shown too slowly)", count(self.lagged));
         let skipped = format!("{} went by too fast to be shown", count(self.skipped));
         let parts = [
             (self.skipped > 0).then_some(skipped),
@@ -191,7 +191,7 @@ mod tests {
         scroll.lagged(7);
         assert_eq!(
             drawn(&mut scroll),
-            ["7 missed (the terminal was too slow), 1,203 lost (evicted 1,200, expired 3)"]
+            ["7 missed (shown too slowly), 1,203 lost (evicted 1,200, expired 3)"]
         );
     }
 
