@@ -42,6 +42,9 @@ pub(crate) enum Action {
   watch run --name nightly -- make -j4 all
   watch run --json -- ./import.sh | jq -c 'select(.type == \"gap\")'
 
+Most commands draw their progress only on a terminal, and have to be asked for it:
+  CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80 watch run -- cargo build
+
 A command can say more than text: a line of JSON with the fields `conversation`, `category`, `text`,
 `key`, `priority`, `ttl_ms` and `metadata` is an update with just these.
 

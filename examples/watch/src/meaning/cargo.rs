@@ -346,11 +346,11 @@ mod tests {
     fn packages_by_their_ids() {
         let rules = [
             ("registry+https://github.com/rust-lang/crates.io-index#serde@1.0.0", "serde 1.0.0"),
-            ("path+file:///work/core#statusbus-core@0.1.0", "statusbus-core 0.1.0"),
-            ("path+file:///work/core#0.1.0", "core 0.1.0"),
+            ("path+file:///src/core#statusbus-core@0.1.0", "statusbus-core 0.1.0"),
+            ("path+file:///src/core#0.1.0", "core 0.1.0"),
             ("git+https://example.org/a/b?branch=x/y#0.1.0", "b 0.1.0"),
             ("serde 1.0.0 (registry+https://github.com/rust-lang/crates.io-index)", "serde 1.0.0"),
-            ("path+file:///work/core#name", "name"),
+            ("path+file:///src/core#name", "name"),
             ("odd", "odd"),
         ];
         for (id, expected) in rules {

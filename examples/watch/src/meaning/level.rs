@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn lines_that_cargo_writes() {
         let status = [
-            "   Compiling statusbus-core v0.1.0 (/work)",
+            "   Compiling statusbus-core v0.1.0 (/src)",
             "    Checking serde v1.0.0",
             "    Finished `dev` profile [unoptimized] target(s) in 0.03s",
             "     Running unittests src/lib.rs (target/debug/deps/a-1)",

@@ -31,7 +31,7 @@ pub(super) fn read(line: &str) -> Option<Progress> {
             && let Some(count) = Count::read(before, &line[at..])
         {
             let (front, back) = (&line[..at], count.rest);
-            let key = counter(front, &count).unwrap_or_else(|| key::of(front, back));
+            let key = counter(front, &count).unwrap_or_else(|| named(front, back));
             return Some(Progress { key, fraction: count.fraction as f32 });
         }
         before = byte;
@@ -53,6 +53,18 @@ fn counter(front: &str, count: &Count<'_>) -> Option<String> {
     let slash = if count.total == "%" { "" } else { "/" };
     let closed = count.rest.trim_start().starts_with(close);
     closed.then(|| format!("{open}{slash}{}{close}", count.total))
+}
+
+/// The key of any other line: its words. What stands right behind a count and a colon is what is
+/// being done of it, as in `Building [==>  ] 3/10: serde, syn`: the thing is named in front.
+fn named(front: &str, back: &str) -> String {
+    if back.starts_with(':') {
+        let key = key::of(front, "");
+        if key != key::NAMELESS {
+            return key;
+        }
+    }
+    key::of(front, back)
 }
 
 #[cfg(test)]
@@ -80,7 +92,9 @@ mod tests {
             ("(3 of 10) copying", 0.3, "(/10)"),
             ("copied 3 of 10 files.", 0.3, "copied files"),
             ("copied 10 of 10.", 1.0, "copied"),
-            ("   Building [====>   ] 3/10: serde, syn", 0.3, "Building serde syn"),
+            ("   Building [====>   ] 3/10: serde, syn", 0.3, "Building"),
+            ("   Building [=====>  ] 4/10: syn(build), …", 0.4, "Building"),
+            ("3/10: serde", 0.3, "serde"),
             ("Receiving objects:  45% (45/100), 1.2 MiB | 3.1 MiB/s", 0.45, "Receiving objects"),
             ("Receiving objects: 100% (100/100), done.", 1.0, "Receiving objects"),
             ("Load:  45%|████▌     | 45/100 [00:12<00:30,  3.2it/s]", 0.45, "Load"),

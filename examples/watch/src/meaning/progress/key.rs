@@ -5,6 +5,9 @@ use super::count::scale;
 /// As long as a key may be, in bytes.
 pub(super) const KEY_MAX: usize = 128;
 
+/// The key of a line without words.
+pub(super) const NAMELESS: &str = "progress";
+
 /// Words that come and go in a line about one thing.
 const PASSING: [&str; 5] = ["eta", "done", "complete", "completed", "elapsed"];
 
@@ -43,7 +46,7 @@ pub(super) fn of(front: &str, back: &str) -> String {
         end -= 1;
     }
     key.truncate(end);
-    if key.is_empty() { "progress".to_owned() } else { key }
+    if key.is_empty() { NAMELESS.to_owned() } else { key }
 }
 
 /// What lies between white space, brackets and the stuff of bars, without the marks around it.
