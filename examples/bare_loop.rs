@@ -82,16 +82,16 @@ fn main() {
             match bus.push(said, clock) {
                 Pushed::Queued => {}
                 Pushed::Merged(old) => {
-                    println!("{ms:>4} ms  {:?} replaces {:?}", said.text, old.text)
+                    println!("{ms:>4} ms  {:?} replaces {:?}", said.text, old.text);
                 }
                 Pushed::Displaced(old, why) => {
                     println!("{ms:>4} ms  {:?} leaves: {}", old.text, why.as_str());
                 }
                 Pushed::Dropped(said, why) => {
-                    println!("{ms:>4} ms  {:?} dropped: {}", said.text, why.as_str())
+                    println!("{ms:>4} ms  {:?} dropped: {}", said.text, why.as_str());
                 }
                 Pushed::Refused(said, why) => {
-                    println!("{ms:>4} ms  {:?} refused: {}", said.text, why.as_str())
+                    println!("{ms:>4} ms  {:?} refused: {}", said.text, why.as_str());
                 }
             }
         }
