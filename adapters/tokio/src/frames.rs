@@ -149,7 +149,10 @@ impl<R: AsyncRead + Unpin> DeviceReader<R> {
         if lost == 0 {
             return;
         }
-        let text = format_args!("{lost} updates were lost {why}").to_string();
+        let text = match lost {
+            1 => format!("1 update was lost {why}"),
+            _ => format!("{lost} updates were lost {why}"),
+        };
         let draft = match conversation {
             None => self.status.system_update(Category::INFO, text),
             Some(name) => self.status.update(&name.to_string(), Category::INFO, text),
