@@ -9,7 +9,7 @@ use statusbus_core::{Bus, Categories, Category, CategoryError, Config, Priority,
 use crate::clock::Clock;
 use crate::names::Names;
 use crate::publisher::Publisher;
-use crate::runner::Runner;
+use crate::runner::{Runner, need_timers};
 use crate::shared::{Heard, Shared, Sizes};
 use crate::status::Status;
 
@@ -152,9 +152,11 @@ impl Builder {
     /// Builds the bus and spawns its runner on the current runtime.
     ///
     /// # Panics
-    /// Outside of a tokio runtime; [`build`](Self::build) does not need one.
+    /// Outside of a tokio runtime, or on one without timers; [`build`](Self::build) does not need
+    /// one.
     #[must_use]
     pub fn spawn(self) -> Status {
+        need_timers();
         let (status, runner) = self.build();
         tokio::spawn(runner.run());
         status

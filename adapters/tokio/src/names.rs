@@ -139,3 +139,47 @@ impl Names {
 pub(crate) fn hash(seed: &RandomState, name: &str) -> u64 {
     seed.hash_one(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// Hashes that often fall together.
+    fn get(names: &mut Names, name: &str, now: u64) -> Arc<ConversationState> {
+        let hash = name.len() as u64 % 2;
+        names.get(hash, name, now).expect("a name")
+    }
+
+    #[test]
+    fn a_conversation_that_is_held_is_the_only_one_of_its_name_whoever_is_forgotten() {
+        let (mut names, mut held) = (Names::new(20, 50), HashMap::new());
+        let mut random = 1_u64;
+        for now in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(now);
+            let number = (random >> 33) % 60;
+            let name = format!("{number:0width$}", width = 2 + number as usize % 3);
+            let state = get(&mut names, &name, now);
+            assert_eq!(state.name().map(|name| &**name), Some(&*name));
+            if let Some(known) = held.get(&name) {
+                assert!(Arc::ptr_eq(known, &state), "{name}");
+            }
+            match random >> 60 {
+                0..3 if held.len() < 10 => {
+                    held.insert(name, state);
+                }
+                3..8 => {
+                    held.remove(&name);
+                }
+                8 => names.look(5, now),
+                _ => {}
+            }
+            assert_eq!(names.table.len(), names.len());
+            assert!(names.len() <= 20, "{} are remembered", names.len());
+        }
+        for (name, state) in held {
+            assert!(Arc::ptr_eq(&get(&mut names, &name, 0), &state), "{name}");
+        }
+    }
+}

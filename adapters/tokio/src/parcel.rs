@@ -284,3 +284,46 @@ impl std::fmt::Debug for Update<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivered(seq: u64) -> Delivered {
+        Delivered {
+            seq,
+            at: 0,
+            expiry: u64::MAX,
+            extra: None,
+            text: Text::from_static("text"),
+            group: 0,
+            next: 0,
+            category: Category::TOOL,
+            priority: Priority::State,
+        }
+    }
+
+    /// Retained values of a whole bus are not bounded by the size of a batch.
+    #[test]
+    fn a_parcel_takes_more_than_fit_16_bits() {
+        let names: Vec<Arc<str>> = vec!["a".into(), "b".into()];
+        for conversations in [1, 2] {
+            let whose = |seq: u64| names.get(seq as usize % conversations);
+            let mut parcel = Parcel::default();
+            for seq in 1..=70_000 {
+                parcel.copy(whose(seq), &delivered(seq));
+            }
+            let categories = CategorySet::ALL.without(Category::INFO);
+            let parcel = Arc::new(parcel);
+            for after in [0, 65_536] {
+                let parcel = Arc::clone(&parcel);
+                let batch =
+                    Batch { parcel, first: 0, linked: false, categories, after, last_seq: 70_000 };
+                let read = batch.iter().map(|update| (update.seq(), update.conversation()));
+                let expected =
+                    (after + 1..=70_000).map(|seq| (seq, whose(seq).map(|name| &**name)));
+                assert!(read.eq(expected), "{conversations} conversations, behind {after}");
+            }
+        }
+    }
+}

@@ -37,7 +37,11 @@ impl Runner {
     /// Runs. A panic of a metrics recorder, a log or a reader's waker is contained and counted, and
     /// costs no update; after any other one in delivery what was being delivered is dropped as not
     /// accepted by the sink, and the runner goes on.
+    ///
+    /// # Panics
+    /// On a runtime without timers, at once.
     pub async fn run(mut self) {
+        need_timers();
         loop {
             let delivered = {
                 let deliver = pin!(self.deliver());
@@ -48,6 +52,7 @@ impl Runner {
             self.shared.contain(|| {
                 tracing::error!(panic, "delivery panicked and was started again");
             });
+            tokio::task::yield_now().await;
         }
     }
 
@@ -123,6 +128,14 @@ impl Runner {
             self.shared.with_bus(|bus, now| bus.delivered(&mut self.batch, now));
         }
     }
+}
+
+/// A runtime without timers is a mistake that is better told at once than with the first deadline.
+///
+/// # Panics
+/// There are no timers, or there is no runtime.
+pub(crate) fn need_timers() {
+    drop(tokio::time::sleep(Duration::ZERO));
 }
 
 /// Conversations whose idleness is looked at with each batch.

@@ -120,7 +120,7 @@ impl Line {
                 tracing::warn!(lost, queued, "the status queue overflows: updates are lost");
             }
             Self::Ongoing { lost } => {
-                tracing::warn!(lost, queued, "the status queue still overflows")
+                tracing::warn!(lost, queued, "the status queue still overflows");
             }
             Self::Ended { lost } => tracing::warn!(lost, "the status queue has recovered"),
         }

@@ -1,5 +1,7 @@
 //! The rules that the tokio adapter keeps (DESIGN.md), in virtual time.
 
+#![allow(clippy::panic)] // what helps a test says by a panic what went wrong, as a test does
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -127,6 +127,21 @@ async fn a_value_stands_until_its_time_to_live_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_category_may_say_how_long_its_values_stand() {
+    let ttl = Some(5 * SECOND);
+    let builder = Status::builder().defaults(Category::PROGRESS, Priority::Progress, ttl);
+    let status = builder.spawn();
+    status.progress("a", "41 %");
+    status.update("a", Category::PROGRESS, "longer").key("k").ttl(9 * SECOND).send();
+    status.tool("a", "for ever");
+    delivered(&status).await;
+    assert_eq!(standing(&status, a()), "[41 % longer for ever]");
+    tokio::time::sleep(5 * SECOND).await;
+    assert_eq!(standing(&status, a()), "[longer for ever]");
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_value_can_be_removed() {
     let status = Status::builder().spawn();
     status.tool("a", "plain");

@@ -204,6 +204,27 @@ async fn a_reader_that_is_not_waited_for_any_more_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_said_elsewhere_before_is_as_old_as_it_says() {
+    let status = Status::builder().spawn();
+    let mut a = reader(&status, "a");
+    let hour = Duration::from_secs(3_600);
+    for age in [hour, Duration::MAX] {
+        status.update("a", Category::TOOL, "from a device").age(age).send();
+        let event = a.next().await.expect("an update");
+        let Event::Batch(batch) = &event else { panic!("an update: {event:?}") };
+        let at = batch.iter().next().expect("an update").at();
+        let expected = match age {
+            Duration::MAX => std::time::UNIX_EPOCH,
+            age => std::time::SystemTime::now() - age,
+        };
+        let off = expected.duration_since(at).expect("it was said before");
+        assert!(off < Duration::from_secs(60), "{off:?}");
+    }
+    drop(a);
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stream_can_be_polled_by_other_tasks_in_turn() {
     let status = Status::builder().spawn();
     let mut a = reader(&status, "a");

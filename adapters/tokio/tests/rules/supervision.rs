@@ -279,6 +279,26 @@ fn a_runtime_that_goes_counts_what_is_lost_and_says_so() {
     assert!(matches!(end, Poll::Ready(None)), "the stream has ended");
 }
 
+/// Without timers a deadline would panic again and again.
+#[test]
+fn a_runtime_without_timers_is_refused_at_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let spawned = std::panic::catch_unwind(|| {
+        runtime.block_on(async { drop(Status::builder().spawn()) });
+    });
+    assert!(spawned.is_err(), "spawn panics");
+    let status = runtime.block_on(async {
+        let (status, runner) = Status::builder().build();
+        status.tool("a", "something");
+        status.tool("a", "something else");
+        assert!(tokio::spawn(runner.run()).await.is_err_and(|error| error.is_panic()));
+        status
+    });
+    status.tool("a", "too late");
+    let ledger = balanced(&status);
+    assert_eq!((ledger.dropped.sink, ledger.refused.closed), (2, 1));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_was_published_counts_as_delivered_also_if_the_runtime_goes_right_then() {
     let (status, runner) = Status::builder().build();

@@ -1,8 +1,6 @@
 //! What the tests speak in: a bus that is read with a few words, in virtual time, and whose ledger
 //! is looked at in the end.
 
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)] // a test says what went wrong
-
 pub(crate) mod heap;
 pub(crate) mod log;
 #[cfg(feature = "metrics")]
