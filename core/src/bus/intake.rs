@@ -1,0 +1,203 @@
+//! Taking updates in.
+
+use super::settings::ByCategory;
+use super::{Bus, Outcome, Pushed};
+use crate::books::loss_of;
+use crate::gap::Loss;
+use crate::index::{self, KeyMode};
+use crate::ledger::{DropReason, RefuseReason};
+use crate::queue;
+use crate::slots::{Link, Place, Slot, Terms};
+use crate::time::{Instant, micros};
+use crate::{Category, Leading, Overflow, Priority, Telemetry, Update};
+
+impl<U, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS>
+where
+    U: Update,
+    S: AsRef<[Slot<U>]> + AsMut<[Slot<U>]>,
+    T: Telemetry,
+{
+    /// Takes an update in. O(1), expected where it has a key.
+    #[inline]
+    pub fn push(&mut self, update: U, now: Instant) -> Pushed<U> {
+        self.clock.advance(now);
+        let mut offered = Place::new(update);
+        let outcome = self.offer(&mut offered, || now);
+        match (outcome, offered.take()) {
+            (Outcome::Merged, Some(update)) => Pushed::Merged(update),
+            (Outcome::Displaced(loss), Some(update)) => Pushed::Displaced(update, loss),
+            (Outcome::Dropped(reason), Some(update)) => Pushed::Dropped(update, reason),
+            (Outcome::Refused(reason), Some(update)) => Pushed::Refused(update, reason),
+            _ => Pushed::Queued,
+        }
+    }
+
+    /// Like [`push`](Self::push), for hosts that count instructions.
+    ///
+    /// The update is moved once, into its slot, and what comes back is left in its place; the place
+    /// must not be empty. The clock is only read if a reading is needed: because the update is the
+    /// first in the queue, has a time-to-live, or finds the queue full. Others take the last reading
+    /// for theirs.
+    #[inline]
+    pub fn offer(&mut self, offered: &mut Place<U>, reading: impl FnOnce() -> Instant) -> Outcome {
+        let Some(update) = offered.get() else { return Outcome::Queued };
+        self.books.attempt();
+        let category = update.category();
+        let defaults = match self.settings.by_category.get(category.index()) {
+            Some(defaults) if defaults.known => *defaults,
+            _ => match self.prepared(category) {
+                Some(defaults) => defaults,
+                None => return self.refuse_unknown(),
+            },
+        };
+        let ttl = match update.ttl() {
+            Some(ttl) => Some(micros(ttl)),
+            None => defaults.ttl.checked_sub(1),
+        };
+        // Who has expired is looked at when the queue is full, so the time has to be right then too.
+        let len = self.queue.len();
+        let now = match ttl.is_some() || len == 0 || len >= self.settings.limit {
+            true => self.clock.advance(reading()),
+            false => self.clock.elapsed(),
+        };
+        let terms = Terms {
+            priority: match U::RANKED {
+                true => update.priority().unwrap_or(defaults.priority),
+                false => Priority::State,
+            },
+            arrival: now,
+            expiry: ttl.map_or(Instant::NEVER, |ttl| now.plus(ttl)),
+        };
+        let hash = if U::Keys::KEYED { update.key_hash() } else { None };
+        if len >= self.settings.room || hash.is_some() {
+            return self.offer_slowly(offered, terms, hash);
+        }
+        self.join(offered, terms, None);
+        Outcome::Queued
+    }
+
+    /// Counts an update that the host refused before it could be pushed.
+    pub fn refuse(&mut self, reason: RefuseReason) {
+        self.books.attempt();
+        self.books.count_refused(reason);
+    }
+
+    /// The last reading of the clock if `update` may be pushed with it; `None` if it needs a fresh
+    /// one, because it would be the first in the queue, has a time-to-live, or finds the queue full.
+    #[must_use]
+    pub fn last_reading(&self, update: &U) -> Option<Instant> {
+        let by_category = self.settings.by_category.get(update.category().index());
+        let expires =
+            by_category.is_some_and(|defaults| defaults.ttl > 0) || update.ttl().is_some();
+        let fits = self.queue.len() > 0 && self.queue.len() < self.settings.limit;
+        (fits && !expires).then(|| self.clock.reading())
+    }
+
+    /// The settings of a category, if the bus has it. The first call prepares the bus.
+    #[cold]
+    fn prepared(&mut self, category: Category) -> Option<ByCategory> {
+        self.prepare();
+        let defaults = self.settings.by_category.get(category.index());
+        defaults.copied().filter(|defaults| defaults.known)
+    }
+
+    #[cold]
+    fn refuse_unknown(&mut self) -> Outcome {
+        self.books.refuse(match self.closed {
+            true => RefuseReason::Closed,
+            false => RefuseReason::UnknownCategory,
+        })
+    }
+
+    /// An update that has a key, finds the queue full, or comes when the bus is closed.
+    #[inline(never)]
+    fn offer_slowly(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) -> Outcome {
+        if self.closed {
+            return self.books.refuse(RefuseReason::Closed);
+        }
+        let slots = self.slots.as_mut();
+        let same = match (hash, offered.get()) {
+            (Some(hash), Some(update)) => index::find(slots, hash, update),
+            _ => Link::NONE,
+        };
+        match queue::terms(slots, same).map(|old| old.priority) {
+            Some(_) if terms.priority == Priority::Terminal => {
+                let old = self.queue.remove(slots, same);
+                self.join(offered, terms, hash);
+                *offered = old.map_or(Place::VACANT, |(old, _)| Place::new(old));
+            }
+            Some(old) if terms.priority >= old => {
+                self.queue.replace(slots, same, terms, offered);
+            }
+            _ if self.queue.len() >= self.settings.limit => {
+                return self.offer_full(offered, terms, hash);
+            }
+            _ => {
+                self.join(offered, terms, hash);
+                return Outcome::Queued;
+            }
+        }
+        self.books.coalesce();
+        Outcome::Merged
+    }
+
+    /// An update that finds the queue full.
+    fn offer_full(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) -> Outcome {
+        self.books.overflow();
+        let slots = self.slots.as_mut();
+        let (link, reason) = match self.settings.overflow {
+            Overflow::Reject => return self.books.refuse(RefuseReason::Full),
+            Overflow::DropNewest => return self.drop_newcomer(offered, DropReason::Newest),
+            Overflow::DropOldest => (self.queue.first(), DropReason::Oldest),
+            Overflow::Evict => {
+                let least = self.queue.least(slots, terms.arrival);
+                let stays =
+                    |old: Terms| old.priority > terms.priority && !old.is_expired(terms.arrival);
+                if queue::terms(slots, least).is_some_and(stays) {
+                    return self.drop_newcomer(offered, DropReason::Outranked);
+                }
+                (least, DropReason::Evicted)
+            }
+        };
+        let Some((old, old_terms)) = self.queue.remove(slots, link) else {
+            return self.drop_newcomer(offered, reason); // a bus without slots
+        };
+        let loss = loss_of(&old_terms, reason, terms.arrival);
+        self.books.lose(old.topic(), loss);
+        self.join(offered, terms, hash);
+        *offered = Place::new(old);
+        Outcome::Displaced(loss)
+    }
+
+    fn drop_newcomer(&mut self, offered: &mut Place<U>, reason: DropReason) -> Outcome {
+        if let Some(update) = offered.get() {
+            self.books.lose(update.topic(), Loss::Dropped(reason));
+        }
+        Outcome::Dropped(reason)
+    }
+
+    /// Puts an update at the end. There is room.
+    #[inline(always)]
+    fn join(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) {
+        if self.deadline.is_none() {
+            self.set_deadline(terms.arrival);
+        }
+        self.queue.append(self.slots.as_mut(), offered, terms, hash);
+        if self.queue.len() == self.settings.full {
+            self.rouse();
+        }
+    }
+
+    /// The deadline of an update that comes now and is the oldest.
+    #[cold]
+    fn set_deadline(&mut self, now: Instant) {
+        let interval = self.settings.flush_interval;
+        let latest = now.plus(interval);
+        self.deadline = Some(match (self.settings.leading, self.last_flush) {
+            (Leading::Delayed, _) => latest,
+            (Leading::Immediate, None) => now,
+            (Leading::Immediate, Some(last)) => latest.min(now.max(last.plus(interval))),
+        });
+        self.rouse();
+    }
+}
