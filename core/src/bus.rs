@@ -75,8 +75,6 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     slots: S,
 }
 
-/// The configuration as the bus uses it. All zeros means: not prepared yet, and the defaults hold.
-
 /// What `push` did. Every update that is not queued, or had to leave for the new one, is handed
 /// back here.
 #[derive(Debug, PartialEq, Eq)]

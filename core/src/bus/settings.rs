@@ -11,6 +11,7 @@ use crate::slots::Slot;
 use crate::time::{Instant, micros};
 use crate::{Category, Config, Leading, Overflow, Priority, Telemetry, Update};
 
+/// The configuration as the bus uses it. All zeros means: not prepared yet, and the defaults hold.
 pub(super) struct Settings<const CATEGORIES: usize> {
     /// Zero until the first call that needs the settings, and without slots.
     pub(super) limit: usize,
