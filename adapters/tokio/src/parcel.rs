@@ -303,11 +303,18 @@ mod tests {
         }
     }
 
+    /// What [`Builder::window`](crate::Builder::window) promises.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_delivered_update_takes_88_bytes() {
+        assert_eq!(size_of::<Delivered>(), 88);
+    }
+
     /// Retained values of a whole bus are not bounded by the size of a batch.
     #[test]
     fn a_parcel_takes_more_than_fit_16_bits() {
-        let names: Vec<Arc<str>> = vec!["a".into(), "b".into()];
-        for conversations in [1, 2] {
+        let names: Vec<Arc<str>> = vec!["a".into(), "b".into(), "c".into()];
+        for conversations in [1, 3] {
             let whose = |seq: u64| names.get(seq as usize % conversations);
             let mut parcel = Parcel::default();
             for seq in 1..=70_000 {

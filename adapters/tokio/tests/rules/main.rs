@@ -17,6 +17,7 @@ mod resume;
 mod retained;
 mod shutdown;
 mod sizes;
+mod storms;
 mod subscriptions;
 mod supervision;
 mod threads;

@@ -1,37 +1,19 @@
 //! Random operations against a naive model: every reader gets every update of its conversation in
 //! order exactly once, every loss where it belongs, or is told exactly how many it missed.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_core::Stream;
-use statusbus_tokio::{
-    Category, CategorySet, Event, GapScope, Ledger, Overflow, Selector, Status, Subscription,
-};
+use statusbus_tokio::{Category, CategorySet, Ledger, Overflow, Selector, Status};
 
-use crate::support::naive::{Knobs, Naive, Said, Scope, What};
+use crate::support::follower::Follower;
+use crate::support::naive::{Knobs, Naive, Said};
 use crate::support::random::Random;
-use crate::support::{SECOND, config, texts};
+use crate::support::{SECOND, config};
 
 const CONVERSATIONS: [&str; 4] = ["a", "b", "c", "d"];
-
-/// A reader, and what it has to get next.
-struct Follower {
-    subscription: Subscription,
-    /// The conversation; `None`: everything.
-    source: Option<usize>,
-    categories: CategorySet,
-    /// Up to this position it has everything, as the last event says.
-    seq: u64,
-    /// The first record of the model that it has not come to.
-    next: usize,
-    /// Losses that it came to, less those it was told.
-    owed: BTreeMap<Scope, i64>,
-    missed: u64,
-}
 
 struct Case {
     number: u64,
@@ -230,15 +212,8 @@ impl Case {
             None => self.model.seq(),
         };
         let fresh = resume.is_some() && !subscription.recovered();
-        let mut follower = Follower {
-            subscription,
-            source,
-            categories,
-            seq: start,
-            next: self.model.records.partition_point(|record| record.seq <= start),
-            owed: BTreeMap::new(),
-            missed: 0,
-        };
+        let model = &self.model;
+        let mut follower = Follower::new(subscription, source, categories, start, model);
         if fresh {
             follower.expect_retained(&self.model);
         }
@@ -302,118 +277,6 @@ impl Case {
         );
         assert_eq!(ledger.delivered, self.model.updates(None, 0).count() as u64);
         assert_eq!((self.status.missed(), self.status.readers()), (self.missed, 0));
-    }
-}
-
-impl Follower {
-    /// Reads an event and compares it; at the end, nothing may be owed.
-    fn read(&mut self, model: &Naive) -> Option<Event> {
-        let before = self.subscription.seq();
-        let Some(event) = self.subscription.try_next() else {
-            self.come_to(u64::MAX, model);
-            self.expect_nothing_owed();
-            return None;
-        };
-        match &event {
-            Event::Batch(batch) => {
-                let numbers: Vec<u64> =
-                    texts(batch).iter().map(|text| text.parse().expect("a number")).collect();
-                assert!(!numbers.is_empty());
-                for (update, number) in batch.iter().zip(numbers) {
-                    assert!(update.seq() > self.seq && update.seq() <= event.seq());
-                    assert_eq!(self.come_to(update.seq(), model), Some(number));
-                    self.expect_nothing_owed();
-                }
-                assert!(event.seq() > self.seq);
-            }
-            Event::Gap(gap) => {
-                let scope = match (gap.scope, self.source) {
-                    (GapScope::Topic(category), Some(source)) => Some((source, category)),
-                    (GapScope::Topic(_), None) => panic!("everything has gaps of the whole bus"),
-                    (GapScope::Bus, _) => None,
-                };
-                assert!(gap.losses.total() > 0);
-                *self.owed.entry(scope).or_default() -= gap.losses.total() as i64;
-                assert!(event.seq() >= self.seq, "{} < {}", event.seq(), self.seq);
-            }
-            Event::Lagged(lagged) => {
-                assert!(model.may_be_gone(self.source, before), "what it needs is there");
-                let missed = model.updates(self.source, before).count() as u64;
-                assert_eq!((lagged.missed, lagged.seq), (missed, self.head(model)));
-                self.missed += missed;
-                self.seq = lagged.seq;
-                self.owed.clear();
-                self.next = model.records.partition_point(|record| record.seq <= lagged.seq);
-                self.expect_retained(model);
-            }
-            Event::Retained(_) => panic!("retained values come first or after a lag"),
-        }
-        self.seq = event.seq();
-        Some(event)
-    }
-
-    /// The position of the last record that is news for this reader.
-    fn head(&self, model: &Naive) -> u64 {
-        let news = |what: &What| match (what, self.source) {
-            (_, None) => true,
-            (What::Update(said), Some(source)) => said.conversation == source,
-            (What::Gap(gap), Some(source)) => {
-                gap.keys().any(|scope| scope.is_some_and(|(other, _)| other == source))
-            }
-        };
-        let last = model.records.iter().rev().find(|record| news(&record.what));
-        last.map_or(0, |record| record.seq)
-    }
-
-    /// Goes on in the model to the first update of this reader at or behind `seq`.
-    fn come_to(&mut self, seq: u64, model: &Naive) -> Option<u64> {
-        while let Some(record) = model.records.get(self.next).filter(|record| record.seq <= seq) {
-            self.next += 1;
-            match &record.what {
-                What::Update(said) => {
-                    let mine = self.source.is_none_or(|source| source == said.conversation);
-                    if mine && self.categories.contains(said.category) {
-                        return Some(said.number);
-                    }
-                }
-                What::Gap(gap) => {
-                    for (&scope, &count) in gap {
-                        let scope = match (scope, self.source) {
-                            (Some((conversation, category)), Some(source)) => {
-                                if conversation != source || !self.categories.contains(category) {
-                                    continue;
-                                }
-                                scope
-                            }
-                            _ => None,
-                        };
-                        *self.owed.entry(scope).or_default() += count as i64;
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    fn expect_nothing_owed(&self) {
-        let owed: Vec<_> = self.owed.iter().filter(|(_, count)| **count != 0).collect();
-        assert!(owed.is_empty(), "losses untold (or told too often): {owed:?}");
-    }
-
-    fn expect_retained(&mut self, model: &Naive) {
-        let Some(Event::Retained(batch)) = self.subscription.try_next() else {
-            panic!("the values that stand come first");
-        };
-        let numbers: Vec<u64> =
-            texts(&batch).iter().map(|text| text.parse().expect("a number")).collect();
-        assert_eq!(numbers, model.retained(self.source, self.categories));
-        assert_eq!(batch.seq(), self.seq);
-    }
-
-    fn expect_end(&mut self) {
-        let end =
-            Pin::new(&mut self.subscription).poll_next(&mut Context::from_waker(Waker::noop()));
-        assert!(matches!(end, Poll::Ready(None)), "the stream has ended");
     }
 }
 

@@ -120,14 +120,15 @@ async fn row_05_overflow_is_logged_once_a_second_and_its_end_always() {
 async fn row_05_short_overflows_are_one_line_a_second_too() {
     let log = Log::gather();
     let status = Status::builder().config(config(10, 10).overflow(Overflow::DropNewest)).spawn();
-    for _ in 0..100 {
+    for _ in 0..90 {
         for _ in 0..15 {
             status.tool("a", "too much");
         }
         tokio::time::sleep(SECOND / 20).await;
     }
+    // Four and a half seconds: a line each at 0, 1, 2, 3 and 4, and one that waits for 5.
     let before = log.lines();
-    assert!((5..=6).contains(&before.len()), "{before:?}");
+    assert_eq!(before.len(), 5, "{before:?}");
     let ledger = status.shutdown(SECOND).await;
     assert!(ledger.is_balanced());
     // The last line need not wait: nothing comes after it.
@@ -135,7 +136,7 @@ async fn row_05_short_overflows_are_one_line_a_second_too() {
     assert_eq!(lines.len(), before.len() + 1, "{lines:?}");
     assert!(lines.iter().all(|line| line.message.contains("recovered")), "{lines:?}");
     let told: u64 = lines.iter().map(|line| line.number("lost")).sum();
-    assert_eq!((told, ledger.dropped.newest), (500, 500), "every loss is in one of the lines");
+    assert_eq!((told, ledger.dropped.newest), (450, 450), "every loss is in one of the lines");
 }
 
 /// Its timer fired twenty times a second, whatever was to be done.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use statusbus_tokio::{Category, CategorySet, Event, Priority, Selector, Status, Subscription};
 
-use crate::support::{SECOND, delivered, end, found, names, reader, said};
+use crate::support::{SECOND, delivered, end, found, heap, names, reader, said};
 
 /// A reader who first gets the values that stand.
 fn joiner(status: &Status, selector: Selector) -> Subscription {
@@ -202,6 +202,26 @@ async fn values_outlive_the_window_that_they_were_delivered_in() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_value_does_not_keep_its_batch_in_memory() {
+    let status = Status::builder().window(200).history(0).spawn();
+    let mut after_few = 0;
+    for number in 0..200 {
+        // Each of them says one thing, among a hundred that somebody else says.
+        status.tool(&format!("quiet{number}"), "now and then");
+        for _ in 0..99 {
+            status.tool("flood", "something");
+        }
+        delivered(&status).await;
+        if number == 100 {
+            after_few = heap::held();
+        }
+    }
+    let grown = heap::held() - after_few;
+    assert!(grown < 100 * 2_000, "{grown} bytes for a hundred values");
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_value_says_all_that_was_said() {
     let status = Status::builder().window(1).history(0).spawn();
     let draft = status.update("a", Category::TOOL, "text").key("k").priority(Priority::Terminal);
@@ -246,15 +266,12 @@ async fn a_bus_that_retains_no_keys_retains_what_has_none() {
 #[tokio::test(start_paused = true)]
 async fn the_values_of_very_many_conversations_keep_their_names() {
     let status = Status::builder().spawn();
-    for number in 0..10_000 {
-        let conversation = status.conversation(&format!("c{number}")).expect("a name");
-        for category in 0..7 {
-            let category = Category::from_index(category).expect("a category");
-            conversation.update(category, format!("c{number}")).send();
+    for category in 0..7 {
+        let category = Category::from_index(category).expect("a category");
+        for name in names("c", 0..10_000) {
+            status.say(&name, category, name.as_str());
         }
-        if number % 1_000 == 999 {
-            delivered(&status).await;
-        }
+        delivered(&status).await;
     }
     let mut late = joiner(&status, Selector::Everything);
     let mut values = 0;

@@ -1,6 +1,7 @@
 //! What the tests speak in: a bus that is read with a few words, in virtual time, and whose ledger
 //! is looked at in the end.
 
+pub(crate) mod follower;
 pub(crate) mod heap;
 pub(crate) mod log;
 #[cfg(feature = "metrics")]
@@ -8,6 +9,7 @@ pub(crate) mod metric;
 pub(crate) mod naive;
 pub(crate) mod polled;
 pub(crate) mod random;
+pub(crate) mod threads;
 
 use std::time::Duration;
 
@@ -36,7 +38,7 @@ pub(crate) fn everything(status: &Status) -> Subscription {
 
 /// Lets everything that was sent be delivered, and looks at the ledger.
 pub(crate) async fn delivered(status: &Status) -> Ledger {
-    status.flush().await;
+    tokio::time::timeout(60 * SECOND, status.flush()).await.expect("a flush returns");
     balanced(status)
 }
 

@@ -1,0 +1,157 @@
+//! A reader whose every event is compared with the naive model.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use futures_core::Stream;
+use statusbus_tokio::{CategorySet, Event, GapScope, Subscription};
+
+use super::naive::{Naive, Scope, What};
+use super::texts;
+
+/// A reader, and what it has to get next.
+pub(crate) struct Follower {
+    pub(crate) subscription: Subscription,
+    /// The conversation; `None`: everything.
+    pub(crate) source: Option<usize>,
+    pub(crate) categories: CategorySet,
+    /// Up to this position it has everything, as the last event says.
+    pub(crate) seq: u64,
+    /// The first record of the model that it has not come to.
+    next: usize,
+    /// Losses that it came to, less those it was told.
+    owed: BTreeMap<Scope, i64>,
+    pub(crate) missed: u64,
+}
+
+impl Follower {
+    /// Somebody who has everything up to `start`.
+    pub(crate) fn new(
+        subscription: Subscription,
+        source: Option<usize>,
+        categories: CategorySet,
+        start: u64,
+        model: &Naive,
+    ) -> Self {
+        Self {
+            subscription,
+            source,
+            categories,
+            seq: start,
+            next: model.records.partition_point(|record| record.seq <= start),
+            owed: BTreeMap::new(),
+            missed: 0,
+        }
+    }
+
+    /// Reads an event and compares it; at the end, nothing may be owed.
+    pub(crate) fn read(&mut self, model: &Naive) -> Option<Event> {
+        let before = self.subscription.seq();
+        let Some(event) = self.subscription.try_next() else {
+            self.come_to(u64::MAX, model);
+            self.expect_nothing_owed();
+            return None;
+        };
+        match &event {
+            Event::Batch(batch) => {
+                let numbers: Vec<u64> =
+                    texts(batch).iter().map(|text| text.parse().expect("a number")).collect();
+                assert!(!numbers.is_empty());
+                for (update, number) in batch.iter().zip(numbers) {
+                    assert!(update.seq() > self.seq && update.seq() <= event.seq());
+                    assert_eq!(self.come_to(update.seq(), model), Some(number));
+                    self.expect_nothing_owed();
+                }
+                assert!(event.seq() > self.seq);
+            }
+            Event::Gap(gap) => {
+                let scope = match (gap.scope, self.source) {
+                    (GapScope::Topic(category), Some(source)) => Some((source, category)),
+                    (GapScope::Topic(_), None) => panic!("everything has gaps of the whole bus"),
+                    (GapScope::Bus, _) => None,
+                };
+                assert!(gap.losses.total() > 0);
+                *self.owed.entry(scope).or_default() -= gap.losses.total() as i64;
+                assert!(event.seq() >= self.seq, "{} < {}", event.seq(), self.seq);
+            }
+            Event::Lagged(lagged) => {
+                assert!(model.may_be_gone(self.source, before), "what it needs is there");
+                let missed = model.updates(self.source, before).count() as u64;
+                assert_eq!((lagged.missed, lagged.seq), (missed, self.head(model)));
+                self.missed += missed;
+                self.seq = lagged.seq;
+                self.owed.clear();
+                self.next = model.records.partition_point(|record| record.seq <= lagged.seq);
+                self.expect_retained(model);
+            }
+            Event::Retained(_) => panic!("retained values come first or after a lag"),
+        }
+        self.seq = event.seq();
+        Some(event)
+    }
+
+    /// The position of the last record that is news for this reader.
+    fn head(&self, model: &Naive) -> u64 {
+        let news = |what: &What| match (what, self.source) {
+            (_, None) => true,
+            (What::Update(said), Some(source)) => said.conversation == source,
+            (What::Gap(gap), Some(source)) => {
+                gap.keys().any(|scope| scope.is_some_and(|(other, _)| other == source))
+            }
+        };
+        let last = model.records.iter().rev().find(|record| news(&record.what));
+        last.map_or(0, |record| record.seq)
+    }
+
+    /// Goes on in the model to the first update of this reader at or behind `seq`.
+    fn come_to(&mut self, seq: u64, model: &Naive) -> Option<u64> {
+        while let Some(record) = model.records.get(self.next).filter(|record| record.seq <= seq) {
+            self.next += 1;
+            match &record.what {
+                What::Update(said) => {
+                    let mine = self.source.is_none_or(|source| source == said.conversation);
+                    if mine && self.categories.contains(said.category) {
+                        return Some(said.number);
+                    }
+                }
+                What::Gap(gap) => {
+                    for (&scope, &count) in gap {
+                        let scope = match (scope, self.source) {
+                            (Some((conversation, category)), Some(source)) => {
+                                if conversation != source || !self.categories.contains(category) {
+                                    continue;
+                                }
+                                scope
+                            }
+                            _ => None,
+                        };
+                        *self.owed.entry(scope).or_default() += count as i64;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn expect_nothing_owed(&self) {
+        let owed: Vec<_> = self.owed.iter().filter(|(_, count)| **count != 0).collect();
+        assert!(owed.is_empty(), "losses untold (or told too often): {owed:?}");
+    }
+
+    pub(crate) fn expect_retained(&mut self, model: &Naive) {
+        let Some(Event::Retained(batch)) = self.subscription.try_next() else {
+            panic!("the values that stand come first");
+        };
+        let numbers: Vec<u64> =
+            texts(&batch).iter().map(|text| text.parse().expect("a number")).collect();
+        assert_eq!(numbers, model.retained(self.source, self.categories));
+        assert_eq!(batch.seq(), self.seq);
+    }
+
+    pub(crate) fn expect_end(&mut self) {
+        let end =
+            Pin::new(&mut self.subscription).poll_next(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(end, Poll::Ready(None)), "the stream has ended");
+    }
+}
