@@ -21,3 +21,4 @@ mod storms;
 mod subscriptions;
 mod supervision;
 mod threads;
+mod wake;

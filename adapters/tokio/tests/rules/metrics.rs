@@ -6,7 +6,7 @@ use statusbus_tokio::{Category, DropReason, Ledger, Overflow, RefuseReason, Stat
 
 use crate::support::metric::{Failing, Measured, Meters};
 use crate::support::polled::Polls;
-use crate::support::{SECOND, config, delivered, end, found, names, reader, said};
+use crate::support::{SECOND, config, delivered, end, names, reader, said};
 
 /// Compares every counter with the ledger.
 fn expect_counted(measured: &Measured, ledger: &Ledger) {
@@ -185,29 +185,4 @@ async fn a_recorder_that_panicked_once_is_told_what_comes_after() {
     assert_eq!(measured["statusbus_delivered_total"], [20.0]);
     assert_eq!(measured["statusbus_dropped_total{evicted}"], [10.0]);
     end(status).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn ten_thousand_sends_wake_the_runner_as_often_as_there_are_batches() {
-    let (status, runner) = Status::builder().config(config(10_000, 100)).build();
-    let polls = Polls::default();
-    let running = tokio::spawn(polls.of(runner.run()));
-    let mut a = reader(&status, "a");
-    tokio::task::yield_now().await;
-    let before = polls.so_far();
-    for name in names("a", 0..10_000) {
-        status.tool("a", name);
-    }
-    assert_eq!(polls.so_far(), before, "sending runs nothing");
-    delivered(&status).await;
-    // Once for the wake-up and once behind each batch: however many were sent, one wake-up.
-    let polled = polls.so_far() - before;
-    assert!((100..=103).contains(&polled), "{polled}");
-    tokio::time::sleep(SECOND).await;
-    let polled = polls.so_far() - before;
-    assert!(polled <= 104, "and none is left over: {polled}");
-    assert_eq!(found(&mut a).len(), 100);
-    drop(a);
-    end(status).await;
-    running.await.expect("no panic");
 }
