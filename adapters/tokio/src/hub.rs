@@ -173,10 +173,13 @@ impl Hub {
         self.bus_gaps.lock().floor.seq <= seq
     }
 
-    /// Wakes every reader who waits for a conversation.
+    /// Hands out every reader who waits for a conversation. O(readers). Whoever reads everything is
+    /// woken by its ring, in which the losses of the whole bus are.
     pub(crate) fn wake_everyone(&self, wakers: &mut Vec<Waker>) {
         for (_, reader) in &*self.readers.lock() {
-            self.ring(&reader.source).wake(wakers);
+            if let Source::Conversation(conversation) = &reader.source {
+                conversation.ring().wake(wakers);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod builder;
+mod bus_call;
 mod clock;
 mod conversation;
 mod delivery;

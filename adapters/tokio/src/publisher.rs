@@ -69,7 +69,6 @@ impl Publisher {
             }
             if !gap.elsewhere().is_empty() {
                 hub.add_bus_gap(gap.seq(), *gap.elsewhere());
-                hub.wake_everyone(&mut self.wakers);
             }
             let record = Record::Gap { category: None, losses: gap.total() };
             hub.everything().append(gap.seq(), 0, record);

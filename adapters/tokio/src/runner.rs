@@ -9,8 +9,9 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use statusbus_core::{Item, Ledger};
+use statusbus_core::{ConfigValues, Instant, Item, Ledger};
 
+use crate::bus_call::BusCall;
 use crate::clock::wall;
 use crate::publisher::{Handed, Publisher};
 use crate::shared::{Core, Heard, Shared};
@@ -25,13 +26,15 @@ pub struct Runner {
     batch: Handed,
     /// Readers have the batch: it only has to be settled.
     published: bool,
+    bus_call: BusCall,
     reporter: Reporter,
 }
 
 impl Runner {
     pub(crate) fn new(shared: Arc<Shared>, publisher: Publisher) -> Self {
         let batch = buffer(shared.bus.lock().config().values().batch_size);
-        Self { shared, publisher, batch, published: false, reporter: Reporter::default() }
+        let (bus_call, reporter) = (BusCall::default(), Reporter::default());
+        Self { shared, publisher, batch, published: false, bus_call, reporter }
     }
 
     /// Runs. A panic of a metrics recorder, a log or a reader's waker is contained and counted, and
@@ -60,26 +63,27 @@ impl Runner {
         loop {
             let settled = std::mem::take(&mut self.published);
             // 1. Settle the last batch and take the next one.
-            let (handed, poll_at, drained, heard, ledger) = {
+            let (handed, poll_at, drained, interval, heard, ledger) = {
                 let mut bus = self.shared.bus.lock();
                 let now = self.shared.clock.now();
                 if settled {
                     bus.delivered(&mut self.batch, now);
                     *self.shared.flushed.lock() = Some(bus.flushed());
                 }
-                let size = bus.config().values().batch_size;
+                let ConfigValues { batch_size: size, flush_interval, .. } = bus.config().values();
                 if self.batch.capacity() != size {
                     bus.failed(&mut self.batch, 0, now);
                     self.batch = buffer(size);
                 }
                 let handed = bus.poll(&mut self.batch, now);
                 let heard = std::mem::take(bus.telemetry());
-                (handed, bus.poll_at(), bus.is_drained(), heard, bus.ledger())
+                (handed, bus.poll_at(), bus.is_drained(), flush_interval, heard, bus.ledger())
             };
             if settled && self.shared.flushing.load(Ordering::Acquire) > 0 {
                 self.shared.settled.notify_waiters();
             }
             self.report(heard, &ledger);
+            let call_at = self.call_everyone(interval);
             // 2. Deliver it, and let readers run.
             if handed {
                 let now = self.shared.clock.now().as_micros();
@@ -94,6 +98,7 @@ impl Runner {
                 return;
             }
             // 3. Nothing is due: sleep until the deadline or until woken.
+            let poll_at = poll_at.into_iter().chain(call_at).min();
             let deadline = match (poll_at, self.reporter.next_line()) {
                 (Some(poll), Some(line)) => Some(self.shared.clock.timer_at(poll).min(line)),
                 (Some(poll), None) => Some(self.shared.clock.timer_at(poll)),
@@ -107,6 +112,21 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// Wakes everyone who waits, if there is a loss of the whole bus to tell and it is time. Answers
+    /// when it will be.
+    fn call_everyone(&mut self, interval: Duration) -> Option<Instant> {
+        let last_loss = self.shared.hub.bus_gap_seq();
+        self.bus_call.due_at(last_loss, interval)?;
+        if self.bus_call.is_due(last_loss, interval, self.shared.clock.now()) {
+            let mut wakers = Vec::new();
+            self.shared.hub.wake_everyone(&mut wakers);
+            for waker in wakers {
+                self.shared.contain(|| waker.wake());
+            }
+        }
+        self.bus_call.due_at(last_loss, interval)
     }
 
     fn report(&mut self, heard: Heard, ledger: &Ledger) {
