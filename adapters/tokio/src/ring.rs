@@ -157,6 +157,12 @@ impl Ring {
         Cursor { seq: self.head, count: self.appended }
     }
 
+    /// The cursor of a reader who wants all that is still there.
+    pub(crate) fn tail(&self) -> Cursor {
+        let count = self.entries.front().map_or(self.appended, |first| first.before);
+        Cursor { seq: self.floor, count }
+    }
+
     /// The cursor of a reader who has everything up to `seq`; `None` if something behind it may
     /// have left the ring.
     pub(crate) fn cursor_at(&self, seq: u64) -> Option<Cursor> {
