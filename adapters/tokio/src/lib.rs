@@ -35,7 +35,7 @@ pub use metadata::{Metadata, MetadataError};
 pub use parcel::{Batch, Update, Updates};
 pub use runner::Runner;
 pub use status::{Conversation, Status};
-pub use subscription::{Event, Gap, GapScope, Lagged, Selector, Subscribe, Subscription};
+pub use subscription::{Event, Gap, GapScope, Lagged, OnLag, Selector, Subscribe, Subscription};
 pub use text::Text;
 
 pub use statusbus_core::{

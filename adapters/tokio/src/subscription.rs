@@ -38,7 +38,7 @@ impl Selector {
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The values that stand now: the last update of each topic and key. First, if asked for or if
-    /// resuming was not possible, and after [`Event::Lagged`].
+    /// resuming was not possible, and after [`Event::Lagged`], unless [`OnLag::Oldest`] was chosen.
     Retained(Batch),
     /// Updates that were delivered together.
     Batch(Batch),
@@ -89,6 +89,19 @@ pub struct Lagged {
     pub missed: u64,
 }
 
+/// What a subscription does when it was too slow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnLag {
+    /// Skips what it has not read: gets the values that stand now, and goes on with what comes next.
+    /// For whoever shows how things are.
+    #[default]
+    Latest,
+    /// Goes on with the oldest update that is still kept, and misses as little as it can. For
+    /// whoever writes down what was said. As long as it stays slower than what is sent it lags again
+    /// and again, and is told so each time.
+    Oldest,
+}
+
 /// How a subscription begins; from [`Status::subscribe`](crate::Status::subscribe).
 #[must_use = "a subscription begins with `open`"]
 #[derive(Debug)]
@@ -98,11 +111,19 @@ pub struct Subscribe {
     categories: CategorySet,
     retained: bool,
     resume: Option<(u64, u64)>,
+    on_lag: OnLag,
 }
 
 impl Subscribe {
     pub(crate) const fn new(shared: Arc<Shared>, selector: Selector) -> Self {
-        Self { shared, selector, categories: CategorySet::ALL, retained: false, resume: None }
+        Self {
+            shared,
+            selector,
+            categories: CategorySet::ALL,
+            retained: false,
+            resume: None,
+            on_lag: OnLag::Latest,
+        }
     }
 
     /// Only these categories.
@@ -124,12 +145,18 @@ impl Subscribe {
         self
     }
 
+    /// What it does when it was too slow. Default [`OnLag::Latest`].
+    pub const fn on_lag(mut self, on_lag: OnLag) -> Self {
+        self.on_lag = on_lag;
+        self
+    }
+
     /// Begins to read. Everything that is delivered from now on is read or told as missed.
     ///
     /// # Errors
     /// The conversation's name is none.
     pub fn open(self) -> Result<Subscription, ConversationError> {
-        let Self { shared, selector, categories, retained, resume } = self;
+        let Self { shared, selector, categories, retained, resume, on_lag } = self;
         let source = match selector {
             Selector::Everything => Source::Everything,
             Selector::System => Source::Conversation(Arc::clone(&shared.system)),
@@ -141,6 +168,7 @@ impl Subscribe {
             shared,
             source,
             categories,
+            on_lag,
             cursor: Cursor::default(),
             bus_place: BusPlace::default(),
             pending: VecDeque::new(),
@@ -156,11 +184,12 @@ impl Subscribe {
 
 /// A reader: a stream of [`Event`]s. It has its own position on what was delivered, so however slow
 /// it is, it holds up nobody: when it falls behind too far it is told so, gets the values that stand
-/// now, and goes on from there.
+/// now, and goes on from there, or goes on with what is still kept ([`OnLag`]).
 pub struct Subscription {
     shared: Arc<Shared>,
     source: Source,
     categories: CategorySet,
+    on_lag: OnLag,
     cursor: Cursor,
     /// The last loss of the whole bus that it was told.
     bus_place: BusPlace,
@@ -286,7 +315,7 @@ impl Subscription {
         if hub.bus_gap_seq() > self.bus_place.seq && !self.is_of_everything() {
             let through = match &found {
                 Found::Entry(entry) => entry.last_seq,
-                Found::Lagged => ring.head().seq,
+                Found::Lagged => self.behind_lag(&ring).seq,
                 Found::Nothing | Found::End => u64::MAX,
             };
             let place = hub.bus_place(through);
@@ -327,15 +356,17 @@ impl Subscription {
                 Poll::Pending
             }
             Found::Lagged => {
-                let head = ring.head();
-                let missed = head.count.saturating_sub(self.cursor.count);
-                self.cursor = head;
+                let behind = self.behind_lag(&ring);
+                let missed = behind.count.saturating_sub(self.cursor.count);
+                self.cursor = behind;
                 self.count.store(self.cursor.count, Ordering::Relaxed);
-                let snapshot = self.snapshot(&mut ring);
-                drop(ring);
                 shared.count_missed(missed);
-                self.pending.push_back(Event::Lagged(Lagged { seq: head.seq, missed }));
-                self.push_retained(snapshot);
+                self.pending.push_back(Event::Lagged(Lagged { seq: behind.seq, missed }));
+                if self.on_lag == OnLag::Latest {
+                    let snapshot = self.snapshot(&mut ring);
+                    drop(ring);
+                    self.push_retained(snapshot);
+                }
                 Poll::Ready(None)
             }
             Found::End => {
@@ -343,6 +374,14 @@ impl Subscription {
                 self.leave();
                 Poll::Ready(None)
             }
+        }
+    }
+
+    /// Where it goes on that was too slow.
+    fn behind_lag(&self, ring: &Ring) -> Cursor {
+        match self.on_lag {
+            OnLag::Latest => ring.head(),
+            OnLag::Oldest => ring.tail(),
         }
     }
 

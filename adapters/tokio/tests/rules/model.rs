@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use statusbus_tokio::{Category, CategorySet, Ledger, Overflow, Selector, Status};
+use statusbus_tokio::{Category, CategorySet, Ledger, OnLag, Overflow, Selector, Status};
 
 use crate::support::follower::Follower;
 use crate::support::naive::{Knobs, Naive, Said};
@@ -194,7 +194,9 @@ impl Case {
             Some(conversation) => Selector::conversation(CONVERSATIONS[conversation]),
             None => Selector::Everything,
         };
-        let mut subscribe = self.status.subscribe(selector).categories(categories);
+        let on_lag = [OnLag::Latest, OnLag::Oldest][self.random.below(2)];
+        let subscribe = self.status.subscribe(selector).categories(categories);
+        let mut subscribe = subscribe.on_lag(on_lag);
         if let Some(seq) = resume {
             subscribe = subscribe.resume(7, seq);
         }
@@ -213,7 +215,7 @@ impl Case {
         };
         let fresh = resume.is_some() && !subscription.recovered();
         let model = &self.model;
-        let mut follower = Follower::new(subscription, source, categories, start, model);
+        let mut follower = Follower::new(subscription, source, categories, on_lag, start, model);
         if fresh {
             follower.expect_retained(&self.model);
         }

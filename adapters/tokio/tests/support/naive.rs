@@ -162,6 +162,13 @@ impl Naive {
         after < self.floor && !source.is_some_and(|source| self.is_history(source, after))
     }
 
+    /// The first position from `after` on behind which everything is kept.
+    pub(crate) fn kept_behind(&self, source: Option<usize>, after: u64) -> u64 {
+        let kept = |&seq: &u64| !self.may_be_gone(source, seq);
+        let mut positions = self.records.iter().map(|record| record.seq).filter(|&seq| seq > after);
+        positions.find(kept).unwrap_or(self.seq())
+    }
+
     /// Whether what a conversation keeps at least reaches back behind a position: its last updates,
     /// and the losses between them.
     fn is_history(&self, source: usize, after: u64) -> bool {
