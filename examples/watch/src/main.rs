@@ -78,7 +78,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
             return Ok(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 });
         }
     };
-    let mut viewing = view::open(view.form(), &status, Some(name), bus.window())?;
+    let mut viewing = view::open(view.form(), &status, Some(name))?;
     let pace = backpressure.then(|| Pace::new(&status, bus.window()));
     let ended = running
         .follow(&status, &conversation, pace.as_ref(), grace, &mut viewing, &mut interrupts)
@@ -102,7 +102,7 @@ async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u
         false => name::of_whole_path(file.as_os_str()),
     };
     let home = if files.len() == 1 { files.first().map(name) } else { None };
-    let mut viewing = view::open(view.form(), &status, home, bus.window())?;
+    let mut viewing = view::open(view.form(), &status, home)?;
     let mut tails = Vec::new();
     for file in &files {
         let conversation = conversation(&status, &name(file))?;

@@ -5,15 +5,16 @@ use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use statusbus_tokio::{DropReason, Event, GapScope, Ledger, Losses, RefuseReason, Status, Update};
+use statusbus_tokio::{
+    DropReason, Event, GapScope, Ledger, Losses, RefuseReason, Status, Subscription, Update,
+};
 
-use super::reader::Reader;
-use super::{Shown, pour, write_all};
+use super::{pour, updates, write_all};
 
 /// Shows everything that `reader` reads; the last line is the ledger.
-pub(super) async fn show(mut reader: Reader, status: &Status) -> io::Result<()> {
+pub(super) async fn show(mut reader: Subscription, status: &Status) -> io::Result<()> {
     let out = &mut io::stdout().lock();
-    let mut lines = Lines { epoch: format!("{:016x}", status.epoch()), shown: Shown::default() };
+    let mut lines = Lines { epoch: format!("{:016x}", status.epoch()) };
     pour(&mut reader, out, |text, event| lines.write(text, event, status)).await?;
     let mut last = Vec::new();
     line(&mut last, &Record::from(&status.ledger()))?;
@@ -23,17 +24,16 @@ pub(super) async fn show(mut reader: Reader, status: &Status) -> io::Result<()> 
 
 struct Lines {
     epoch: String,
-    shown: Shown,
 }
 
 impl Lines {
     fn write(&mut self, text: &mut Vec<u8>, event: &Event, status: &Status) -> io::Result<()> {
-        let Self { epoch, shown } = self;
-        let updates: Vec<_> = shown.news(event).map(|update| Item::new(&update, status)).collect();
+        let Self { epoch } = self;
         let record = match event {
-            Event::Batch(_) => Record::Batch { epoch, retained: false, updates },
-            Event::Retained(_) if updates.is_empty() => return Ok(()),
-            Event::Retained(_) => Record::Batch { epoch, retained: true, updates },
+            Event::Batch(_) | Event::Retained(_) => {
+                let updates = updates(event).map(|update| Item::new(&update, status)).collect();
+                Record::Batch { epoch, updates }
+            }
             Event::Gap(gap) => Record::Gap {
                 count: gap.losses.total(),
                 reasons: Reasons::Lost(&gap.losses),
@@ -65,9 +65,6 @@ fn line(text: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
 enum Record<'a> {
     Batch {
         epoch: &'a str,
-        /// These are values that stand: the last of what was missed before.
-        #[serde(skip_serializing_if = "is_false")]
-        retained: bool,
         updates: Vec<Item<'a>>,
     },
     Gap {
@@ -86,10 +83,6 @@ enum Record<'a> {
         queued: u64,
         in_flight: u64,
     },
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 /// An update in the fields of `GET /v1/status`.
@@ -196,7 +189,7 @@ mod tests {
             .send();
         status.system().info("up");
         status.flush().await;
-        let mut lines = Lines { epoch: "00000000000000ab".into(), shown: Shown::default() };
+        let mut lines = Lines { epoch: "00000000000000ab".into() };
         let mut text = Vec::new();
         while let Some(event) = reader.try_next() {
             lines.write(&mut text, &event, &status).expect("memory");
