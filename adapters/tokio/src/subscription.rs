@@ -214,6 +214,13 @@ impl Subscription {
         self.cursor.seq
     }
 
+    /// Updates of its conversation, or of all, of whatever category, that it has not come to: those
+    /// that it will find and those that it will be told as missed. Costs a lock.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        self.shared.hub.ring(&self.source).appended().saturating_sub(self.cursor.count)
+    }
+
     /// The next event; `None` when the bus was shut down and everything is read. Safe to cancel.
     pub async fn next(&mut self) -> Option<Event> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await

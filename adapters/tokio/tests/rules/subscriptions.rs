@@ -263,3 +263,31 @@ async fn the_time_of_sending_is_kept() {
     drop(a);
     end(status).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_knows_how_many_updates_it_has_not_come_to() {
+    let status = Status::builder().epoch(1).window(10).history(3).spawn();
+    let (mut a, mut all) = (reader(&status, "a"), everything(&status));
+    assert_eq!((a.unread(), all.unread()), (0, 0));
+    for (name, text) in [("a", "one"), ("b", "two"), ("a", "three")] {
+        status.tool(name, text);
+        delivered(&status).await;
+    }
+    assert_eq!((a.unread(), all.unread()), (2, 3));
+    assert!(all.try_next().is_some());
+    assert_eq!((a.unread(), all.unread()), (2, 2), "each for itself");
+    let resumed = status.subscribe(Selector::Everything).resume(1, 1).open().expect("everything");
+    assert!(resumed.recovered());
+    assert_eq!((resumed.unread(), everything(&status).unread()), (2, 0));
+    drop(resumed);
+    for _ in 0..20 {
+        status.tool("a", "more");
+        delivered(&status).await;
+    }
+    assert_eq!((a.unread(), all.unread()), (22, 22), "what it will miss among them");
+    assert_eq!(status.unread(), 44);
+    assert!(a.try_next().is_some_and(|event| matches!(event, Event::Lagged(_))));
+    assert_eq!((a.unread(), all.unread()), (0, 22));
+    drop((a, all));
+    end(status).await;
+}
