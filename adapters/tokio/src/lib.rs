@@ -6,6 +6,7 @@ mod clock;
 mod conversation;
 mod delivery;
 mod draft;
+mod event;
 #[cfg(feature = "wire")]
 mod frames;
 mod hub;
@@ -27,6 +28,7 @@ mod text;
 
 pub use builder::Builder;
 pub use draft::{Draft, Refused, Sent};
+pub use event::{Event, Gap, GapScope, Lagged};
 #[cfg(feature = "wire")]
 pub use frames::{DeviceReader, DeviceReport};
 #[cfg(feature = "layer")]
@@ -35,7 +37,7 @@ pub use metadata::{Metadata, MetadataError};
 pub use parcel::{Batch, Update, Updates};
 pub use runner::Runner;
 pub use status::{Conversation, Status};
-pub use subscription::{Event, Gap, GapScope, Lagged, OnLag, Selector, Subscribe, Subscription};
+pub use subscription::{OnLag, Selector, Subscribe, Subscription};
 pub use text::Text;
 
 pub use statusbus_core::{
