@@ -15,6 +15,7 @@ mod layer;
 mod metadata;
 mod names;
 mod parcel;
+mod peak;
 mod post;
 mod publisher;
 mod retained;

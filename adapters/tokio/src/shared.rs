@@ -17,6 +17,7 @@ use crate::conversation::ConversationState;
 use crate::hub::Hub;
 use crate::names::Names;
 use crate::parcel::Parcel;
+use crate::peak::Peak;
 use crate::post::Post;
 use crate::publisher::GAPS;
 
@@ -87,16 +88,7 @@ pub(crate) struct Shared {
     pub(crate) ended: AtomicBool,
     pub(crate) panics: AtomicU64,
     missed: AtomicU64,
-    /// Peaks of the queue that the other one has seen first.
-    peaks: [AtomicUsize; 2],
-}
-
-/// Who asks for the depth of the queue. Each is told the peak since it last asked.
-#[derive(Clone, Copy)]
-pub(crate) enum Asker {
-    Caller,
-    #[cfg(feature = "metrics")]
-    Meter,
+    peak: Mutex<Peak>,
 }
 
 impl Shared {
@@ -126,7 +118,7 @@ impl Shared {
             ended: AtomicBool::new(false),
             panics: AtomicU64::new(0),
             missed: AtomicU64::new(0),
-            peaks: Default::default(),
+            peak: Mutex::default(),
         }
     }
 
@@ -212,16 +204,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn depth(&self, asker: Asker) -> Depth {
-        let mut depth = self.bus.lock().depth();
-        let [caller, meter] = &self.peaks;
-        let (own, other) = match asker {
-            Asker::Caller => (caller, meter),
-            #[cfg(feature = "metrics")]
-            Asker::Meter => (meter, caller),
-        };
-        other.fetch_max(depth.peak, Ordering::Relaxed);
-        depth.peak = depth.peak.max(own.swap(0, Ordering::Relaxed));
+    /// The depth of the queue now, and its peak in the last moments. The runner asks with each batch,
+    /// so that no peak is forgotten or found too late.
+    pub(crate) fn depth(&self) -> Depth {
+        let mut bus = self.bus.lock();
+        let mut depth = bus.depth();
+        depth.peak = self.peak.lock().note(depth.peak, self.clock.now());
         depth
     }
 

@@ -13,7 +13,7 @@ use crate::builder::Builder;
 use crate::conversation::ConversationState;
 use crate::draft::{Draft, too_large};
 use crate::post::Post;
-use crate::shared::{Asker, Core, Shared};
+use crate::shared::{Core, Shared};
 use crate::subscription::{Selector, Subscribe};
 
 /// Says what a program is doing. Clone it freely: all clones speak to the same bus, and when the
@@ -191,10 +191,10 @@ impl Status {
         self.handle.shared.refuse(reason);
     }
 
-    /// The depth of the queue, and its peak since the last call.
+    /// The depth of the queue, and its peak in the last one to two seconds, the same for whoever asks.
     #[must_use]
     pub fn depth(&self) -> Depth {
-        self.handle.shared.depth(Asker::Caller)
+        self.handle.shared.depth()
     }
 
     /// Forgets the retained update of a conversation's category and key. Answers whether there was

@@ -7,6 +7,7 @@ mod support;
 
 mod calls;
 mod conversations;
+mod depth;
 mod flush;
 mod gaps;
 mod lag;
