@@ -43,6 +43,6 @@ pub use text::Text;
 
 pub use statusbus_core::{
     Categories, Category, CategoryError, CategorySet, Config, ConfigError, ConfigValues,
-    ConversationError, Depth, DropReason, Dropped, Leading, Ledger, Loss, Losses, Overflow,
-    Priority, RefuseReason, Refused as RefusedCounts,
+    ConversationError, ConversationName, Depth, DropReason, Dropped, Leading, Ledger, Loss, Losses,
+    Overflow, Priority, RefuseReason, Refused as RefusedCounts,
 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use statusbus_core::{ConversationError, ConversationName};
+use statusbus_core::ConversationName;
 
 use crate::conversation::ConversationState;
 
@@ -53,13 +53,12 @@ impl Names {
     pub(crate) fn get(
         &mut self,
         hash: u64,
-        name: &str,
+        name: ConversationName<'_>,
         now: u64,
-    ) -> Result<Arc<ConversationState>, ConversationError> {
-        if let Some(known) = self.find(hash, name) {
-            return Ok(Arc::clone(known));
+    ) -> Arc<ConversationState> {
+        if let Some(known) = self.find(hash, name.as_str()) {
+            return Arc::clone(known);
         }
-        let name = ConversationName::new(name)?;
         if self.entries.len() >= self.most {
             self.forget(LOOK, self.most.saturating_sub(1), now);
         }
@@ -71,7 +70,7 @@ impl Names {
         table.insert_unique(hash, index, |&index| {
             entries.get(index as usize).map_or(0, |entry| entry.hash)
         });
-        Ok(entry)
+        entry
     }
 
     /// Looks at a few conversations, and forgets those that have been idle for long, or at all if
@@ -149,7 +148,7 @@ mod tests {
     /// Hashes that often fall together.
     fn get(names: &mut Names, name: &str, now: u64) -> Arc<ConversationState> {
         let hash = name.len() as u64 % 2;
-        names.get(hash, name, now).expect("a name")
+        names.get(hash, ConversationName::new(name).expect("a name"), now)
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    Bus, Categories, ConversationError, Depth, FlushMark, HandedOn, Ledger, Outcome, OverflowEdge,
-    Place, RefuseReason, Slot, Telemetry,
+    Bus, Categories, ConversationError, ConversationName, Depth, FlushMark, HandedOn, Ledger,
+    Outcome, OverflowEdge, Place, RefuseReason, Slot, Telemetry,
 };
 use tokio::sync::Notify;
 
@@ -173,8 +173,16 @@ impl Shared {
         if let Some(known) = names.find(hash, name) {
             return Ok(Arc::clone(known));
         }
+        let name = ConversationName::new(name)?;
         let now = self.clock.now().as_micros();
-        names.get(hash, name, now)
+        Ok(names.get(hash, name, now))
+    }
+
+    /// The conversation of a name that has been checked.
+    pub(crate) fn conversation_of(&self, name: ConversationName<'_>) -> Arc<ConversationState> {
+        let hash = crate::names::hash(&self.seed, name.as_str());
+        let now = self.clock.now().as_micros();
+        self.names.lock().get(hash, name, now)
     }
 
     /// The values of all conversations that stand at position `through`.

@@ -133,7 +133,7 @@ impl Status {
     }
 
     /// Reads what is delivered. Begins with [`Subscribe::open`].
-    pub fn subscribe(&self, selector: Selector) -> Subscribe {
+    pub fn subscribe(&self, selector: Selector<'_>) -> Subscribe {
         Subscribe::new(Arc::clone(&self.handle.shared), selector)
     }
 

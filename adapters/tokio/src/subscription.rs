@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use statusbus_core::{CategorySet, ConversationError};
+use statusbus_core::{CategorySet, ConversationError, ConversationName};
 
 use crate::Batch;
 use crate::event::{Event, Gap, GapScope, Lagged};
@@ -18,20 +18,23 @@ use crate::ring::{Cursor, Found, Record, Ring, Ticket};
 use crate::shared::Shared;
 
 /// What to read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Selector {
-    /// One conversation.
-    Conversation(String),
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Selector<'a> {
+    /// One conversation, by a name that has been checked; see [`Selector::conversation`].
+    Conversation(ConversationName<'a>),
     /// What is said system-wide.
     System,
     /// Everything, in the one order of the bus.
     Everything,
 }
 
-impl Selector {
-    /// One conversation.
-    pub fn conversation(name: impl Into<String>) -> Self {
-        Self::Conversation(name.into())
+impl<'a> Selector<'a> {
+    /// One conversation. To check a name once and use it often, keep the [`ConversationName`].
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn conversation(name: &'a str) -> Result<Self, ConversationError> {
+        ConversationName::new(name).map(Self::Conversation)
     }
 }
 
@@ -50,10 +53,9 @@ pub enum OnLag {
 
 /// How a subscription begins; from [`Status::subscribe`](crate::Status::subscribe).
 #[must_use = "a subscription begins with `open`"]
-#[derive(Debug)]
 pub struct Subscribe {
     shared: Arc<Shared>,
-    selector: Selector,
+    source: Source,
     categories: CategorySet,
     retained: bool,
     resume: Option<(u64, u64)>,
@@ -61,10 +63,15 @@ pub struct Subscribe {
 }
 
 impl Subscribe {
-    pub(crate) const fn new(shared: Arc<Shared>, selector: Selector) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, selector: Selector<'_>) -> Self {
+        let source = match selector {
+            Selector::Everything => Source::Everything,
+            Selector::System => Source::Conversation(Arc::clone(&shared.system)),
+            Selector::Conversation(name) => Source::Conversation(shared.conversation_of(name)),
+        };
         Self {
             shared,
-            selector,
+            source,
             categories: CategorySet::ALL,
             retained: false,
             resume: None,
@@ -98,16 +105,9 @@ impl Subscribe {
     }
 
     /// Begins to read. Everything that is delivered from now on is read or told as missed.
-    ///
-    /// # Errors
-    /// The conversation's name is none.
-    pub fn open(self) -> Result<Subscription, ConversationError> {
-        let Self { shared, selector, categories, retained, resume, on_lag } = self;
-        let source = match selector {
-            Selector::Everything => Source::Everything,
-            Selector::System => Source::Conversation(Arc::clone(&shared.system)),
-            Selector::Conversation(name) => Source::Conversation(shared.conversation(&name)?),
-        };
+    #[must_use]
+    pub fn open(self) -> Subscription {
+        let Self { shared, source, categories, retained, resume, on_lag } = self;
         let count = Arc::new(AtomicU64::new(0));
         let key = shared.hub.enter(source.clone(), Arc::clone(&count));
         let mut subscription = Subscription {
@@ -124,7 +124,7 @@ impl Subscribe {
             recovered: false,
         };
         subscription.begin(retained, resume);
-        Ok(subscription)
+        subscription
     }
 }
 
@@ -361,6 +361,12 @@ impl Stream for Subscription {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.poll_event(cx)
+    }
+}
+
+impl fmt::Debug for Subscribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscribe").field("resume", &self.resume).finish_non_exhaustive()
     }
 }
 

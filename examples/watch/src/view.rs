@@ -56,7 +56,6 @@ pub(crate) fn open(form: Form, status: &Status, home: Option<String>) -> io::Res
         Form::Plain | Form::Json => OnLag::Oldest,
     };
     let reader = status.subscribe(Selector::Everything).on_lag(on_lag).open();
-    let reader = reader.map_err(io::Error::other)?;
     let (told, end) = oneshot::channel();
     let (runtime, status) = (Handle::current(), status.clone());
     let show = move || {

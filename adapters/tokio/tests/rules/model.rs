@@ -11,7 +11,7 @@ use statusbus_tokio::{Category, CategorySet, Ledger, OnLag, Overflow, Selector, 
 use crate::support::follower::Follower;
 use crate::support::naive::{Knobs, Naive, Said};
 use crate::support::random::Random;
-use crate::support::{SECOND, config};
+use crate::support::{SECOND, config, of};
 
 const CONVERSATIONS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -191,7 +191,7 @@ impl Case {
 
     fn open_at(&mut self, source: Option<usize>, categories: CategorySet, resume: Option<u64>) {
         let selector = match source {
-            Some(conversation) => Selector::conversation(CONVERSATIONS[conversation]),
+            Some(conversation) => of(CONVERSATIONS[conversation]),
             None => Selector::Everything,
         };
         let on_lag = [OnLag::Latest, OnLag::Oldest][self.random.below(2)];
@@ -200,7 +200,7 @@ impl Case {
         if let Some(seq) = resume {
             subscribe = subscribe.resume(7, seq);
         }
-        let subscription = subscribe.open().expect("a name");
+        let subscription = subscribe.open();
         let start = match resume {
             Some(seq) if subscription.recovered() => {
                 assert!(seq <= self.model.seq(), "nobody can go on from the future");

@@ -5,17 +5,17 @@ use std::time::Duration;
 use statusbus_tokio::{Event, Selector, Status, Subscription};
 
 use crate::support::{
-    SECOND, delivered, end, everything, found, names, position, reader, said, texts,
+    SECOND, delivered, end, everything, found, names, of, position, reader, said, texts,
 };
 
 const EPOCH: u64 = 42;
 
-fn resume(status: &Status, selector: Selector, epoch: u64, seq: u64) -> Subscription {
-    status.subscribe(selector).resume(epoch, seq).open().expect("it can be read")
+fn resume(status: &Status, selector: Selector<'_>, epoch: u64, seq: u64) -> Subscription {
+    status.subscribe(selector).resume(epoch, seq).open()
 }
 
-fn a() -> Selector {
-    Selector::conversation("a")
+fn a() -> Selector<'static> {
+    of("a")
 }
 
 /// A bus on which "a" has said `a0` to `a9` at the positions 1, 3, 5 … 19, and "b" in between.
@@ -93,7 +93,7 @@ async fn a_position_from_the_future_is_none() {
 #[tokio::test(start_paused = true)]
 async fn a_conversation_that_has_said_nothing_can_be_resumed() {
     let status = ten().await;
-    let mut resumed = resume(&status, Selector::conversation("new"), EPOCH, 7);
+    let mut resumed = resume(&status, of("new"), EPOCH, 7);
     assert!(resumed.recovered(), "nothing of it can be missing");
     status.tool("new", "first");
     delivered(&status).await;
@@ -196,10 +196,15 @@ async fn after_the_end_what_is_left_can_still_be_read() {
 }
 
 /// Reads a few events, breaks off, and comes back behind the last one, until `last` was said.
-async fn reconnecting(status: Status, selector: Selector, mine: &str, last: String) -> Vec<String> {
+async fn reconnecting(
+    status: Status,
+    selector: Selector<'_>,
+    mine: &str,
+    last: String,
+) -> Vec<String> {
     let (mut seq, mut heard, mut patience) = (0, Vec::new(), 0);
     loop {
-        let mut reader = resume(&status, selector.clone(), EPOCH, seq);
+        let mut reader = resume(&status, selector, EPOCH, seq);
         assert!(reader.recovered(), "at {seq}");
         patience = patience % 3 + 1;
         for _ in 0..patience {
@@ -227,14 +232,14 @@ fn readers_who_resume_while_others_send_miss_nothing_and_get_nothing_twice() {
         });
         let last = |name: &str| format!("{name}{}", UPDATES - 1);
         runtime.block_on(async {
-            let read = |selector: Selector, mine: &'static str| {
+            let read = |selector: Selector<'static>, mine: &'static str| {
                 let reading = reconnecting(status.clone(), selector, mine, last(mine));
                 tokio::spawn(reading)
             };
             let readers = [
                 (read(a(), "a"), "a"),
                 (read(a(), "a"), "a"),
-                (read(Selector::conversation("b"), "b"), "b"),
+                (read(of("b"), "b"), "b"),
                 (read(Selector::Everything, "a"), "a"),
             ];
             std::thread::scope(|scope| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use statusbus_tokio::{Category, CategorySet, Event, Selector, Status, Subscription};
 
 use crate::support::{
-    SECOND, config, delivered, end, everything, found, names, reader, rest, said, told,
+    SECOND, config, delivered, end, everything, found, names, of, reader, rest, said, told,
 };
 
 const INFOS: CategorySet = CategorySet::NONE.with(Category::INFO);
@@ -14,7 +14,7 @@ const INFOS: CategorySet = CategorySet::NONE.with(Category::INFO);
 async fn a_reader_gets_its_conversation_and_nothing_else() {
     let status = Status::builder().spawn();
     let (mut a, mut b) = (reader(&status, "a"), reader(&status, "b"));
-    let mut system = status.subscribe(Selector::System).open().expect("the system can be read");
+    let mut system = status.subscribe(Selector::System).open();
     for number in 0..3 {
         status.tool("a", format!("a{number}"));
         status.info("b", format!("b{number}"));
@@ -31,12 +31,9 @@ async fn a_reader_gets_its_conversation_and_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_gets_the_categories_it_chose() {
     let status = Status::builder().spawn();
-    let infos = status.subscribe(Selector::conversation("a")).categories(INFOS).open();
-    let nothing = status.subscribe(Selector::Everything).categories(CategorySet::NONE).open();
-    let all_infos = status.subscribe(Selector::Everything).categories(INFOS).open();
-    let mut infos = infos.expect("a name");
-    let (mut nothing, mut all_infos) =
-        (nothing.expect("it can be read"), all_infos.expect("it can"));
+    let mut infos = status.subscribe(of("a")).categories(INFOS).open();
+    let mut nothing = status.subscribe(Selector::Everything).categories(CategorySet::NONE).open();
+    let mut all_infos = status.subscribe(Selector::Everything).categories(INFOS).open();
     for category in 0..7 {
         let category = Category::from_index(category).expect("a category");
         status.update("a", category, "a").send();
@@ -76,8 +73,7 @@ async fn registered_categories_can_be_chosen() {
     let status = builder.spawn();
     let deploy = status.categories().find("deploy").expect("it is registered");
     let chosen = CategorySet::NONE.with(deploy);
-    let reading = status.subscribe(Selector::Everything).categories(chosen).open();
-    let mut reading = reading.expect("it can be read");
+    let mut reading = status.subscribe(Selector::Everything).categories(chosen).open();
     status.update("a", deploy, "by constant").send();
     status.update("a", Category::INFO, "by name").category("deploy").send();
     status.info("a", "another");
@@ -177,12 +173,12 @@ async fn whoever_comes_after_the_end_is_told_so() {
     let status = Status::builder().spawn();
     status.tool("a", "last words");
     assert!(status.shutdown(SECOND).await.is_balanced());
-    for selector in [Selector::Everything, Selector::System, Selector::conversation("a")] {
-        let mut late = status.subscribe(selector.clone()).open().expect("it can be read");
+    for selector in [Selector::Everything, Selector::System, of("a")] {
+        let mut late = status.subscribe(selector).open();
         let words = rest(&mut late).await;
         assert!(words.is_empty(), "{selector:?}: {words:?}");
     }
-    let mut late = status.subscribe(Selector::conversation("a")).retained().open().expect("a name");
+    let mut late = status.subscribe(of("a")).retained().open();
     assert_eq!(rest(&mut late).await, ["[last words]"]);
     assert_eq!(status.readers(), 0);
     assert!(status.ledger().is_balanced());
@@ -276,7 +272,7 @@ async fn a_reader_knows_how_many_updates_it_has_not_come_to() {
     assert_eq!((a.unread(), all.unread()), (2, 3));
     assert!(all.try_next().is_some());
     assert_eq!((a.unread(), all.unread()), (2, 2), "each for itself");
-    let resumed = status.subscribe(Selector::Everything).resume(1, 1).open().expect("everything");
+    let resumed = status.subscribe(Selector::Everything).resume(1, 1).open();
     assert!(resumed.recovered());
     assert_eq!((resumed.unread(), everything(&status).unread()), (2, 0));
     drop(resumed);

@@ -178,7 +178,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_update_has_the_fields_of_http() {
         let status = Status::builder().epoch(0xab).spawn();
-        let mut reader = status.subscribe(Selector::Everything).open().expect("everything");
+        let mut reader = status.subscribe(Selector::Everything).open();
         let fraction =
             r#"{"fraction":0.5}"#.parse::<statusbus_tokio::Metadata>().expect("an object");
         status

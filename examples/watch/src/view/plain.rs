@@ -132,7 +132,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_update_is_a_line_whatever_is_in_it() {
         let status = Status::builder().spawn();
-        let mut reader = status.subscribe(Selector::Everything).open().expect("everything");
+        let mut reader = status.subscribe(Selector::Everything).open();
         status.tool("conv-1", "one\ntwo\x1b[2J");
         status.system().info("up");
         status.flush().await;

@@ -226,7 +226,7 @@ mod tests {
         }
 
         fn of(status: Status, columns: u16, rows: u16) -> Self {
-            let reader = status.subscribe(Selector::Everything).open().expect("everything");
+            let reader = status.subscribe(Selector::Everything).open();
             let screen = Screen::new(STYLE, Some("make".to_owned()), status.categories());
             let mut terminal = vt100::Parser::new(cells(rows), cells(columns), 1_000);
             terminal.process(b"$ watch run -- make\r\n");
