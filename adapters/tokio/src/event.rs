@@ -8,7 +8,8 @@ use crate::Batch;
 #[derive(Clone, Debug)]
 pub enum Event {
     /// The values that stand now: the last update of each topic and key. First, if asked for or if
-    /// resuming was not possible, and after [`Event::Lagged`], unless [`OnLag::Oldest`] was chosen.
+    /// resuming was not possible, and after [`Event::Lagged`], unless
+    /// [`OnLag::Oldest`](crate::OnLag::Oldest) was chosen.
     Retained(Batch),
     /// Updates that were delivered together.
     Batch(Batch),
