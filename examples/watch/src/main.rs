@@ -62,7 +62,8 @@ async fn watch(action: Action) -> io::Result<u8> {
 }
 
 async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
-    let Run { name, backpressure, grace, view, bus, command } = arguments;
+    let group = arguments.group();
+    let Run { name, backpressure, grace, view, bus, command, .. } = arguments;
     let name = match (&name, command.first()) {
         (Some(name), _) => name::valid(name),
         (None, Some(program)) => name::of_path(program),
@@ -70,7 +71,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
     };
     let status = bus.builder().map_err(io::Error::other)?.spawn();
     let conversation = conversation(&status, &name)?;
-    let running = match command::spawn(&command) {
+    let running = match command::spawn(&command, group) {
         Ok(running) => running,
         Err(error) => {
             let program = command.first().map(|program| program.to_string_lossy().into_owned());

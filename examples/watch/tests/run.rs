@@ -198,6 +198,49 @@ fn a_command_that_does_not_end_is_killed() {
 }
 
 #[test]
+fn in_a_group_of_its_own_what_the_command_has_started_ends_with_it() {
+    let ending = [
+        ("it obeys", "", 1, "killed by signal 15"),
+        ("it is deaf", "trap '' TERM;", 2, "killed by signal 9"),
+    ];
+    for (how, trap, signals, told) in ending {
+        let directory = Directory::new(if trap.is_empty() { "obeys" } else { "deaf" });
+        let held = directory.path("held");
+        assert!(
+            std::process::Command::new("mkfifo").arg(&held).status().expect("mkfifo").success()
+        );
+        // What it leaves in the background holds the pipe open for as long as it runs.
+        let left = "{ echo ready; exec sleep 600 >/dev/null 2>&1; } 3>\"$HELD\"";
+        let text = format!("{trap} {left} & wait");
+        let mut command = script(&["run", "--json", "--own-group", "--grace", "1h"], &text);
+        command.env("HELD", &held);
+        let mut watch = Watch::start(command);
+        let gone = end_of(held);
+        let mut lines = vec![watch.line_with(r#""text":"ready""#)];
+        for _ in 0..signals {
+            watch.signal(Signal::TERM);
+            if signals > 1 && lines.len() == 1 {
+                lines.push(watch.line_with("interrupted: waiting for it to end"));
+            }
+        }
+        gone.recv_timeout(common::PATIENCE).expect("what it has started ends");
+        let ended = watch.end();
+        assert!(ended.lines.concat().contains(told), "{how}: {:?}", ended.lines);
+        assert_eq!(ended.code, Some(143), "{how}: {}", ended.errors);
+    }
+}
+
+/// Tells when nobody holds a pipe open any more.
+fn end_of(pipe: std::path::PathBuf) -> std::sync::mpsc::Receiver<()> {
+    let (told, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = std::fs::read(pipe);
+        let _ = told.send(());
+    });
+    end
+}
+
+#[test]
 fn what_is_left_behind_does_not_keep_it() {
     let ended = run(script(&["run", "--json"], "sleep 600 & echo $!"));
     assert_eq!(ended.code, Some(0));
