@@ -334,7 +334,7 @@ impl<U, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>> Detached<U, B> {
 
     /// The updates, in order.
     #[inline]
-    pub fn iter(&self) -> impl Iterator<Item = Handed<&U>> {
+    pub fn iter(&self) -> DetachedIter<'_, U> {
         self.iter_from(0)
     }
 
@@ -354,12 +354,9 @@ impl<U, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>> Detached<U, B> {
     }
 
     #[inline]
-    fn iter_from(&self, first: usize) -> impl Iterator<Item = Handed<&U>> {
-        let stamp = self.stamp;
+    fn iter_from(&self, first: usize) -> DetachedIter<'_, U> {
         let items = self.items.as_ref().get(first..self.len).unwrap_or_default();
-        items.iter().enumerate().filter_map(move |(index, item)| {
-            Some(Handed::new(stamp, first + index, &item.terms(), item.place.get()?))
-        })
+        DetachedIter { items: items.iter(), stamp: self.stamp, index: first }
     }
 
     fn clear(&mut self) {
@@ -367,6 +364,56 @@ impl<U, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>> Detached<U, B> {
             item.place = Place::VACANT;
         }
         self.len = 0;
+    }
+}
+
+/// The updates of a [`Detached`], in order.
+pub struct DetachedIter<'a, U> {
+    items: core::slice::Iter<'a, Item<U>>,
+    stamp: Stamp,
+    /// Of the next item.
+    index: usize,
+}
+
+impl<U> Clone for DetachedIter<'_, U> {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone(), ..*self }
+    }
+}
+
+/// No updates.
+impl<U> Default for DetachedIter<'_, U> {
+    fn default() -> Self {
+        let stamp = Stamp { first_seq: 0, handed_on: Instant::ZERO };
+        Self { items: [].iter(), stamp, index: 0 }
+    }
+}
+
+impl<'a, U> Iterator for DetachedIter<'a, U> {
+    type Item = Handed<&'a U>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Handed<&'a U>> {
+        loop {
+            let item = self.items.next()?;
+            let index = self.index;
+            self.index += 1;
+            if let Some(update) = item.place.get() {
+                return Some(Handed::new(self.stamp, index, &item.terms(), update));
+            }
+        }
+    }
+
+    #[inline]
+    fn fold<A, F: FnMut(A, Self::Item) -> A>(self, first: A, mut each: F) -> A {
+        let Self { items, stamp, mut index } = self;
+        items.fold(first, |folded, item| {
+            index += 1;
+            match item.place.get() {
+                Some(update) => each(folded, Handed::new(stamp, index - 1, &item.terms(), update)),
+                None => folded,
+            }
+        })
     }
 }
 
@@ -422,6 +469,13 @@ impl<U> Handed<U> {
         self.waited
     }
 
+    /// What was left of its time-to-live when the batch was handed on, in microseconds; `u64::MAX`
+    /// if it has none.
+    #[must_use]
+    pub const fn ttl_left_micros(&self) -> u64 {
+        self.left
+    }
+
     /// What was left of its time-to-live when the batch was handed on; `None` if it has none.
     #[must_use]
     pub const fn ttl_left(&self) -> Option<Duration> {
@@ -463,6 +517,12 @@ impl<U: Update> Topic<'_, U> {
 impl core::fmt::Debug for Stamp {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "from {}", self.first_seq)
+    }
+}
+
+impl<U> core::fmt::Debug for DetachedIter<'_, U> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("DetachedIter").field("left", &self.items.len()).finish_non_exhaustive()
     }
 }
 

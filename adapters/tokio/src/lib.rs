@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod buffers;
 mod builder;
 mod clock;
 mod conversation;
 mod delivery;
+mod departures;
 mod draft;
 #[cfg(feature = "wire")]
 mod frames;
+mod grouping;
 mod hub;
 #[cfg(feature = "layer")]
 mod layer;
@@ -15,6 +18,7 @@ mod names;
 mod parcel;
 mod post;
 mod publisher;
+mod read;
 mod retained;
 mod ring;
 mod runner;
@@ -31,7 +35,7 @@ pub use frames::{DeviceReader, DeviceReport};
 #[cfg(feature = "layer")]
 pub use layer::StatusLayer;
 pub use metadata::{Metadata, MetadataError};
-pub use parcel::{Batch, Update, Updates};
+pub use read::{Batch, Update, Updates};
 pub use runner::Runner;
 pub use status::{Conversation, Status};
 pub use subscription::{Event, Gap, GapScope, Lagged, Selector, Subscribe, Subscription};
