@@ -22,7 +22,7 @@ mod update;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-pub use batch::{Batch, Handed, Item, Topic};
+pub use batch::{Batch, Detached, DetachedIter, Handed, Item, Receipt, Topic};
 pub use bus::{Bus, FlushMark, Outcome, Pushed};
 pub use category::{Categories, Category, CategoryError, CategorySet};
 pub use config::{Config, ConfigError, ConfigValues, Leading, Overflow};

@@ -86,6 +86,16 @@ impl<U> Place<U> {
         }
     }
 
+    /// The update in it, to be changed.
+    #[inline(always)]
+    #[must_use]
+    pub const fn get_mut(&mut self) -> Option<&mut U> {
+        match &mut self.0 {
+            Content::Vacant => None,
+            Content::Update(update) => Some(update),
+        }
+    }
+
     /// Takes the update out.
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
@@ -106,9 +116,6 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    pub(crate) const NONE: Self =
-        Self { arrival: Instant::ZERO, expiry: Instant::ZERO, priority: Priority::Progress };
-
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
         // the clock can come to the end of time, where what never expires still has not
         self.expiry <= now && self.expiry != Instant::NEVER
@@ -193,7 +200,14 @@ impl Ends {
         }
     }
 
-    #[inline]
+    /// Has a list begin where its first slot now is, after those before it were taken out.
+    pub(crate) fn begin<L: Lane, U: Update>(&mut self, slots: &mut [Slot<U>]) {
+        match slots.get_mut(self.first.index()) {
+            Some(slot) => L::neighbours(slot).before = Link::NONE,
+            None => self.last = Link::NONE,
+        }
+    }
+
     pub(crate) fn remove<L: Lane, U: Update>(&mut self, slots: &mut [Slot<U>], link: Link) {
         let Some(slot) = slots.get_mut(link.index()) else { return };
         let Neighbours { before, after } = *L::neighbours(slot);

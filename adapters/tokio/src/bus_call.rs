@@ -16,6 +16,11 @@ pub(crate) struct BusCall {
 }
 
 impl BusCall {
+    /// Whether there is a loss that nobody was called for; `last_loss` is the position of the last one.
+    pub(crate) const fn is_owed(&self, last_loss: u64) -> bool {
+        last_loss > self.told
+    }
+
     /// Whether everyone is to be called now; `last_loss` is the position of the last loss.
     pub(crate) fn is_due(&mut self, last_loss: u64, interval: Duration, now: Instant) -> bool {
         let due = self.due_at(last_loss, interval).is_some_and(|due| due <= now);
@@ -29,7 +34,7 @@ impl BusCall {
     /// another loss.
     pub(crate) fn due_at(&self, last_loss: u64, interval: Duration) -> Option<Instant> {
         let after = self.last_call.map_or(Instant::from_micros(0), |last| last + interval);
-        (last_loss > self.told).then_some(after)
+        self.is_owed(last_loss).then_some(after)
     }
 }
 

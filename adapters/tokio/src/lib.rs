@@ -1,14 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod buffers;
 mod builder;
 mod bus_call;
 mod clock;
 mod conversation;
 mod delivery;
+mod departures;
 mod draft;
 mod event;
 #[cfg(feature = "wire")]
 mod frames;
+mod grouping;
 mod hub;
 #[cfg(feature = "layer")]
 mod layer;
@@ -18,6 +21,7 @@ mod parcel;
 mod peak;
 mod post;
 mod publisher;
+mod read;
 mod retained;
 mod ring;
 mod runner;
@@ -35,7 +39,7 @@ pub use frames::{DeviceReader, DeviceReport};
 #[cfg(feature = "layer")]
 pub use layer::StatusLayer;
 pub use metadata::{Metadata, MetadataError};
-pub use parcel::{Batch, Update, Updates};
+pub use read::{Batch, Update, Updates};
 pub use runner::Runner;
 pub use status::{Conversation, Status};
 pub use subscription::{OnLag, Selector, Subscribe, Subscription};

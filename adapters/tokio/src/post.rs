@@ -1,18 +1,21 @@
-//! An update on its way through the queue.
+//! An update on its way through the queue and to its readers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use statusbus_core::{Category, Keyed, Priority, Update};
 
-use crate::conversation::ConversationState;
 use crate::{Metadata, Text};
 
-/// An update as the queue holds it: 72 bytes, what is rare apart.
+/// An update as the queue holds it and, once it is delivered, as its readers share it: 64 bytes,
+/// what is rare apart.
+#[derive(Clone)]
 pub(crate) struct Post {
-    pub(crate) conversation: Arc<ConversationState>,
-    pub(crate) extra: Option<Arc<Extra>>,
     pub(crate) text: Text,
+    pub(crate) extra: Option<Arc<Extra>>,
+    /// While it is queued, the number of its conversation; once it is delivered, the index of its
+    /// group in the parcel.
+    pub(crate) about: u32,
     pub(crate) category: Category,
     pub(crate) priority: Option<Priority>,
 }
@@ -34,25 +37,11 @@ impl Post {
     }
 }
 
-/// A conversation, or the system, and a category.
-#[derive(Clone)]
+/// The number of a conversation, or of the system, and a category.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Topic {
-    pub(crate) conversation: Arc<ConversationState>,
+    pub(crate) conversation: u32,
     pub(crate) category: Category,
-}
-
-impl PartialEq for Topic {
-    fn eq(&self, other: &Self) -> bool {
-        self.category == other.category && Arc::ptr_eq(&self.conversation, &other.conversation)
-    }
-}
-
-impl Eq for Topic {}
-
-impl std::hash::Hash for Topic {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        (Arc::as_ptr(&self.conversation) as usize, self.category).hash(state);
-    }
 }
 
 impl Update for Post {
@@ -60,7 +49,7 @@ impl Update for Post {
     type Keys = Keyed;
 
     fn topic(&self) -> Topic {
-        Topic { conversation: Arc::clone(&self.conversation), category: self.category }
+        Topic { conversation: self.about, category: self.category }
     }
 
     #[inline]
@@ -75,9 +64,7 @@ impl Update for Post {
     }
 
     fn same_key(&self, other: &Self) -> bool {
-        self.category == other.category
-            && Arc::ptr_eq(&self.conversation, &other.conversation)
-            && self.key() == other.key()
+        self.topic() == other.topic() && self.key() == other.key()
     }
 
     #[inline]
@@ -88,5 +75,17 @@ impl Update for Post {
     #[inline]
     fn ttl(&self) -> Option<Duration> {
         self.extra.as_ref()?.ttl
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The slots of the queue and the window of what was delivered are made of these.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn an_update_takes_64_bytes() {
+        assert_eq!(size_of::<Post>(), 64);
     }
 }

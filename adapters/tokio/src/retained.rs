@@ -5,6 +5,7 @@ use std::sync::Arc;
 use statusbus_core::Category;
 
 use crate::parcel::{Delivered, Parcel};
+use crate::read::Update;
 
 /// The retained updates of one conversation: one place for each category without a key, and up to
 /// a number of places with one, of which the least recent is forgotten first.
@@ -29,25 +30,26 @@ enum Value {
 }
 
 impl Place {
-    fn delivered(&self) -> Option<&Delivered> {
+    /// The update, without the name of its conversation.
+    fn update(&self) -> Option<Update<'_>> {
         match &self.value {
-            Value::Shared(parcel, index) => parcel.updates.get(usize::from(*index)),
-            Value::Own(delivered) => Some(delivered),
+            Value::Shared(parcel, index) => parcel.get(usize::from(*index)),
+            Value::Own(delivered) => Some(delivered.update(&[])),
         }
     }
 
     fn key(&self) -> Option<&str> {
-        self.delivered()?.key()
+        self.update()?.key()
     }
 }
 
 impl Retained {
     /// Takes in the update at `index` of `parcel`.
     pub(crate) fn set(&mut self, parcel: &Arc<Parcel>, index: u16, most_keys: usize) {
-        let Some(delivered) = parcel.updates.get(usize::from(index)) else { return };
-        let (category, seq) = (delivered.category, delivered.seq);
+        let Some(update) = parcel.get(usize::from(index)) else { return };
+        let (category, seq) = (update.category(), update.seq);
         let value = Value::Shared(Arc::clone(parcel), index);
-        let Some(extra) = delivered.extra.as_ref().filter(|extra| extra.key.is_some()) else {
+        let Some(extra) = update.post.extra.as_ref().filter(|extra| extra.key.is_some()) else {
             match self.unkeyed.iter_mut().find(|place| place.category == category) {
                 Some(place) => (place.seq, place.value) = (seq, value),
                 None => self.unkeyed.push(Place { category, key_hash: 0, seq, value }),
@@ -76,9 +78,9 @@ impl Retained {
         for place in self.unkeyed.iter_mut().chain(&mut self.keyed) {
             if let Value::Shared(shared, index) = &place.value
                 && Arc::ptr_eq(shared, parcel)
-                && let Some(delivered) = parcel.updates.get(usize::from(*index))
+                && let Some(update) = parcel.get(usize::from(*index))
             {
-                place.value = Value::Own(Box::new(delivered.clone()));
+                place.value = Value::Own(Box::new(Delivered::of(update)));
             }
         }
     }
@@ -91,13 +93,13 @@ impl Retained {
         found.map(|place| places.swap_remove(place)).is_some()
     }
 
-    /// What has not expired at `now`, which is the bus's clock in microseconds. Forgets the rest.
-    pub(crate) fn live(&mut self, now: u64) -> impl Iterator<Item = &Delivered> {
-        let lives =
-            |place: &mut Place| place.delivered().is_some_and(|delivered| delivered.expiry > now);
+    /// What has not expired at `now`, which is the bus's clock in microseconds, without the name of
+    /// its conversation. Forgets the rest.
+    pub(crate) fn live(&mut self, now: u64) -> impl Iterator<Item = Update<'_>> {
+        let lives = |place: &mut Place| place.update().is_some_and(|update| update.expiry > now);
         self.unkeyed.retain_mut(lives);
         self.keyed.retain_mut(lives);
-        self.unkeyed.iter().chain(&self.keyed).filter_map(Place::delivered)
+        self.unkeyed.iter().chain(&self.keyed).filter_map(Place::update)
     }
 
     pub(crate) fn clear(&mut self) {

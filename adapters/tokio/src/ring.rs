@@ -7,7 +7,8 @@ use std::task::Waker;
 use slab::Slab;
 use statusbus_core::{Category, CategorySet, Losses};
 
-use crate::parcel::{Batch, Parcel};
+use crate::parcel::{Delivered, Parcel};
+use crate::read::Batch;
 use crate::retained::Retained;
 
 /// What readers of one conversation, or of everything, can still get.
@@ -43,15 +44,12 @@ pub(crate) struct Entry {
 pub(crate) enum Record {
     Updates {
         parcel: Arc<Parcel>,
-        first: u16,
-        linked: bool,
+        /// Only the updates of this group of the parcel.
+        group: Option<u32>,
         categories: CategorySet,
     },
     /// A loss: of one category, or of the whole bus.
-    Gap {
-        category: Option<Category>,
-        losses: Losses,
-    },
+    Gap { category: Option<Category>, losses: Losses },
 }
 
 /// How far a reader is.
@@ -176,8 +174,8 @@ impl Ring {
         let Some(entry) = self.entries.get(index) else { return Some(self.head()) };
         let read = match &entry.record {
             Record::Gap { .. } => 0,
-            Record::Updates { parcel, first, linked, .. } => {
-                parcel.walk(*first, *linked).take_while(|delivered| delivered.seq <= seq).count()
+            Record::Updates { parcel, group, .. } => {
+                parcel.walk(*group).take_while(|(_, update)| update.seq <= seq).count()
             }
         };
         Some(Cursor { seq, count: entry.before + read as u64 })
@@ -234,21 +232,20 @@ impl Ring {
     /// belongs between the two.
     fn keep(&mut self, most: u64, bus_gap: u64) {
         let Some(entry) = self.entries.get(self.own) else { return };
-        let Record::Updates { parcel, first, linked, categories } = entry.record.clone() else {
+        let Record::Updates { parcel, group, categories } = entry.record.clone() else {
             self.own += 1;
             return;
         };
         let skip = entry.len.saturating_sub(most);
         let (last_seq, before, len) = (entry.last_seq, entry.before + skip, entry.len - skip);
-        if let Some(skipped) = parcel.walk(first, linked).take(skip as usize).last() {
+        if let Some((_, skipped)) = parcel.walk(group).take(skip as usize).last() {
             self.floor = skipped.seq;
             self.entries.drain(..self.own);
             self.own = 0;
         }
         let copy = |to: &mut Parcel| {
-            for delivered in parcel.walk(first, linked).skip(skip as usize) {
-                let group = parcel.groups.get(delivered.group as usize);
-                to.copy(group.and_then(|group| group.name.as_ref()), delivered);
+            for (_, update) in parcel.walk(group).skip(skip as usize) {
+                to.copy(update.name(), Delivered::of(update));
             }
         };
         let earlier = self.own.checked_sub(1).and_then(|index| self.entries.get_mut(index));
@@ -268,7 +265,7 @@ impl Ring {
         copy(&mut own);
         if let Some(entry) = self.entries.get_mut(self.own) {
             let parcel = Arc::new(own);
-            let record = Record::Updates { parcel, first: 0, linked: false, categories };
+            let record = Record::Updates { parcel, group: None, categories };
             *entry = Entry { last_seq, before, len, record };
         }
         self.own += 1;
@@ -293,11 +290,10 @@ impl Entry {
     /// The entry's updates as a batch for a reader; `None` if none of its categories is in it.
     pub(crate) fn batch(&self, after: u64, chosen: CategorySet) -> Option<Batch> {
         match &self.record {
-            Record::Updates { parcel, first, linked, categories } => {
+            Record::Updates { parcel, group, categories } => {
                 (!categories.intersection(chosen).is_empty()).then(|| Batch {
                     parcel: Arc::clone(parcel),
-                    first: *first,
-                    linked: *linked,
+                    group: *group,
                     categories: chosen,
                     after,
                     last_seq: self.last_seq,

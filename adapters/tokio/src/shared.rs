@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::conversation::ConversationState;
 use crate::hub::Hub;
 use crate::names::Names;
-use crate::parcel::Parcel;
+use crate::parcel::{Delivered, Parcel};
 use crate::peak::Peak;
 use crate::post::Post;
 use crate::publisher::GAPS;
@@ -101,11 +101,12 @@ impl Shared {
         sizes: Sizes,
         epoch: u64,
     ) -> Self {
+        let system = Arc::clone(&names.system);
         Self {
             bus: Mutex::new(bus),
             names: Mutex::new(names),
             hub: Hub::new(),
-            system: Arc::new(ConversationState::new(None, 0, 0, 0)),
+            system,
             clock,
             seed: RandomState::default(),
             categories,
@@ -125,13 +126,28 @@ impl Shared {
     /// Puts an update into the queue. What comes back instead is dropped without the lock.
     #[inline]
     pub(crate) fn offer(&self, post: Post) -> Outcome {
+        self.offer_then(post, |_| {})
+    }
+
+    /// The same, of somebody who lets go of the conversation afterwards.
+    pub(crate) fn offer_and_let_go(&self, post: Post, conversation: &ConversationState) -> Outcome {
+        self.offer_then(post, |bus| conversation.let_go(bus.ledger().sent))
+    }
+
+    #[inline(always)]
+    fn offer_then(&self, post: Post, then: impl FnOnce(&Core)) -> Outcome {
         let mut post = Place::new(post);
         let mut bus = self.bus.lock();
         let outcome = bus.offer(&mut post, || self.clock.now());
+        then(&bus);
         let wake = bus.take_wake();
         drop(bus);
         if wake {
             self.wake.notify_one();
+        }
+        if matches!(outcome, Outcome::Queued) {
+            // nothing came back: spares looking
+            std::mem::forget(post);
         }
         outcome
     }
@@ -187,18 +203,17 @@ impl Shared {
 
     /// The values of all conversations that stand at position `through`.
     pub(crate) fn everything_retained(&self, through: u64) -> Parcel {
-        let mut all = self.names.lock().all().to_vec();
-        all.push(Arc::clone(&self.system));
+        let all: Vec<_> = self.names.lock().all().cloned().collect();
         let now = self.clock.now().as_micros();
         let mut values = Vec::new();
         for conversation in &all {
             let mut ring = conversation.ring();
-            let live = ring.retained.live(now).filter(|delivered| delivered.seq <= through);
-            values.extend(live.map(|delivered| (conversation.name().cloned(), delivered.clone())));
+            let live = ring.retained.live(now).filter(|value| value.seq <= through);
+            values.extend(live.map(|value| (conversation.name().cloned(), Delivered::of(value))));
         }
         values.sort_unstable_by_key(|(_, delivered)| delivered.seq);
         let mut parcel = Parcel::default();
-        for (name, delivered) in &values {
+        for (name, delivered) in values {
             parcel.copy(name.as_ref(), delivered);
         }
         parcel

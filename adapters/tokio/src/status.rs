@@ -259,7 +259,11 @@ impl Status {
     pub fn say(&self, conversation: &str, category: Category, text: impl Into<Text>) {
         let shared = &*self.handle.shared;
         match shared.conversation(conversation) {
-            Ok(state) => say(shared, state, category, text.into()),
+            Ok(state) => {
+                if let Some(post) = plain(shared, &state, category, text.into()) {
+                    shared.offer_and_let_go(post, &state);
+                }
+            }
             Err(_) => shared.refuse(RefuseReason::Invalid),
         }
     }
@@ -287,6 +291,12 @@ pub struct Conversation {
     state: Arc<ConversationState>,
 }
 
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.state.let_go(self.handle.shared.ledger().sent);
+    }
+}
+
 impl Conversation {
     /// The name of the conversation; `None`: the whole system.
     #[must_use]
@@ -303,7 +313,10 @@ impl Conversation {
     /// Says something in a category.
     #[inline]
     pub fn say(&self, category: Category, text: impl Into<Text>) {
-        say(&self.handle.shared, Arc::clone(&self.state), category, text.into());
+        let shared = &*self.handle.shared;
+        if let Some(post) = plain(shared, &self.state, category, text.into()) {
+            shared.offer(post);
+        }
     }
 }
 
@@ -313,12 +326,17 @@ impl fmt::Debug for Conversation {
     }
 }
 
-#[inline]
-fn say(shared: &Shared, conversation: Arc<ConversationState>, category: Category, text: Text) {
-    match too_large("text", text.as_str().len(), shared.sizes.text) {
-        Ok(()) => {
-            shared.offer(Post { conversation, extra: None, text, category, priority: None });
-        }
-        Err(refused) => shared.refuse(refused.reason),
+/// An update that is nothing but text; none if that is too long.
+#[inline(always)]
+fn plain(
+    shared: &Shared,
+    conversation: &ConversationState,
+    category: Category,
+    text: Text,
+) -> Option<Post> {
+    if let Err(refused) = too_large("text", text.as_str().len(), shared.sizes.text) {
+        shared.refuse(refused.reason);
+        return None;
     }
+    Some(Post { text, extra: None, about: conversation.number, category, priority: None })
 }

@@ -219,10 +219,10 @@ impl Subscription {
         let Source::Conversation(conversation) = &self.source else { return None };
         let mut parcel = Parcel::default();
         let now = self.shared.clock.now().as_micros();
-        let mut values: Vec<&Delivered> = ring.retained.live(now).collect();
-        values.sort_unstable_by_key(|delivered| delivered.seq);
-        for delivered in values {
-            parcel.copy(conversation.name(), delivered);
+        let mut values: Vec<_> = ring.retained.live(now).collect();
+        values.sort_unstable_by_key(|value| value.seq);
+        for value in values {
+            parcel.copy(conversation.name(), Delivered::of(value));
         }
         Some(parcel)
     }
@@ -231,8 +231,7 @@ impl Subscription {
         let parcel = snapshot.unwrap_or_else(|| self.shared.everything_retained(self.cursor.seq));
         self.pending.push_back(Event::Retained(Batch {
             parcel: Arc::new(parcel),
-            first: 0,
-            linked: false,
+            group: None,
             categories: self.categories,
             after: 0,
             last_seq: self.cursor.seq,
