@@ -109,7 +109,7 @@ impl Names {
             };
             let long = now.saturating_sub(entry.idle_since()) >= self.idle_after;
             let unused = entry.is_unused(self.departures.left());
-            if !long && !(unused && self.len() > most) {
+            if !(long || unused && self.len() > most) {
                 continue;
             }
             let mut ring = entry.ring();
