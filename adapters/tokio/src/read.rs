@@ -47,6 +47,12 @@ impl Batch {
         self.last_seq
     }
 
+    /// How many updates are in it. Counts them: linear in what arrived together.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
     /// Whether no update is in it; only a batch of retained updates can be empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {

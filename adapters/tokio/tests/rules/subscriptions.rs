@@ -287,3 +287,37 @@ async fn a_reader_knows_how_many_updates_it_has_not_come_to() {
     drop((a, all));
     end(status).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_says_how_many_updates_of_it_this_reader_gets() {
+    let status = Status::builder().epoch(1).spawn();
+    let readers = [
+        reader(&status, "a"),
+        everything(&status),
+        status.subscribe(Selector::Everything).categories(INFOS).open(),
+        status.subscribe(of("b")).categories(INFOS).open(),
+    ];
+    status.info("x", "goes at once");
+    delivered(&status).await;
+    for number in 0..3 {
+        status.tool("a", format!("a{number}"));
+        status.info("b", format!("b{number}"));
+    }
+    status.tool("b", "b3");
+    delivered(&status).await;
+    // The third of seven updates of that batch is the last one that this reader has.
+    let resumed = status.subscribe(Selector::Everything).resume(1, 4).open();
+    assert!(resumed.recovered());
+    let last = |mut reader: Subscription| {
+        let last = std::iter::from_fn(|| reader.try_next()).last();
+        let Some(Event::Batch(batch)) = last else { panic!("a batch was expected: {last:?}") };
+        batch.len()
+    };
+    let [a, all, infos, infos_of_b] = readers.map(last);
+    assert_eq!((a, all, infos, infos_of_b, last(resumed)), (3, 7, 3, 3, 4));
+    let none = status.subscribe(of("nobody")).retained().open().try_next();
+    assert!(
+        matches!(none, Some(Event::Retained(batch)) if (batch.len(), batch.is_empty()) == (0, true))
+    );
+    end(status).await;
+}
