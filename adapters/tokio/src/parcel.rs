@@ -34,6 +34,8 @@ pub(crate) struct Group {
     /// Its place in the order.
     start: u32,
     pub(crate) len: u32,
+    /// What its updates have allocated.
+    bytes: u64,
     pub(crate) categories: CategorySet,
     /// Some of its updates may have a key.
     pub(crate) keyed: bool,
@@ -81,13 +83,14 @@ impl Default for Held {
 
 impl Group {
     pub(crate) const fn new(name: Option<Arc<str>>) -> Self {
-        Self { name, start: 0, len: 0, categories: CategorySet::NONE, keyed: false }
+        Self { name, start: 0, len: 0, bytes: 0, categories: CategorySet::NONE, keyed: false }
     }
 
     /// Counts an update in.
     #[inline(always)]
-    pub(crate) const fn count(&mut self, post: &Post) {
+    pub(crate) fn count(&mut self, post: &Post) {
         self.len += 1;
+        self.bytes += post.allocated();
         self.categories = self.categories.with(post.category);
         self.keyed |= post.extra.is_some();
     }
@@ -146,6 +149,14 @@ impl Parcel {
         match &self.held {
             Held::Posts { posts, .. } => posts.len(),
             Held::Copies(copies) => copies.len(),
+        }
+    }
+
+    /// What the updates of a group, or all of them, have allocated.
+    pub(crate) fn allocated(&self, group: Option<u32>) -> u64 {
+        match group {
+            Some(group) => self.groups.get(group as usize).map_or(0, |group| group.bytes),
+            None => self.groups.iter().map(|group| group.bytes).sum(),
         }
     }
 

@@ -35,6 +35,21 @@ impl Post {
     pub(crate) fn key(&self) -> Option<&str> {
         self.extra.as_ref()?.key.as_deref()
     }
+
+    /// Bytes that it has allocated. What it shares with others counts with each.
+    #[inline]
+    pub(crate) fn allocated(&self) -> u64 {
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.allocated());
+        (self.text.allocated() + extra) as u64
+    }
+}
+
+impl Extra {
+    fn allocated(&self) -> usize {
+        let key = self.key.as_ref().map_or(0, |key| key.len());
+        let metadata = self.metadata.as_ref().map_or(0, |metadata| metadata.as_json().len());
+        size_of::<Self>() + key + metadata
+    }
 }
 
 /// The number of a conversation, or of the system, and a category.

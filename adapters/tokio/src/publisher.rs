@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use statusbus_core::{Batch, Category, CategorySet, Gap, Item};
 
+use crate::bounds::{Amount, Bounds};
 use crate::buffers::Buffers;
 use crate::conversation::ConversationState;
 use crate::grouping::Grouping;
@@ -28,11 +29,9 @@ pub(crate) const GAPS: usize = 16;
 /// Writes batches to the rings, and keeps the parcels of the last ones: the window, which is the
 /// ring of everything. What leaves the window is given up, or copied out where it is to be kept.
 pub(crate) struct Publisher {
-    /// Most updates in the window.
-    window: u64,
-    /// Updates that a conversation keeps at least, also when the window has moved on.
-    history: u64,
-    most_keys: usize,
+    bounds: Bounds,
+    /// What the updates in the window have allocated.
+    window_bytes: u64,
     /// Who is in each parcel of the window, oldest first.
     members: VecDeque<Vec<Weak<ConversationState>>>,
     /// Lists to be used again.
@@ -43,11 +42,10 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    pub(crate) fn new(window: u64, history: u64, most_keys: usize) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
-            window,
-            history,
-            most_keys,
+            bounds,
+            window_bytes: 0,
             members: VecDeque::new(),
             spare_members: Vec::new(),
             buffers: Buffers::default(),
@@ -94,7 +92,7 @@ impl Publisher {
             conversation.touch(now);
             let mut ring = conversation.ring();
             let index = Some(index as u32);
-            let last_seq = retain(&mut ring, &parcel, index, group, self.most_keys);
+            let last_seq = retain(&mut ring, &parcel, index, group, self.bounds.retained);
             let record = Record::Updates {
                 parcel: Arc::clone(&parcel),
                 group: index,
@@ -105,6 +103,7 @@ impl Publisher {
             members.push(Arc::downgrade(conversation));
         }
         self.grouping.clear();
+        self.window_bytes += parcel.allocated(None);
         // The conversations' rings come first: who reads everything and begins with the retained
         // values takes its position before it looks at those.
         {
@@ -149,8 +148,10 @@ impl Publisher {
             let oldest = {
                 let mut everything = hub.everything();
                 // Losses without updates between them are bounded too.
-                let most = self.window.saturating_mul(2).saturating_add(2);
-                let fits = everything.len() <= self.window && everything.records() as u64 <= most;
+                let Amount { updates, bytes } = self.bounds.window;
+                let fits = everything.len() <= updates
+                    && self.window_bytes <= bytes
+                    && everything.records() as u64 <= updates.saturating_mul(2).saturating_add(2);
                 if fits || self.members.len() <= 1 {
                     return;
                 }
@@ -159,10 +160,12 @@ impl Publisher {
             let Some(oldest) = oldest else { return };
             let Record::Updates { parcel, .. } = oldest.record else { continue };
             let Some(mut members) = self.members.pop_front() else { return };
+            self.window_bytes -= parcel.allocated(None);
             let bus_gap = hub.bus_place(oldest.last_seq).seq;
             for member in members.drain(..) {
                 if let Some(conversation) = member.upgrade() {
-                    conversation.ring().age(&parcel, oldest.last_seq, self.history, bus_gap);
+                    let mut ring = conversation.ring();
+                    ring.age(&parcel, oldest.last_seq, self.bounds.history, bus_gap);
                 }
             }
             self.buffers.put_parcel(parcel);
@@ -187,7 +190,7 @@ fn retain(
     parcel: &Arc<Parcel>,
     index: Option<u32>,
     group: &Group,
-    most_keys: usize,
+    most: Amount,
 ) -> u64 {
     let last = match parcel.order_of(index) {
         Some(order) => order.last().copied().unwrap_or(0),
@@ -195,18 +198,19 @@ fn retain(
     };
     let Some(update) = parcel.get(usize::from(last)) else { return 0 };
     if !group.keyed && group.categories == CategorySet::NONE.with(update.category()) {
-        ring.retained.set(parcel, last, most_keys);
-        return update.seq;
-    }
-    let mut unkeyed = [None; Category::MAX];
-    for (index, update) in parcel.walk(index) {
-        match (update.key(), unkeyed.get_mut(update.category().index())) {
-            (None, Some(last)) => *last = Some(index as u16),
-            _ => ring.retained.set(parcel, index as u16, most_keys),
+        ring.retained.set(parcel, last, most.updates);
+    } else {
+        let mut unkeyed = [None; Category::MAX];
+        for (index, update) in parcel.walk(index) {
+            match (update.key(), unkeyed.get_mut(update.category().index())) {
+                (None, Some(last)) => *last = Some(index as u16),
+                _ => ring.retained.set(parcel, index as u16, most.updates),
+            }
+        }
+        for index in unkeyed.into_iter().flatten() {
+            ring.retained.set(parcel, index, most.updates);
         }
     }
-    for index in unkeyed.into_iter().flatten() {
-        ring.retained.set(parcel, index, most_keys);
-    }
+    ring.retained.fit(most.bytes);
     update.seq
 }

@@ -8,11 +8,14 @@ use crate::parcel::{Delivered, Parcel};
 use crate::read::Update;
 
 /// The retained updates of one conversation: one place for each category without a key, and up to
-/// a number of places with one, of which the least recent is forgotten first.
+/// a number of places with one, of which the least recent is forgotten first. It is forgotten too
+/// when they have allocated too much together, with a key or without; the most recent one stays.
 #[derive(Default)]
 pub(crate) struct Retained {
     unkeyed: Vec<Place>,
     keyed: Vec<Place>,
+    /// What they have allocated.
+    bytes: u64,
 }
 
 struct Place {
@@ -20,6 +23,7 @@ struct Place {
     /// Zero if it has none.
     key_hash: u32,
     seq: u64,
+    bytes: u64,
     value: Value,
 }
 
@@ -45,31 +49,43 @@ impl Place {
 
 impl Retained {
     /// Takes in the update at `index` of `parcel`.
-    pub(crate) fn set(&mut self, parcel: &Arc<Parcel>, index: u16, most_keys: usize) {
+    pub(crate) fn set(&mut self, parcel: &Arc<Parcel>, index: u16, most_keys: u64) {
         let Some(update) = parcel.get(usize::from(index)) else { return };
-        let (category, seq) = (update.category(), update.seq);
+        let (category, seq, bytes) = (update.category(), update.seq, update.post.allocated());
         let value = Value::Shared(Arc::clone(parcel), index);
-        let Some(extra) = update.post.extra.as_ref().filter(|extra| extra.key.is_some()) else {
-            match self.unkeyed.iter_mut().find(|place| place.category == category) {
-                Some(place) => (place.seq, place.value) = (seq, value),
-                None => self.unkeyed.push(Place { category, key_hash: 0, seq, value }),
-            }
-            return;
-        };
-        let (key, key_hash) = (extra.key.as_deref(), extra.key_hash);
+        let extra = update.post.extra.as_ref().filter(|extra| extra.key.is_some());
+        let (key, key_hash) =
+            extra.map_or((None, 0), |extra| (extra.key.as_deref(), extra.key_hash));
         let same = |place: &&mut Place| {
-            place.key_hash == key_hash && place.category == category && place.key() == key
+            place.key_hash == key_hash
+                && place.category == category
+                && (key.is_none() || place.key() == key)
         };
-        if let Some(place) = self.keyed.iter_mut().find(same) {
-            (place.seq, place.value) = (seq, value);
-        } else if most_keys > 0 {
-            if self.keyed.len() >= most_keys
-                && let Some(least) =
-                    (0..self.keyed.len()).min_by_key(|&place| self.keyed[place].seq)
-            {
-                self.keyed.swap_remove(least);
+        let places = if key.is_some() { &mut self.keyed } else { &mut self.unkeyed };
+        if let Some(place) = places.iter_mut().find(same) {
+            self.bytes -= place.bytes;
+            (place.seq, place.bytes, place.value) = (seq, bytes, value);
+        } else {
+            if key.is_some() && places.len() as u64 >= most_keys {
+                let Some(least) = least_recent(places) else { return };
+                self.bytes -= places.swap_remove(least).bytes;
             }
-            self.keyed.push(Place { category, key_hash, seq, value });
+            places.push(Place { category, key_hash, seq, bytes, value });
+        }
+        self.bytes += bytes;
+    }
+
+    /// Forgets the least recent ones until the rest has allocated at most that many bytes.
+    pub(crate) fn fit(&mut self, most: u64) {
+        while self.bytes > most && self.unkeyed.len() + self.keyed.len() > 1 {
+            let seq = |places: &[Place]| Some(places.get(least_recent(places)?)?.seq);
+            let keyed_first = match (seq(&self.keyed), seq(&self.unkeyed)) {
+                (Some(keyed), Some(unkeyed)) => keyed < unkeyed,
+                (keyed, _) => keyed.is_some(),
+            };
+            let places = if keyed_first { &mut self.keyed } else { &mut self.unkeyed };
+            let Some(least) = least_recent(places) else { return };
+            self.bytes -= places.swap_remove(least).bytes;
         }
     }
 
@@ -90,7 +106,9 @@ impl Retained {
         let places = if key.is_some() { &mut self.keyed } else { &mut self.unkeyed };
         let found =
             places.iter().position(|place| place.category == category && place.key() == key);
-        found.map(|place| places.swap_remove(place)).is_some()
+        let removed = found.map(|place| places.swap_remove(place));
+        self.bytes -= removed.as_ref().map_or(0, |removed| removed.bytes);
+        removed.is_some()
     }
 
     /// What has not expired at `now`, which is the bus's clock in microseconds, without the name of
@@ -99,6 +117,7 @@ impl Retained {
         let lives = |place: &mut Place| place.update().is_some_and(|update| update.expiry > now);
         self.unkeyed.retain_mut(lives);
         self.keyed.retain_mut(lives);
+        self.bytes = self.unkeyed.iter().chain(&self.keyed).map(|place| place.bytes).sum();
         self.unkeyed.iter().chain(&self.keyed).filter_map(Place::update)
     }
 
@@ -109,4 +128,9 @@ impl Retained {
     pub(crate) fn is_empty(&self) -> bool {
         self.unkeyed.is_empty() && self.keyed.is_empty()
     }
+}
+
+fn least_recent(places: &[Place]) -> Option<usize> {
+    let least = places.iter().enumerate().min_by_key(|(_, place)| place.seq);
+    least.map(|(index, _)| index)
 }

@@ -7,6 +7,7 @@ use std::task::Waker;
 use slab::Slab;
 use statusbus_core::{Category, CategorySet, Losses};
 
+use crate::bounds::Amount;
 use crate::parcel::{Delivered, Parcel};
 use crate::read::Batch;
 use crate::retained::Retained;
@@ -17,6 +18,8 @@ pub(crate) struct Ring {
     entries: VecDeque<Entry>,
     /// Entries at the front whose updates lie in parcels of the ring's own.
     own: usize,
+    /// What these have allocated.
+    own_bytes: u64,
     /// Updates that were ever appended.
     appended: u64,
     /// Up to this position something may have left the ring.
@@ -198,51 +201,61 @@ impl Ring {
     pub(crate) fn pop_front(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
         self.floor = entry.last_seq;
-        self.own = self.own.saturating_sub(1);
+        if self.own > 0 {
+            self.own -= 1;
+            self.own_bytes -= entry.record.allocated();
+        }
         Some(entry)
     }
 
     /// `parcel` is about to be given up, and with it everything up to `through`: copies out what
-    /// the ring is to keep, its last `keep` updates, and forgets the rest. `bus_gap` is the position
-    /// of the last loss of the whole bus up to there.
-    pub(crate) fn age(&mut self, parcel: &Arc<Parcel>, through: u64, keep: u64, bus_gap: u64) {
+    /// the ring is to keep, of its last `keep` updates, and forgets the rest. `bus_gap` is the
+    /// position of the last loss of the whole bus up to there.
+    pub(crate) fn age(&mut self, parcel: &Arc<Parcel>, through: u64, keep: Amount, bus_gap: u64) {
         self.retained.copy_out(parcel);
         while let Some(entry) = self.entries.get(self.own).filter(|entry| entry.last_seq <= through)
         {
             let behind = self.appended - entry.before - entry.len;
-            if behind >= keep {
+            if behind >= keep.updates {
                 for _ in 0..=self.own {
                     self.pop_front();
                 }
                 continue;
             }
-            self.keep(keep - behind, bus_gap);
+            self.keep(Amount { updates: keep.updates - behind, ..keep }, bus_gap);
             // Losses without updates between them are bounded too.
-            let most = keep.saturating_mul(2).saturating_add(OWN_PARCEL);
+            let most = keep.updates.saturating_mul(2).saturating_add(OWN_PARCEL);
             while let Some(first) = self.entries.front().filter(|_| self.own > 0)
-                && (self.own as u64 > most || self.len() - first.len >= keep)
+                && (self.own as u64 > most
+                    || self.own_bytes > keep.bytes
+                    || self.len() - first.len >= keep.updates)
             {
                 self.pop_front();
             }
         }
     }
 
-    /// Copies the last `most` updates of the first entry that is not the ring's own into a parcel of
-    /// its own: the one before, while it is short, nobody is reading it, and no loss of the whole bus
-    /// belongs between the two.
-    fn keep(&mut self, most: u64, bus_gap: u64) {
+    /// Copies the last updates of the first entry that is not the ring's own into a parcel of its own,
+    /// `most` of them: the one before, while it is short, nobody is reading it, and no loss of the
+    /// whole bus belongs between the two.
+    fn keep(&mut self, most: Amount, bus_gap: u64) {
         let Some(entry) = self.entries.get(self.own) else { return };
         let Record::Updates { parcel, group, categories } = entry.record.clone() else {
             self.own += 1;
             return;
         };
-        let skip = entry.len.saturating_sub(most);
+        let (skip, bytes) = skipped(entry.len, &parcel, group, most);
         let (last_seq, before, len) = (entry.last_seq, entry.before + skip, entry.len - skip);
         if let Some((_, skipped)) = parcel.walk(group).take(skip as usize).last() {
             self.floor = skipped.seq;
             self.entries.drain(..self.own);
-            self.own = 0;
+            (self.own, self.own_bytes) = (0, 0);
         }
+        if len == 0 {
+            self.pop_front();
+            return;
+        }
+        self.own_bytes += bytes;
         let copy = |to: &mut Parcel| {
             for (_, update) in parcel.walk(group).skip(skip as usize) {
                 to.copy(update.name(), Delivered::of(update));
@@ -251,6 +264,7 @@ impl Ring {
         let earlier = self.own.checked_sub(1).and_then(|index| self.entries.get_mut(index));
         if let Some(earlier) = earlier.filter(|earlier| earlier.len + len <= OWN_PARCEL)
             && earlier.last_seq > bus_gap
+            && earlier.record.allocated() + bytes <= most.bytes / OWN_PARCELS
             && let Record::Updates { parcel, categories: known, .. } = &mut earlier.record
             && let Some(parcel) = Arc::get_mut(parcel)
         {
@@ -275,7 +289,7 @@ impl Ring {
     pub(crate) fn forget(&mut self) {
         self.entries = VecDeque::new();
         self.retained.clear();
-        (self.own, self.floor) = (0, self.head);
+        (self.own, self.own_bytes, self.floor) = (0, 0, self.head);
     }
 
     pub(crate) fn is_blank(&self) -> bool {
@@ -285,6 +299,32 @@ impl Ring {
 
 /// Updates in a parcel of a ring's own: what is copied one by one shares an allocation.
 const OWN_PARCEL: u64 = 32;
+
+/// Parcels of a ring's own that share the bytes it has for them: what is given up is one of them.
+const OWN_PARCELS: u64 = 8;
+
+/// How many of a group's updates are too many, from the first one on, and what the others have
+/// allocated.
+fn skipped(len: u64, parcel: &Parcel, group: Option<u32>, most: Amount) -> (u64, u64) {
+    let (mut skip, mut bytes) = (0, parcel.allocated(group));
+    for (_, update) in parcel.walk(group) {
+        if len - skip <= most.updates && bytes <= most.bytes {
+            break;
+        }
+        skip += 1;
+        bytes -= update.post.allocated();
+    }
+    (skip, bytes)
+}
+
+impl Record {
+    fn allocated(&self) -> u64 {
+        match self {
+            Self::Updates { parcel, group, .. } => parcel.allocated(*group),
+            Self::Gap { .. } => 0,
+        }
+    }
+}
 
 impl Entry {
     /// The entry's updates as a batch for a reader; `None` if none of its categories is in it.

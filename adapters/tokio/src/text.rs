@@ -43,6 +43,17 @@ impl Text {
     }
 }
 
+impl Text {
+    /// Bytes that it has allocated.
+    #[inline]
+    pub(crate) fn allocated(&self) -> usize {
+        match &self.0 {
+            Repr::Shared(text) => text.len(),
+            Repr::Inline(_) | Repr::Static(_) => 0,
+        }
+    }
+}
+
 impl From<&str> for Text {
     #[inline]
     fn from(text: &str) -> Self {

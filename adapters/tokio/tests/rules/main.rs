@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bytes;
 mod calls;
 mod conversations;
 mod depth;

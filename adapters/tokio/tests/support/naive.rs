@@ -40,6 +40,8 @@ pub(crate) struct Knobs {
     pub(crate) overflow: Overflow,
     /// Most updates that are sent in one go.
     pub(crate) bulk: usize,
+    /// Bytes that the window has, and each conversation: what is kept is then not foreseen.
+    pub(crate) bytes: Option<usize>,
     /// One in so many, and one more, expires.
     pub(crate) expiring: usize,
 }
@@ -159,7 +161,8 @@ impl Naive {
 
     /// Whether a reader who is at this position may find that something behind it is gone.
     pub(crate) fn may_be_gone(&self, source: Option<usize>, after: u64) -> bool {
-        after < self.floor && !source.is_some_and(|source| self.is_history(source, after))
+        self.knobs.bytes.is_some()
+            || after < self.floor && !source.is_some_and(|source| self.is_history(source, after))
     }
 
     /// The first position from `after` on behind which everything is kept.
