@@ -69,7 +69,8 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
         (None, Some(program)) => name::of_path(program),
         (None, None) => name::valid("command"),
     };
-    let status = bus.builder().map_err(io::Error::other)?.spawn();
+    let builder = bus.builder().map_err(io::Error::other)?;
+    let status = if backpressure { Pace::bus(builder) } else { builder }.spawn();
     let conversation = conversation(&status, &name)?;
     let running = match command::spawn(&command, group) {
         Ok(running) => running,
@@ -93,7 +94,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
 
 async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u8> {
     let args::Tail { lines, from_start, every, view, bus, files } = arguments;
-    let status = bus.builder().map_err(io::Error::other)?.spawn();
+    let status = Pace::bus(bus.builder().map_err(io::Error::other)?).spawn();
     let start = if from_start { Start::Beginning } else { Start::Lines(lines) };
     // By the last part of its path, if no other file has the same.
     let mut names = HashSet::new();

@@ -139,6 +139,23 @@ fn with_backpressure_nothing_is_lost() {
 }
 
 #[test]
+fn with_backpressure_nothing_is_lost_however_long_the_lines_are() {
+    let directory = Directory::new("long");
+    let over = directory.path("over");
+    assert!(std::process::Command::new("mkfifo").arg(&over).status().expect("mkfifo").success());
+    let lines = "yes \"$(printf '%15000s' x)\" | head -n 1500; echo >\"$OVER\"";
+    let mut command = script(&["run", "--json", "--backpressure"], lines);
+    command.env("OVER", &over);
+    let (watch, begin) = Watch::start_unread(command);
+    assert_eq!(std::fs::read_to_string(&over).expect("the command writes to it"), "\n");
+    begin.send(()).expect("the reader waits");
+    let ended = watch.end();
+    let json = Json::read(&ended.lines);
+    assert!(json.gaps.is_empty(), "{:?}", json.gaps);
+    assert_eq!((json.texts("info").len(), json.count("delivered")), (1_500, 1_502));
+}
+
+#[test]
 fn plain_lines_have_nothing_in_them_that_a_terminal_obeys() {
     let ended = run(script(
         &["run", "--plain"],
