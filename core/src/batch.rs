@@ -85,7 +85,7 @@ impl<U> Item<U> {
     /// Moves an update in.
     #[inline(always)]
     pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
-        self.place = core::mem::replace(place, Place::VACANT);
+        self.place.fill(place);
         (self.arrival, self.expiry) = (terms.arrival, terms.expiry);
         self.priority = terms.priority;
     }

@@ -53,7 +53,7 @@ impl Category {
 /// let set = CategorySet::NONE.with(Category::TOOL).with(Category::ERROR);
 /// assert!(set.contains(Category::ERROR) && !set.contains(Category::INFO));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CategorySet(u32);
 
 impl CategorySet {

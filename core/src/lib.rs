@@ -34,4 +34,4 @@ pub use slots::{Place, Slot};
 pub use telemetry::{Depth, FlushReason, HandedOn, OverflowEdge, Telemetry};
 pub use time::Instant;
 pub use topic::{CONVERSATION_MAX, ConversationError, ConversationName, TopicError, TopicName};
-pub use update::Update;
+pub use update::{Facts, Update};

@@ -49,7 +49,7 @@ impl Queue {
         }
         let Some(slot) = slots.get_mut(link.index()) else { return };
         self.free.first = slot.order.after;
-        slot.place = core::mem::replace(offered, Place::VACANT);
+        slot.place.fill(offered);
         slot.set_terms(terms);
         let before = core::mem::replace(&mut self.order.last, link);
         slot.order = Neighbours { before, after: Link::NONE };

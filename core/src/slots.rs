@@ -71,14 +71,12 @@ impl<U> Place<U> {
 
     /// Whether no update is in it.
     #[inline(always)]
-    #[must_use]
     pub const fn is_vacant(&self) -> bool {
         matches!(self.0, Content::Vacant)
     }
 
     /// The update in it.
     #[inline(always)]
-    #[must_use]
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
             Content::Vacant => None,
@@ -88,7 +86,6 @@ impl<U> Place<U> {
 
     /// The update in it, to be changed.
     #[inline(always)]
-    #[must_use]
     pub const fn get_mut(&mut self) -> Option<&mut U> {
         match &mut self.0 {
             Content::Vacant => None,
@@ -99,10 +96,19 @@ impl<U> Place<U> {
     /// Takes the update out.
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
-        match core::mem::replace(self, Self::VACANT).0 {
+        // not the constant, all of whose bytes would be written
+        match core::mem::replace(&mut self.0, Content::Vacant) {
             Content::Vacant => None,
             Content::Update(update) => Some(update),
         }
+    }
+
+    /// Moves the update of another place in, and leaves that one vacant.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, from: &mut Self) {
+        // first, so that nothing stands between taking it out there and putting it in here
+        self.0 = Content::Vacant;
+        self.0 = core::mem::replace(&mut from.0, Content::Vacant);
     }
 }
 
@@ -118,7 +124,7 @@ pub(crate) struct Terms {
 impl Terms {
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
         // the clock can come to the end of time, where what never expires still has not
-        self.expiry <= now && self.expiry != Instant::NEVER
+        self.expiry <= now.min(Instant::LAST)
     }
 }
 

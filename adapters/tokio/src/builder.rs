@@ -105,8 +105,8 @@ impl Builder {
     }
 
     /// Delivered updates that are kept for readers to come to, of all conversations together:
-    /// whoever is further behind lags. Each takes 104 bytes, or up to twice that while batches are
-    /// not full, and what counts for [`window_bytes`](Self::window_bytes). Default 16,384.
+    /// whoever is further behind lags. Each takes about 105 bytes, or up to twice that while batches
+    /// are not full, and what counts for [`window_bytes`](Self::window_bytes). Default 16,384.
     #[must_use]
     pub const fn window(mut self, updates: usize) -> Self {
         self.bounds.window.updates = updates as u64;

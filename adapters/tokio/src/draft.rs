@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statusbus_core::{
-    Category, ConversationError, DropReason, Loss, Outcome, Priority, RefuseReason,
+    Category, ConversationError, DropReason, Facts, Loss, Outcome, Place, Priority, RefuseReason,
 };
 
 use crate::conversation::ConversationState;
@@ -135,7 +135,8 @@ impl<'a> Draft<'a> {
         let shared = self.shared;
         let (post, conversation) =
             self.check().inspect_err(|refused| shared.refuse(refused.reason))?;
-        match shared.offer_and_let_go(post, &conversation) {
+        let facts = Facts::of(&post);
+        match shared.offer_and_let_go(Place::new(post), facts, &conversation) {
             Outcome::Queued => Ok(Sent::Queued),
             Outcome::Merged => Ok(Sent::Merged),
             Outcome::Displaced(loss) => Ok(Sent::Displaced(loss)),

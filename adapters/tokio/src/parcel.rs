@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use statusbus_core::{CategorySet, Detached, DetachedIter, Handed, Item, Priority};
+use statusbus_core::{Category, CategorySet, Detached, DetachedIter, Handed, Item, Priority};
 
 use crate::post::Post;
 use crate::read::Update;
@@ -17,6 +17,10 @@ pub(crate) struct Parcel {
     pub(crate) groups: Vec<Group>,
     /// The indices of the updates, by group. Empty if there is only one.
     order: Vec<u16>,
+    /// The categories of the updates: what readers who want only some of them go through.
+    kinds: Vec<Category>,
+    /// All of these.
+    categories: CategorySet,
 }
 
 enum Held {
@@ -99,6 +103,9 @@ impl Group {
 impl Parcel {
     /// Takes a batch in. Its groups are those of this parcel: each update says which is its own.
     pub(crate) fn fill(&mut self, posts: Posts, now: u64, wall: u64) {
+        self.categories =
+            self.groups.iter().fold(CategorySet::NONE, |all, group| all.union(group.categories));
+        self.kinds.extend(posts.iter().map(|handed| handed.update.category));
         if self.groups.len() > 1 {
             let mut start = 0;
             for group in &mut self.groups {
@@ -129,6 +136,9 @@ impl Parcel {
         if let Some(group) = self.groups.last_mut() {
             group.count(&delivered.post);
         }
+        let category = delivered.post.category;
+        self.kinds.push(category);
+        self.categories = self.categories.with(category);
         delivered.post.about = self.groups.len() as u32 - 1;
         if let Held::Copies(copies) = &mut self.held {
             copies.push(delivered);
@@ -139,16 +149,30 @@ impl Parcel {
     pub(crate) fn clear(&mut self) -> Option<Box<[Item<Post>]>> {
         self.groups.clear();
         self.order.clear();
+        self.kinds.clear();
+        self.categories = CategorySet::NONE;
         match std::mem::take(&mut self.held) {
             Held::Posts { posts, .. } => Some(posts.into_items()),
             Held::Copies(_) => None,
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    #[inline]
+    pub(crate) const fn categories(&self) -> CategorySet {
+        self.categories
+    }
+
+    /// The position of the first update; none if there is none.
+    #[inline]
+    pub(crate) fn first_seq(&self) -> Option<u64> {
         match &self.held {
-            Held::Posts { posts, .. } => posts.len(),
-            Held::Copies(copies) => copies.len(),
+            Held::Posts { posts, .. } => Some(posts.first_seq()),
+            Held::Copies(copies) => Some(copies.first()?.seq),
         }
     }
 
@@ -158,6 +182,13 @@ impl Parcel {
             Some(group) => self.groups.get(group as usize).map_or(0, |group| group.bytes),
             None => self.groups.iter().map(|group| group.bytes).sum(),
         }
+    }
+
+    /// Of the updates from `index` on, the first one of these categories.
+    #[inline]
+    pub(crate) fn find(&self, index: usize, categories: CategorySet) -> Option<usize> {
+        let kinds = self.kinds.get(index..)?;
+        Some(index + kinds.iter().position(|kind| categories.contains(*kind))?)
     }
 
     #[inline]

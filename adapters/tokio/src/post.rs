@@ -32,6 +32,12 @@ pub(crate) struct Extra {
 }
 
 impl Post {
+    /// Nothing but a text.
+    #[inline(always)]
+    pub(crate) const fn plain(text: Text, about: u32, category: Category) -> Self {
+        Self { text, extra: None, about, category, priority: None }
+    }
+
     pub(crate) fn key(&self) -> Option<&str> {
         self.extra.as_ref()?.key.as_deref()
     }

@@ -24,15 +24,14 @@ pub struct Batch {
 impl Batch {
     /// The updates, in order.
     #[must_use]
+    #[inline]
     pub fn iter(&self) -> Updates<'_> {
         let parcel = &*self.parcel;
         let order = parcel.order_of(self.group);
-        let wanted = parcel
-            .groups
-            .iter()
-            .all(|group| group.categories.intersection(self.categories) == group.categories);
-        let known = parcel.get(0).is_none_or(|update| update.seq <= self.after);
-        let plain = order.is_none() && wanted && !known;
+        let all = parcel.categories();
+        let wanted = all.intersection(self.categories) == all;
+        let news = parcel.first_seq().is_some_and(|seq| seq > self.after);
+        let plain = order.is_none() && wanted && news;
         Updates {
             rest: if plain { parcel.iter() } else { All::none(&parcel.groups) },
             next: if plain { usize::MAX } else { 0 },
@@ -102,14 +101,18 @@ impl<'a> Iterator for Updates<'a> {
 
 impl<'a> Updates<'a> {
     fn next_wanted(&mut self) -> Option<Update<'a>> {
+        let Self { order, batch, .. } = self;
         loop {
-            let index = match self.order {
+            let index = match order {
                 Some(order) => usize::from(*order.get(self.next)?),
-                None => self.next,
+                None => {
+                    self.next = batch.parcel.find(self.next, batch.categories)?;
+                    self.next
+                }
             };
-            let update = self.batch.parcel.get(index)?;
+            let update = batch.parcel.get(index)?;
             self.next += 1;
-            if self.batch.categories.contains(update.category()) && update.seq > self.batch.after {
+            if batch.categories.contains(update.category()) && update.seq > batch.after {
                 return Some(update);
             }
         }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    Bus, Categories, ConversationError, ConversationName, Depth, FlushMark, HandedOn, Ledger,
-    Outcome, OverflowEdge, Place, RefuseReason, Slot, Telemetry,
+    Bus, Categories, ConversationError, ConversationName, Depth, Facts, FlushMark, HandedOn,
+    Ledger, Outcome, OverflowEdge, Place, RefuseReason, Slot, Telemetry,
 };
 use tokio::sync::Notify;
 
@@ -20,6 +20,7 @@ use crate::parcel::{Delivered, Parcel};
 use crate::peak::Peak;
 use crate::post::Post;
 use crate::publisher::GAPS;
+use crate::text::Text;
 
 /// The core as this adapter uses it.
 pub(crate) type Core = Bus<Post, Box<[Slot<Post>]>, Heard, { statusbus_core::Category::MAX }, GAPS>;
@@ -124,21 +125,25 @@ impl Shared {
     }
 
     /// Puts an update into the queue. What comes back instead is dropped without the lock.
-    #[inline]
-    pub(crate) fn offer(&self, post: Post) -> Outcome {
-        self.offer_then(post, |_| {})
+    #[inline(always)]
+    pub(crate) fn offer(&self, post: Place<Post>, facts: Facts) -> Outcome {
+        self.offer_then(post, facts, |_| {})
     }
 
-    /// The same, of somebody who lets go of the conversation afterwards.
-    pub(crate) fn offer_and_let_go(&self, post: Post, conversation: &ConversationState) -> Outcome {
-        self.offer_then(post, |bus| conversation.let_go(bus.ledger().sent))
+    /// The same, by somebody who lets go of the conversation afterwards.
+    pub(crate) fn offer_and_let_go(
+        &self,
+        post: Place<Post>,
+        facts: Facts,
+        conversation: &ConversationState,
+    ) -> Outcome {
+        self.offer_then(post, facts, |bus| conversation.let_go(bus.ledger().sent))
     }
 
     #[inline(always)]
-    fn offer_then(&self, post: Post, then: impl FnOnce(&Core)) -> Outcome {
-        let mut post = Place::new(post);
+    fn offer_then(&self, mut post: Place<Post>, facts: Facts, then: impl FnOnce(&Core)) -> Outcome {
         let mut bus = self.bus.lock();
-        let outcome = bus.offer(&mut post, || self.clock.now());
+        let outcome = bus.offer(&mut post, facts, || self.clock.now());
         then(&bus);
         let wake = bus.take_wake();
         drop(bus);
@@ -150,6 +155,16 @@ impl Shared {
             std::mem::forget(post);
         }
         outcome
+    }
+
+    /// Whether a text is not too large. If it is, that is counted.
+    #[inline]
+    pub(crate) fn takes(&self, text: &Text) -> bool {
+        let takes = text.len() <= self.sizes.text;
+        if !takes {
+            self.refuse(RefuseReason::TooLarge);
+        }
+        takes
     }
 
     pub(crate) fn refuse(&self, reason: RefuseReason) {

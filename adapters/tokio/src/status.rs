@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statusbus_core::{
-    Categories, Category, Config, ConversationError, Depth, Ledger, Priority, RefuseReason,
+    Categories, Category, Config, ConversationError, Depth, Facts, Ledger, Place, Priority,
+    RefuseReason,
 };
 
 use crate::Text;
 use crate::builder::Builder;
 use crate::conversation::ConversationState;
-use crate::draft::{Draft, too_large};
+use crate::draft::Draft;
 use crate::post::Post;
 use crate::shared::{Core, Shared};
 use crate::subscription::{Selector, Subscribe};
@@ -260,8 +261,10 @@ impl Status {
         let shared = &*self.handle.shared;
         match shared.conversation(conversation) {
             Ok(state) => {
-                if let Some(post) = plain(shared, &state, category, text.into()) {
-                    shared.offer_and_let_go(post, &state);
+                let text = text.into();
+                if shared.takes(&text) {
+                    let post = Place::new(Post::plain(text, state.number, category));
+                    shared.offer_and_let_go(post, Facts::plain(category), &state);
                 }
             }
             Err(_) => shared.refuse(RefuseReason::Invalid),
@@ -314,8 +317,10 @@ impl Conversation {
     #[inline]
     pub fn say(&self, category: Category, text: impl Into<Text>) {
         let shared = &*self.handle.shared;
-        if let Some(post) = plain(shared, &self.state, category, text.into()) {
-            shared.offer(post);
+        let text = text.into();
+        if shared.takes(&text) {
+            let post = Place::new(Post::plain(text, self.state.number, category));
+            shared.offer(post, Facts::plain(category));
         }
     }
 }
@@ -324,19 +329,4 @@ impl fmt::Debug for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Conversation").field(&self.name()).finish()
     }
-}
-
-/// An update that is nothing but text; none if that is too long.
-#[inline(always)]
-fn plain(
-    shared: &Shared,
-    conversation: &ConversationState,
-    category: Category,
-    text: Text,
-) -> Option<Post> {
-    if let Err(refused) = too_large("text", text.as_str().len(), shared.sizes.text) {
-        shared.refuse(refused.reason);
-        return None;
-    }
-    Some(Post { text, extra: None, about: conversation.number, category, priority: None })
 }
