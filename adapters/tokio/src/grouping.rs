@@ -56,7 +56,7 @@ impl Grouping {
         if let Some(hint) = self.hints.get_mut(number as usize) {
             *hint = group;
         }
-        groups.push(Group::new(conversation.name().cloned()));
+        groups.push(Group::new(conversation.name().cloned(), number));
         self.numbers.push(number);
         self.conversations.push(conversation);
     }

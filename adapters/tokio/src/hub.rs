@@ -68,6 +68,16 @@ pub(crate) enum Source {
     Conversation(Arc<ConversationState>),
 }
 
+impl Source {
+    /// The name of its conversation.
+    pub(crate) fn name(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Everything => None,
+            Self::Conversation(conversation) => conversation.name(),
+        }
+    }
+}
+
 struct Reader {
     source: Source,
     /// How many updates of the ring it has read.

@@ -13,6 +13,7 @@ mod event;
 #[cfg(feature = "wire")]
 mod frames;
 mod grouping;
+mod history;
 mod hub;
 #[cfg(feature = "layer")]
 mod layer;

@@ -35,6 +35,8 @@ enum Held {
 pub(crate) struct Group {
     /// The name of the conversation; none if it is the system.
     pub(crate) name: Option<Arc<str>>,
+    /// The number of the conversation.
+    pub(crate) number: u32,
     /// Its place in the order.
     start: u32,
     pub(crate) len: u32,
@@ -46,6 +48,7 @@ pub(crate) struct Group {
 }
 
 /// An update that was copied out of its parcel.
+#[derive(Clone)]
 pub(crate) struct Delivered {
     pub(crate) post: Post,
     pub(crate) seq: u64,
@@ -86,8 +89,16 @@ impl Default for Held {
 }
 
 impl Group {
-    pub(crate) const fn new(name: Option<Arc<str>>) -> Self {
-        Self { name, start: 0, len: 0, bytes: 0, categories: CategorySet::NONE, keyed: false }
+    pub(crate) const fn new(name: Option<Arc<str>>, number: u32) -> Self {
+        Self {
+            name,
+            number,
+            start: 0,
+            len: 0,
+            bytes: 0,
+            categories: CategorySet::NONE,
+            keyed: false,
+        }
     }
 
     /// Counts an update in.
@@ -131,7 +142,7 @@ impl Parcel {
     /// Appends a copy of another parcel's update, to whichever group has its name.
     pub(crate) fn copy(&mut self, name: Option<&Arc<str>>, mut delivered: Delivered) {
         if self.groups.last().is_none_or(|group| group.name.as_ref() != name) {
-            self.groups.push(Group::new(name.cloned()));
+            self.groups.push(Group::new(name.cloned(), 0));
         }
         if let Some(group) = self.groups.last_mut() {
             group.count(&delivered.post);
@@ -199,6 +210,15 @@ impl Parcel {
             }
             Held::Copies(copies) => Some(copies.get(index)?.update(&self.groups)),
         }
+    }
+
+    /// The update at a position.
+    pub(crate) fn at(&self, seq: u64) -> Option<Update<'_>> {
+        let index = match &self.held {
+            Held::Posts { posts, .. } => seq.checked_sub(posts.first_seq())? as usize,
+            Held::Copies(copies) => copies.iter().position(|copy| copy.seq == seq)?,
+        };
+        self.get(index)
     }
 
     /// The updates of a group by their indices, in order; none: they are all of the parcel.

@@ -1,14 +1,12 @@
 //! From a batch of the queue to the rings of the hub.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::task::Waker;
 
 use statusbus_core::{Batch, Category, CategorySet, Gap, Item};
 
 use crate::bounds::{Amount, Bounds};
 use crate::buffers::Buffers;
-use crate::conversation::ConversationState;
 use crate::grouping::Grouping;
 use crate::hub::Hub;
 use crate::names::Names;
@@ -32,10 +30,8 @@ pub(crate) struct Publisher {
     bounds: Bounds,
     /// What the updates in the window have allocated.
     window_bytes: u64,
-    /// Who is in each parcel of the window, oldest first.
-    members: VecDeque<Vec<Weak<ConversationState>>>,
-    /// Lists to be used again.
-    spare_members: Vec<Vec<Weak<ConversationState>>>,
+    /// Parcels in the window.
+    parcels: usize,
     pub(crate) buffers: Buffers,
     grouping: Grouping,
     wakers: Vec<Waker>,
@@ -46,8 +42,7 @@ impl Publisher {
         Self {
             bounds,
             window_bytes: 0,
-            members: VecDeque::new(),
-            spare_members: Vec::new(),
+            parcels: 0,
             buffers: Buffers::default(),
             grouping: Grouping::default(),
             wakers: Vec::new(),
@@ -64,9 +59,8 @@ impl Publisher {
         wall: u64,
     ) {
         let hub = &shared.hub;
-        let mut members = self.spare_members.pop().unwrap_or_default();
         if let Some(lost) = lost {
-            self.tell(shared, lost, &mut members);
+            self.tell(shared, lost);
         }
         let (first_seq, len) = (posts.first_seq(), posts.len() as u64);
         let last_seq = (first_seq + len).saturating_sub(1);
@@ -100,7 +94,6 @@ impl Publisher {
             };
             ring.append(last_seq, u64::from(group.len), record);
             ring.wake(&mut self.wakers);
-            members.push(Arc::downgrade(conversation));
         }
         self.grouping.clear();
         self.window_bytes += parcel.allocated(None);
@@ -112,12 +105,12 @@ impl Publisher {
             everything.append(last_seq, len, record);
             everything.wake(&mut self.wakers);
         }
-        self.members.push_back(members);
-        self.shrink(hub);
+        self.parcels += 1;
+        self.shrink(shared);
     }
 
     /// Writes losses to the rings.
-    fn tell(&mut self, shared: &Shared, lost: &Lost, members: &mut Vec<Weak<ConversationState>>) {
+    fn tell(&mut self, shared: &Shared, lost: &Lost) {
         let hub = &shared.hub;
         for (topic, losses) in lost.topics() {
             let conversation = Names::when_needed(&shared.names).numbered(topic.conversation);
@@ -125,7 +118,6 @@ impl Publisher {
             let mut ring = conversation.ring();
             ring.append(lost.seq(), 0, record);
             ring.wake(&mut self.wakers);
-            members.push(Arc::downgrade(&conversation));
         }
         if !lost.elsewhere().is_empty() {
             hub.add_bus_gap(lost.seq(), *lost.elsewhere());
@@ -143,7 +135,8 @@ impl Publisher {
 
     /// Gives up the oldest parcels of a window that has grown too large; never the newest one, so
     /// that whoever is quick does not lag.
-    fn shrink(&mut self, hub: &Hub) {
+    fn shrink(&mut self, shared: &Shared) {
+        let hub = &shared.hub;
         loop {
             let oldest = {
                 let mut everything = hub.everything();
@@ -152,26 +145,26 @@ impl Publisher {
                 let fits = everything.len() <= updates
                     && self.window_bytes <= bytes
                     && everything.records() as u64 <= updates.saturating_mul(2).saturating_add(2);
-                if fits || self.members.len() <= 1 {
+                if fits || self.parcels <= 1 {
                     return;
                 }
                 everything.pop_front()
             };
             let Some(oldest) = oldest else { return };
             let Record::Updates { parcel, .. } = oldest.record else { continue };
-            let Some(mut members) = self.members.pop_front() else { return };
+            self.parcels -= 1;
             self.window_bytes -= parcel.allocated(None);
             let bus_gap = hub.bus_place(oldest.last_seq).seq;
-            for member in members.drain(..) {
-                if let Some(conversation) = member.upgrade() {
+            let names = shared.names.lock();
+            for group in &parcel.groups {
+                // If it was forgotten, another one may have its number, and is none the worse for it.
+                if let Some(conversation) = names.numbered(group.number) {
                     let mut ring = conversation.ring();
                     ring.age(&parcel, oldest.last_seq, self.bounds.history, bus_gap);
                 }
             }
+            drop(names);
             self.buffers.put_parcel(parcel);
-            if self.spare_members.len() < SPARE {
-                self.spare_members.push(members);
-            }
         }
     }
 
@@ -180,35 +173,32 @@ impl Publisher {
     }
 }
 
-/// Lists of members that are kept to be used again.
-const SPARE: usize = 8;
-
 /// Notes the last update of each category and key of a group. Answers with the position of the last
 /// one of all.
 fn retain(
     ring: &mut Ring,
-    parcel: &Arc<Parcel>,
+    parcel: &Parcel,
     index: Option<u32>,
     group: &Group,
     most: Amount,
 ) -> u64 {
     let last = match parcel.order_of(index) {
-        Some(order) => order.last().copied().unwrap_or(0),
-        None => parcel.len().saturating_sub(1) as u16,
+        Some(order) => order.last().map_or(0, |&last| usize::from(last)),
+        None => parcel.len().saturating_sub(1),
     };
-    let Some(update) = parcel.get(usize::from(last)) else { return 0 };
+    let Some(update) = parcel.get(last) else { return 0 };
     if !group.keyed && group.categories == CategorySet::NONE.with(update.category()) {
-        ring.retained.set(parcel, last, most.updates);
+        ring.retained.set(update, most.updates);
     } else {
         let mut unkeyed = [None; Category::MAX];
         for (index, update) in parcel.walk(index) {
             match (update.key(), unkeyed.get_mut(update.category().index())) {
-                (None, Some(last)) => *last = Some(index as u16),
-                _ => ring.retained.set(parcel, index as u16, most.updates),
+                (None, Some(last)) => *last = Some(index),
+                _ => ring.retained.set(update, most.updates),
             }
         }
-        for index in unkeyed.into_iter().flatten() {
-            ring.retained.set(parcel, index, most.updates);
+        for update in unkeyed.into_iter().flatten().filter_map(|index| parcel.get(index)) {
+            ring.retained.set(update, most.updates);
         }
     }
     ring.retained.fit(most.bytes);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use statusbus_core::Category;
 
 use crate::parcel::{Delivered, Parcel};
+use crate::post::Extra;
 use crate::read::Update;
 
 /// The retained updates of one conversation: one place for each category without a key, and up to
@@ -16,63 +17,69 @@ pub(crate) struct Retained {
     keyed: Vec<Place>,
     /// What they have allocated.
     bytes: u64,
+    /// No value that lies in the window has a position before this one.
+    first_in_window: u64,
 }
 
-struct Place {
+/// Where a value is. As long as it lies in the window its position says where; then it is copied
+/// out.
+pub(crate) struct Place {
     category: Category,
-    /// Zero if it has none.
-    key_hash: u32,
-    seq: u64,
+    pub(crate) seq: u64,
+    expiry: u64,
     bytes: u64,
-    value: Value,
-}
-
-/// A value lies in the parcel that it came in as long as that is kept anyway; then it is copied out.
-enum Value {
-    Shared(Arc<Parcel>, u16),
-    Own(Box<Delivered>),
+    /// If it has a key: what that is in.
+    keyed: Option<Arc<Extra>>,
+    pub(crate) own: Option<Box<Delivered>>,
 }
 
 impl Place {
-    /// The update, without the name of its conversation.
-    fn update(&self) -> Option<Update<'_>> {
-        match &self.value {
-            Value::Shared(parcel, index) => parcel.get(usize::from(*index)),
-            Value::Own(delivered) => Some(delivered.update(&[])),
-        }
-    }
-
     fn key(&self) -> Option<&str> {
-        self.update()?.key()
+        self.keyed.as_ref()?.key.as_deref()
     }
 }
 
 impl Retained {
-    /// Takes in the update at `index` of `parcel`.
-    pub(crate) fn set(&mut self, parcel: &Arc<Parcel>, index: u16, most_keys: u64) {
-        let Some(update) = parcel.get(usize::from(index)) else { return };
-        let (category, seq, bytes) = (update.category(), update.seq, update.post.allocated());
-        let value = Value::Shared(Arc::clone(parcel), index);
-        let extra = update.post.extra.as_ref().filter(|extra| extra.key.is_some());
-        let (key, key_hash) =
-            extra.map_or((None, 0), |extra| (extra.key.as_deref(), extra.key_hash));
-        let same = |place: &&mut Place| {
-            place.key_hash == key_hash
-                && place.category == category
-                && (key.is_none() || place.key() == key)
+    /// Takes in an update of the window.
+    pub(crate) fn set(&mut self, update: Update<'_>, most_keys: u64) {
+        let keyed = update.post.extra.as_ref().filter(|extra| extra.key.is_some());
+        let place = Place {
+            category: update.category(),
+            seq: update.seq,
+            expiry: update.expiry,
+            bytes: update.post.allocated(),
+            keyed: keyed.cloned(),
+            own: None,
         };
-        let places = if key.is_some() { &mut self.keyed } else { &mut self.unkeyed };
-        if let Some(place) = places.iter_mut().find(same) {
-            self.bytes -= place.bytes;
-            (place.seq, place.bytes, place.value) = (seq, bytes, value);
-        } else {
-            if key.is_some() && places.len() as u64 >= most_keys {
-                let Some(least) = least_recent(places) else { return };
-                self.bytes -= places.swap_remove(least).bytes;
+        self.bytes += place.bytes;
+        let Some(extra) = keyed else {
+            match self.unkeyed.iter_mut().find(|known| known.category == place.category) {
+                Some(known) => {
+                    self.bytes -= known.bytes;
+                    *known = place;
+                }
+                None => self.unkeyed.push(place),
             }
-            places.push(Place { category, key_hash, seq, bytes, value });
+            return;
+        };
+        let same = |known: &&mut Place| {
+            known.category == place.category
+                && known
+                    .keyed
+                    .as_ref()
+                    .is_some_and(|known| known.key_hash == extra.key_hash && known.key == extra.key)
+        };
+        if let Some(known) = self.keyed.iter_mut().find(same) {
+            self.bytes -= known.bytes;
+            *known = place;
+            return;
         }
-        self.bytes += bytes;
+        self.keyed.push(place);
+        if self.keyed.len() as u64 > most_keys
+            && let Some(least) = least_recent(&self.keyed)
+        {
+            self.bytes -= self.keyed.swap_remove(least).bytes;
+        }
     }
 
     /// Forgets the least recent ones until the rest has allocated at most that many bytes.
@@ -89,15 +96,25 @@ impl Retained {
         }
     }
 
-    /// Copies out what lies in `parcel`, which is about to be given up.
-    pub(crate) fn copy_out(&mut self, parcel: &Arc<Parcel>) {
+    /// Copies out what lies in `parcel`, which is about to leave the window with everything up to
+    /// `through`.
+    pub(crate) fn copy_out(&mut self, parcel: &Parcel, through: u64) {
+        if self.first_in_window > through {
+            return;
+        }
+        self.first_in_window = u64::MAX;
         for place in self.unkeyed.iter_mut().chain(&mut self.keyed) {
-            if let Value::Shared(shared, index) = &place.value
-                && Arc::ptr_eq(shared, parcel)
-                && let Some(update) = parcel.get(usize::from(*index))
-            {
-                place.value = Value::Own(Box::new(Delivered::of(update)));
+            if place.own.is_some() {
+                continue;
             }
+            match parcel.at(place.seq).filter(|_| place.seq <= through) {
+                Some(update) => place.own = Some(Box::new(Delivered::of(update))),
+                None => self.first_in_window = self.first_in_window.min(place.seq),
+            }
+        }
+        if self.first_in_window == u64::MAX {
+            // none is left: whatever comes is behind what has left
+            self.first_in_window = through + 1;
         }
     }
 
@@ -111,14 +128,16 @@ impl Retained {
         removed.is_some()
     }
 
-    /// What has not expired at `now`, which is the bus's clock in microseconds, without the name of
-    /// its conversation. Forgets the rest.
-    pub(crate) fn live(&mut self, now: u64) -> impl Iterator<Item = Update<'_>> {
-        let lives = |place: &mut Place| place.update().is_some_and(|update| update.expiry > now);
+    /// Forgets what has expired at `now`, which is the bus's clock in microseconds.
+    pub(crate) fn expire(&mut self, now: u64) {
+        let lives = |place: &mut Place| place.expiry > now;
         self.unkeyed.retain_mut(lives);
         self.keyed.retain_mut(lives);
-        self.bytes = self.unkeyed.iter().chain(&self.keyed).map(|place| place.bytes).sum();
-        self.unkeyed.iter().chain(&self.keyed).filter_map(Place::update)
+        self.bytes = self.places().map(|place| place.bytes).sum();
+    }
+
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Place> {
+        self.unkeyed.iter().chain(&self.keyed)
     }
 
     pub(crate) fn clear(&mut self) {

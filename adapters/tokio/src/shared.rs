@@ -223,7 +223,7 @@ impl Shared {
         let mut values = Vec::new();
         for conversation in &all {
             let mut ring = conversation.ring();
-            let live = ring.retained.live(now).filter(|value| value.seq <= through);
+            let live = ring.retained(now).filter(|value| value.seq <= through);
             values.extend(live.map(|value| (conversation.name().cloned(), Delivered::of(value))));
         }
         values.sort_unstable_by_key(|(_, delivered)| delivered.seq);

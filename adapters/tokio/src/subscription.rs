@@ -219,7 +219,7 @@ impl Subscription {
         let Source::Conversation(conversation) = &self.source else { return None };
         let mut parcel = Parcel::default();
         let now = self.shared.clock.now().as_micros();
-        let mut values: Vec<_> = ring.retained.live(now).collect();
+        let mut values: Vec<_> = ring.retained(now).collect();
         values.sort_unstable_by_key(|value| value.seq);
         for value in values {
             parcel.copy(conversation.name(), Delivered::of(value));
@@ -267,6 +267,7 @@ impl Subscription {
         if hub.bus_gap_seq() > self.bus_place.seq && !self.is_of_everything() {
             let through = match &found {
                 Found::Entry(entry) => entry.last_seq,
+                Found::Past(past) => ring.behind(past).seq,
                 Found::Lagged => self.behind_lag(&ring).seq,
                 Found::Nothing | Found::End => u64::MAX,
             };
@@ -292,16 +293,20 @@ impl Subscription {
                         .filter(|batch| !batch.is_empty())
                         .map(Event::Batch),
                     Record::Gap { .. } => {
-                        let seq = entry.last_seq;
-                        for (category, losses) in ring.gaps_at(seq) {
-                            if category.is_none_or(|category| self.categories.contains(category)) {
-                                let scope = category.map_or(GapScope::Bus, GapScope::Topic);
-                                self.pending.push_back(Event::Gap(Gap { seq, losses, scope }));
-                            }
-                        }
+                        self.push_gaps(&ring, entry.last_seq);
                         None
                     }
                 })
+            }
+            Found::Past(past) => {
+                let after = self.cursor.seq;
+                self.cursor = ring.behind(&past);
+                self.count.store(self.cursor.count, Ordering::Relaxed);
+                let batch = ring.past(past, source.name(), after, self.categories);
+                if batch.is_none() {
+                    self.push_gaps(&ring, self.cursor.seq);
+                }
+                Poll::Ready(batch.filter(|batch| !batch.is_empty()).map(Event::Batch))
             }
             Found::Nothing => {
                 self.ticket = Some(ring.wait(self.ticket, cx.waker()));
@@ -325,6 +330,16 @@ impl Subscription {
                 drop(ring);
                 self.leave();
                 Poll::Ready(None)
+            }
+        }
+    }
+
+    /// The losses at one position, as far as they are of its categories.
+    fn push_gaps(&mut self, ring: &Ring, seq: u64) {
+        for (category, losses) in ring.gaps_at(seq) {
+            if category.is_none_or(|category| self.categories.contains(category)) {
+                let scope = category.map_or(GapScope::Bus, GapScope::Topic);
+                self.pending.push_back(Event::Gap(Gap { seq, losses, scope }));
             }
         }
     }
