@@ -27,6 +27,7 @@ mod read;
 mod retained;
 mod ring;
 mod runner;
+mod selector;
 mod shared;
 mod status;
 mod subscription;
@@ -43,8 +44,9 @@ pub use layer::StatusLayer;
 pub use metadata::{Metadata, MetadataError};
 pub use read::{Batch, Update, Updates};
 pub use runner::Runner;
+pub use selector::{CheckedName, Selector};
 pub use status::{Conversation, Status};
-pub use subscription::{OnLag, Selector, Subscribe, Subscription};
+pub use subscription::{OnLag, Subscribe, Subscription};
 pub use text::Text;
 
 pub use statusbus_core::{

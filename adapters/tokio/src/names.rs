@@ -7,10 +7,10 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
-use statusbus_core::ConversationName;
 
 use crate::conversation::ConversationState;
 use crate::departures::Departures;
+use crate::selector::CheckedName;
 
 /// All conversations that are remembered, by name and by number. Those that nobody uses are
 /// forgotten when they have been idle for a time, or when there are more than a number: a hand goes
@@ -71,16 +71,16 @@ impl Names {
     pub(crate) fn get(
         &mut self,
         hash: u64,
-        name: ConversationName<'_>,
+        name: &CheckedName,
         now: u64,
     ) -> Arc<ConversationState> {
-        if let Some(known) = self.find(hash, name.as_str()) {
+        if let Some(known) = self.find(hash, name) {
             return Arc::clone(known);
         }
         if self.len() >= self.most {
             self.forget(LOOK, self.most.saturating_sub(1), now);
         }
-        let name = Some(Arc::from(name.as_str()));
+        let name = Some(name.shared());
         let Self { table, entries, .. } = self;
         let vacant = entries.vacant_entry();
         let number = vacant.key() as u32;
@@ -178,7 +178,7 @@ mod tests {
     /// Hashes that often fall together.
     fn get(names: &mut Names, name: &str, now: u64) -> Arc<ConversationState> {
         let hash = name.len() as u64 % 2;
-        names.get(hash, ConversationName::new(name).expect("a name"), now)
+        names.get(hash, &CheckedName::new(name).expect("a name"), now)
     }
 
     #[test]

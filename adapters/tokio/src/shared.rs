@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    Bus, Categories, ConversationError, ConversationName, Depth, Facts, FlushMark, HandedOn,
-    Ledger, Outcome, OverflowEdge, Place, RefuseReason, Slot, Telemetry,
+    Bus, Categories, ConversationError, Depth, Facts, FlushMark, HandedOn, Ledger, Outcome,
+    OverflowEdge, Place, RefuseReason, Slot, Telemetry,
 };
 use tokio::sync::Notify;
 
@@ -20,6 +20,7 @@ use crate::parcel::{Delivered, Parcel};
 use crate::peak::Peak;
 use crate::post::Post;
 use crate::publisher::GAPS;
+use crate::selector::CheckedName;
 use crate::text::Text;
 
 /// The core as this adapter uses it.
@@ -204,14 +205,14 @@ impl Shared {
         if let Some(known) = names.find(hash, name) {
             return Ok(Arc::clone(known));
         }
-        let name = ConversationName::new(name)?;
+        let name = CheckedName::new(name)?;
         let now = self.clock.now().as_micros();
-        Ok(names.get(hash, name, now))
+        Ok(names.get(hash, &name, now))
     }
 
     /// The conversation of a name that has been checked.
-    pub(crate) fn conversation_of(&self, name: ConversationName<'_>) -> Arc<ConversationState> {
-        let hash = crate::names::hash(&self.seed, name.as_str());
+    pub(crate) fn conversation_of(&self, name: &CheckedName) -> Arc<ConversationState> {
+        let hash = crate::names::hash(&self.seed, name);
         let now = self.clock.now().as_micros();
         self.names.lock().get(hash, name, now)
     }

@@ -14,8 +14,9 @@ use crate::builder::Builder;
 use crate::conversation::ConversationState;
 use crate::draft::Draft;
 use crate::post::Post;
+use crate::selector::Selector;
 use crate::shared::{Core, Shared};
-use crate::subscription::{Selector, Subscribe};
+use crate::subscription::Subscribe;
 
 /// Says what a program is doing. Clone it freely: all clones speak to the same bus, and when the
 /// last one is gone what was sent is still delivered.
@@ -134,7 +135,7 @@ impl Status {
     }
 
     /// Reads what is delivered. Begins with [`Subscribe::open`].
-    pub fn subscribe(&self, selector: Selector<'_>) -> Subscribe {
+    pub fn subscribe(&self, selector: Selector) -> Subscribe {
         Subscribe::new(Arc::clone(&self.handle.shared), selector)
     }
 

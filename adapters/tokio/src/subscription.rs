@@ -8,35 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use statusbus_core::{CategorySet, ConversationError, ConversationName};
+use statusbus_core::CategorySet;
 
 use crate::Batch;
 use crate::event::{Event, Gap, GapScope, Lagged};
 use crate::hub::{BusPlace, Source};
 use crate::parcel::{Delivered, Parcel};
 use crate::ring::{Cursor, Found, Record, Ring, Ticket};
+use crate::selector::Selector;
 use crate::shared::Shared;
-
-/// What to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Selector<'a> {
-    /// One conversation, by a name that has been checked; see [`Selector::conversation`].
-    Conversation(ConversationName<'a>),
-    /// What is said system-wide.
-    System,
-    /// Everything, in the one order of the bus.
-    Everything,
-}
-
-impl<'a> Selector<'a> {
-    /// One conversation. To check a name once and use it often, keep the [`ConversationName`].
-    ///
-    /// # Errors
-    /// What is wrong with the name.
-    pub fn conversation(name: &'a str) -> Result<Self, ConversationError> {
-        ConversationName::new(name).map(Self::Conversation)
-    }
-}
 
 /// What a subscription does when it was too slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -63,11 +43,11 @@ pub struct Subscribe {
 }
 
 impl Subscribe {
-    pub(crate) fn new(shared: Arc<Shared>, selector: Selector<'_>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, selector: Selector) -> Self {
         let source = match selector {
             Selector::Everything => Source::Everything,
             Selector::System => Source::Conversation(Arc::clone(&shared.system)),
-            Selector::Conversation(name) => Source::Conversation(shared.conversation_of(name)),
+            Selector::Conversation(name) => Source::Conversation(shared.conversation_of(&name)),
         };
         Self {
             shared,

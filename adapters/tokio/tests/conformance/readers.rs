@@ -143,7 +143,7 @@ fn shown<'a>(update: &Update<'a>, categories: &'a Names) -> Shown<'a> {
 }
 
 /// Reads on a task of its own.
-fn read(status: &Status, selector: Selector<'_>, start: tokio::time::Instant) -> Told {
+fn read(status: &Status, selector: Selector, start: tokio::time::Instant) -> Told {
     let subscription = status.subscribe(selector).open();
     let (told, reader) = mpsc::channel();
     subscription.deliver(move |event| {

@@ -161,7 +161,7 @@ async fn whoever_resumes_behind_a_lag_gets_what_came_after() {
 }
 
 /// A reader of a conversation, or of everything, that goes on with what is still kept.
-fn thorough(status: &Status, selector: Selector<'_>) -> Subscription {
+fn thorough(status: &Status, selector: Selector) -> Subscription {
     status.subscribe(selector).on_lag(OnLag::Oldest).open()
 }
 

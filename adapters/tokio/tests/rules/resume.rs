@@ -10,11 +10,11 @@ use crate::support::{
 
 const EPOCH: u64 = 42;
 
-fn resume(status: &Status, selector: Selector<'_>, epoch: u64, seq: u64) -> Subscription {
+fn resume(status: &Status, selector: Selector, epoch: u64, seq: u64) -> Subscription {
     status.subscribe(selector).resume(epoch, seq).open()
 }
 
-fn a() -> Selector<'static> {
+fn a() -> Selector {
     of("a")
 }
 
@@ -196,15 +196,10 @@ async fn after_the_end_what_is_left_can_still_be_read() {
 }
 
 /// Reads a few events, breaks off, and comes back behind the last one, until `last` was said.
-async fn reconnecting(
-    status: Status,
-    selector: Selector<'_>,
-    mine: &str,
-    last: String,
-) -> Vec<String> {
+async fn reconnecting(status: Status, selector: Selector, mine: &str, last: String) -> Vec<String> {
     let (mut seq, mut heard, mut patience) = (0, Vec::new(), 0);
     loop {
-        let mut reader = resume(&status, selector, EPOCH, seq);
+        let mut reader = resume(&status, selector.clone(), EPOCH, seq);
         assert!(reader.recovered(), "at {seq}");
         patience = patience % 3 + 1;
         for _ in 0..patience {
@@ -232,7 +227,7 @@ fn readers_who_resume_while_others_send_miss_nothing_and_get_nothing_twice() {
         });
         let last = |name: &str| format!("{name}{}", UPDATES - 1);
         runtime.block_on(async {
-            let read = |selector: Selector<'static>, mine: &'static str| {
+            let read = |selector: Selector, mine: &'static str| {
                 let reading = reconnecting(status.clone(), selector, mine, last(mine));
                 tokio::spawn(reading)
             };

@@ -7,18 +7,18 @@ use statusbus_tokio::{Category, CategorySet, Event, Priority, Selector, Status, 
 use crate::support::{SECOND, delivered, end, found, heap, names, of, reader, said};
 
 /// A reader who first gets the values that stand.
-fn joiner(status: &Status, selector: Selector<'_>) -> Subscription {
+fn joiner(status: &Status, selector: Selector) -> Subscription {
     status.subscribe(selector).retained().open()
 }
 
 /// What somebody who joins now gets first.
-fn standing(status: &Status, selector: Selector<'_>) -> String {
+fn standing(status: &Status, selector: Selector) -> String {
     let found = found(&mut joiner(status, selector));
     assert_eq!(found.len(), 1, "one event: {found:?}");
     found.concat()
 }
 
-fn a() -> Selector<'static> {
+fn a() -> Selector {
     of("a")
 }
 

@@ -174,7 +174,7 @@ async fn whoever_comes_after_the_end_is_told_so() {
     status.tool("a", "last words");
     assert!(status.shutdown(SECOND).await.is_balanced());
     for selector in [Selector::Everything, Selector::System, of("a")] {
-        let mut late = status.subscribe(selector).open();
+        let mut late = status.subscribe(selector.clone()).open();
         let words = rest(&mut late).await;
         assert!(words.is_empty(), "{selector:?}: {words:?}");
     }

@@ -165,7 +165,7 @@ fn whoever_joins_meanwhile_gets_the_last_value_and_then_exactly_what_comes() {
         let status = status.clone();
         runtime.spawn(async move {
             for _ in 0..300 {
-                let mut joiner = status.subscribe(selector).retained().open();
+                let mut joiner = status.subscribe(selector.clone()).retained().open();
                 let Some(Event::Retained(batch)) = joiner.next().await else {
                     panic!("the values first");
                 };

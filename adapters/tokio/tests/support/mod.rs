@@ -27,7 +27,7 @@ pub(crate) fn config(queue_limit: usize, batch_size: usize) -> Config {
 }
 
 /// What is said in one conversation.
-pub(crate) fn of(conversation: &str) -> Selector<'_> {
+pub(crate) fn of(conversation: &str) -> Selector {
     Selector::conversation(conversation).expect("a name")
 }
 
