@@ -92,6 +92,12 @@ impl CategorySet {
         Self(self.0 & other.0)
     }
 
+    /// The category in the set, if there is exactly one.
+    #[must_use]
+    pub const fn only(self) -> Option<Category> {
+        if self.0.is_power_of_two() { Some(Category(self.0.trailing_zeros() as u8)) } else { None }
+    }
+
     /// Whether no category is in the set.
     #[must_use]
     pub const fn is_empty(self) -> bool {

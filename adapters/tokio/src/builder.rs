@@ -38,7 +38,7 @@ impl Builder {
             sizes: Sizes { text: 16 * 1024, metadata: 4 * 1024, key: 128 },
             bounds: Bounds {
                 window: Amount { updates: 16_384, bytes: 16 << 20 },
-                history: Amount { updates: 64, bytes: 32 << 10 },
+                history: Amount { updates: 16, bytes: 32 << 10 },
                 retained: Amount { updates: 64, bytes: 32 << 10 },
             },
             conversations: 10_000,
@@ -55,7 +55,7 @@ impl Builder {
     }
 
     /// Slots of the queue: what the queue limit can be raised to while the bus runs. 1 to 65,534;
-    /// default: the queue limit. A slot takes 120 bytes.
+    /// default: the queue limit. A slot takes 112 bytes.
     #[must_use]
     pub const fn capacity(mut self, slots: usize) -> Self {
         self.capacity = Some(slots);
@@ -124,7 +124,7 @@ impl Builder {
 
     /// Delivered updates that each conversation keeps at least, also when others have pushed them
     /// out of the window, so that its readers can resume; as far as they fit
-    /// [`conversation_bytes`](Self::conversation_bytes). Default 64.
+    /// [`conversation_bytes`](Self::conversation_bytes). Default 16.
     #[must_use]
     pub const fn history(mut self, updates: usize) -> Self {
         self.bounds.history.updates = updates as u64;

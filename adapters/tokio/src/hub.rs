@@ -69,12 +69,17 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The name of its conversation.
-    pub(crate) fn name(&self) -> Option<&Arc<str>> {
+    /// The conversation, if it is one.
+    pub(crate) fn conversation(&self) -> Option<&ConversationState> {
         match self {
             Self::Everything => None,
-            Self::Conversation(conversation) => conversation.name(),
+            Self::Conversation(conversation) => Some(conversation),
         }
+    }
+
+    /// The name of the conversation.
+    pub(crate) fn name(&self) -> Option<&Arc<str>> {
+        self.conversation()?.name()
     }
 }
 

@@ -21,6 +21,11 @@ pub(crate) struct Parcel {
     kinds: Vec<Category>,
     /// All of these.
     categories: CategorySet,
+    /// The indices of the updates, by category: for readers who want only one. Empty if there is
+    /// only one.
+    by_kind: Vec<u16>,
+    /// Where the categories end in these.
+    kind_ends: Vec<u16>,
 }
 
 enum Held {
@@ -117,6 +122,7 @@ impl Parcel {
         self.categories =
             self.groups.iter().fold(CategorySet::NONE, |all, group| all.union(group.categories));
         self.kinds.extend(posts.iter().map(|handed| handed.update.category));
+        self.sort_kinds();
         if self.groups.len() > 1 {
             let mut start = 0;
             for group in &mut self.groups {
@@ -137,6 +143,45 @@ impl Parcel {
             }
         }
         self.held = Held::Posts { posts, now, wall };
+    }
+
+    fn sort_kinds(&mut self) {
+        let Self { kinds, categories, by_kind, kind_ends, .. } = self;
+        if kinds.first().is_none_or(|first| CategorySet::NONE.with(*first) == *categories) {
+            return;
+        }
+        // first how many there are of each, then where they begin, and at last where they end
+        kind_ends.resize(Category::MAX, 0);
+        for kind in &*kinds {
+            if let Some(count) = kind_ends.get_mut(kind.index()) {
+                *count += 1;
+            }
+        }
+        let mut begin = 0;
+        for count in &mut *kind_ends {
+            begin += std::mem::replace(count, begin);
+        }
+        by_kind.resize(kinds.len(), 0);
+        for (index, kind) in kinds.iter().enumerate() {
+            if let Some(end) = kind_ends.get_mut(kind.index())
+                && let Some(place) = by_kind.get_mut(usize::from(*end))
+            {
+                *place = index as u16;
+                *end += 1;
+            }
+        }
+    }
+
+    /// The indices of the updates of these categories, in order, if they are to be had at once.
+    #[inline]
+    pub(crate) fn of_kinds(&self, chosen: CategorySet) -> Option<&[u16]> {
+        let kind = self.categories.intersection(chosen).only()?.index();
+        let end = usize::from(*self.kind_ends.get(kind)?);
+        let begin = match kind.checked_sub(1) {
+            Some(before) => usize::from(*self.kind_ends.get(before)?),
+            None => 0,
+        };
+        self.by_kind.get(begin..end)
     }
 
     /// Appends a copy of another parcel's update, to whichever group has its name.
@@ -161,6 +206,8 @@ impl Parcel {
         self.groups.clear();
         self.order.clear();
         self.kinds.clear();
+        self.by_kind.clear();
+        self.kind_ends.clear();
         self.categories = CategorySet::NONE;
         match std::mem::take(&mut self.held) {
             Held::Posts { posts, .. } => Some(posts.into_items()),

@@ -27,7 +27,10 @@ impl Batch {
     #[inline]
     pub fn iter(&self) -> Updates<'_> {
         let parcel = &*self.parcel;
-        let order = parcel.order_of(self.group);
+        let order = match parcel.order_of(self.group) {
+            None => parcel.of_kinds(self.categories),
+            order => order,
+        };
         let all = parcel.categories();
         let wanted = all.intersection(self.categories) == all;
         let news = parcel.first_seq().is_some_and(|seq| seq > self.after);
@@ -50,6 +53,14 @@ impl Batch {
     #[must_use]
     pub fn len(&self) -> usize {
         self.iter().count()
+    }
+
+    /// Whether an update is in it, if one of its categories is.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        let all = self.parcel.categories();
+        let news = self.parcel.first_seq().is_some_and(|seq| seq > self.after);
+        (news && all.intersection(self.categories) == all) || !self.is_empty()
     }
 
     /// Whether no update is in it; only a batch of retained updates can be empty.

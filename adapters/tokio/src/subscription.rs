@@ -11,6 +11,7 @@ use futures_core::Stream;
 use statusbus_core::CategorySet;
 
 use crate::Batch;
+use crate::conversation::ConversationState;
 use crate::event::{Event, Gap, GapScope, Lagged};
 use crate::hub::{BusPlace, Source};
 use crate::parcel::{Delivered, Parcel};
@@ -186,29 +187,17 @@ impl Subscription {
         }
         self.bus_place = self.shared.hub.bus_place(self.cursor.seq);
         let first = (retained || resume.is_some()) && !self.recovered;
-        let snapshot = first.then(|| self.snapshot(&mut ring));
+        let values = first.then(|| values_of(&self.shared, self.source.conversation(), &mut ring));
         drop(ring);
         self.count.store(self.cursor.count, Ordering::Relaxed);
-        if let Some(snapshot) = snapshot {
-            self.push_retained(snapshot);
+        if let Some(values) = values {
+            self.push_retained(values);
         }
     }
 
-    /// The values that stand now, where they can be had under the ring's lock.
-    fn snapshot(&self, ring: &mut Ring) -> Option<Parcel> {
-        let Source::Conversation(conversation) = &self.source else { return None };
-        let mut parcel = Parcel::default();
-        let now = self.shared.clock.now().as_micros();
-        let mut values: Vec<_> = ring.retained(now).collect();
-        values.sort_unstable_by_key(|value| value.seq);
-        for value in values {
-            parcel.copy(conversation.name(), Delivered::of(value));
-        }
-        Some(parcel)
-    }
-
-    fn push_retained(&mut self, snapshot: Option<Parcel>) {
-        let parcel = snapshot.unwrap_or_else(|| self.shared.everything_retained(self.cursor.seq));
+    /// `values` are those of its conversation, if it reads one.
+    fn push_retained(&mut self, values: Option<Parcel>) {
+        let parcel = values.unwrap_or_else(|| self.shared.everything_retained(self.cursor.seq));
         self.pending.push_back(Event::Retained(Batch {
             parcel: Arc::new(parcel),
             group: None,
@@ -238,17 +227,16 @@ impl Subscription {
 
     /// Looks at what comes next. Ready with nothing: look again.
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let shared = Arc::clone(&self.shared);
+        let Self { shared, source, .. } = self;
         let hub = &shared.hub;
-        let source = self.source.clone();
-        let mut ring = hub.ring(&source);
+        let mut ring = hub.ring(source);
         let found = ring.find(self.cursor);
         // Whoever reads everything has the losses of the whole bus in its ring.
-        if hub.bus_gap_seq() > self.bus_place.seq && !self.is_of_everything() {
+        if hub.bus_gap_seq() > self.bus_place.seq && !matches!(source, Source::Everything) {
             let through = match &found {
                 Found::Entry(entry) => entry.last_seq,
                 Found::Past(past) => ring.behind(past).seq,
-                Found::Lagged => self.behind_lag(&ring).seq,
+                Found::Lagged => self.on_lag.behind(&ring).seq,
                 Found::Nothing | Found::End => u64::MAX,
             };
             let place = hub.bus_place(through);
@@ -262,73 +250,54 @@ impl Subscription {
                 }
             }
         }
-        match found {
+        let after = self.cursor.seq;
+        let batch = match found {
             Found::Entry(entry) => {
-                let after = self.cursor.seq;
                 self.cursor = Cursor { seq: entry.last_seq, count: entry.before + entry.len };
-                self.count.store(self.cursor.count, Ordering::Relaxed);
-                Poll::Ready(match &entry.record {
-                    Record::Updates { .. } => entry
-                        .batch(after, self.categories)
-                        .filter(|batch| !batch.is_empty())
-                        .map(Event::Batch),
-                    Record::Gap { .. } => {
-                        self.push_gaps(&ring, entry.last_seq);
-                        None
-                    }
-                })
+                if matches!(entry.record, Record::Gap { .. }) {
+                    push_gaps(&mut self.pending, &ring, entry.last_seq, self.categories);
+                }
+                entry.batch(after, self.categories)
             }
             Found::Past(past) => {
-                let after = self.cursor.seq;
                 self.cursor = ring.behind(&past);
-                self.count.store(self.cursor.count, Ordering::Relaxed);
                 let batch = ring.past(past, source.name(), after, self.categories);
                 if batch.is_none() {
-                    self.push_gaps(&ring, self.cursor.seq);
+                    push_gaps(&mut self.pending, &ring, self.cursor.seq, self.categories);
                 }
-                Poll::Ready(batch.filter(|batch| !batch.is_empty()).map(Event::Batch))
+                batch
             }
             Found::Nothing => {
                 self.ticket = Some(ring.wait(self.ticket, cx.waker()));
-                Poll::Pending
+                return Poll::Pending;
             }
             Found::Lagged => {
-                let behind = self.behind_lag(&ring);
-                let missed = behind.count.saturating_sub(self.cursor.count);
-                self.cursor = behind;
-                self.count.store(self.cursor.count, Ordering::Relaxed);
-                shared.count_missed(missed);
-                self.pending.push_back(Event::Lagged(Lagged { seq: behind.seq, missed }));
-                if self.on_lag == OnLag::Latest {
-                    let snapshot = self.snapshot(&mut ring);
-                    drop(ring);
-                    self.push_retained(snapshot);
-                }
-                Poll::Ready(None)
+                let behind = self.on_lag.behind(&ring);
+                let values = (self.on_lag == OnLag::Latest)
+                    .then(|| values_of(shared, source.conversation(), &mut ring));
+                drop(ring);
+                self.catch_up(behind, values);
+                return Poll::Ready(None);
             }
             Found::End => {
                 drop(ring);
                 self.leave();
-                Poll::Ready(None)
+                return Poll::Ready(None);
             }
-        }
+        };
+        self.count.store(self.cursor.count, Ordering::Relaxed);
+        Poll::Ready(batch.filter(Batch::has_news).map(Event::Batch))
     }
 
-    /// The losses at one position, as far as they are of its categories.
-    fn push_gaps(&mut self, ring: &Ring, seq: u64) {
-        for (category, losses) in ring.gaps_at(seq) {
-            if category.is_none_or(|category| self.categories.contains(category)) {
-                let scope = category.map_or(GapScope::Bus, GapScope::Topic);
-                self.pending.push_back(Event::Gap(Gap { seq, losses, scope }));
-            }
-        }
-    }
-
-    /// Where it goes on that was too slow.
-    fn behind_lag(&self, ring: &Ring) -> Cursor {
-        match self.on_lag {
-            OnLag::Latest => ring.head(),
-            OnLag::Oldest => ring.tail(),
+    /// It was too slow: tells it so, and the values that stand where it goes on.
+    fn catch_up(&mut self, behind: Cursor, values: Option<Option<Parcel>>) {
+        let missed = behind.count.saturating_sub(self.cursor.count);
+        self.cursor = behind;
+        self.count.store(self.cursor.count, Ordering::Relaxed);
+        self.shared.count_missed(missed);
+        self.pending.push_back(Event::Lagged(Lagged { seq: behind.seq, missed }));
+        if let Some(values) = values {
+            self.push_retained(values);
         }
     }
 
@@ -340,6 +309,42 @@ impl Subscription {
         if let Some(key) = self.key.take() {
             self.shared.hub.ring(&self.source).leave(self.ticket.take());
             self.shared.hub.leave(key);
+        }
+    }
+}
+
+/// The values of a conversation that stand now, where they can be had under the ring's lock.
+fn values_of(
+    shared: &Shared,
+    conversation: Option<&ConversationState>,
+    ring: &mut Ring,
+) -> Option<Parcel> {
+    let name = conversation?.name();
+    let mut values: Vec<_> = ring.retained(shared.clock.now().as_micros()).collect();
+    values.sort_unstable_by_key(|value| value.seq);
+    let mut parcel = Parcel::default();
+    for value in values {
+        parcel.copy(name, Delivered::of(value));
+    }
+    Some(parcel)
+}
+
+/// The losses at one position, as far as they are of these categories.
+fn push_gaps(pending: &mut VecDeque<Event>, ring: &Ring, seq: u64, categories: CategorySet) {
+    for (category, losses) in ring.gaps_at(seq) {
+        if category.is_none_or(|category| categories.contains(category)) {
+            let scope = category.map_or(GapScope::Bus, GapScope::Topic);
+            pending.push_back(Event::Gap(Gap { seq, losses, scope }));
+        }
+    }
+}
+
+impl OnLag {
+    /// Where a reader goes on that was too slow.
+    fn behind(self, ring: &Ring) -> Cursor {
+        match self {
+            Self::Latest => ring.head(),
+            Self::Oldest => ring.tail(),
         }
     }
 }

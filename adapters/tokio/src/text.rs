@@ -44,6 +44,8 @@ impl Text {
         self.as_str().len()
     }
 
+    #[cold]
+    #[inline(never)]
     fn as_long_str(&self) -> &str {
         match &self.0 {
             Repr::Inline(text) => text,
