@@ -79,7 +79,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
         }
     };
     let mut viewing = view::open(view.form(), &status, Some(name), bus.window())?;
-    let pace = backpressure.then(|| Pace::new(&status, bus.window()));
+    let pace = backpressure.then(|| Pace::new(&status, viewing.progress(), bus.window()));
     let ended = running
         .follow(&status, &conversation, pace.as_ref(), grace, &mut viewing, &mut interrupts)
         .await?;
@@ -108,7 +108,7 @@ async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u
         let conversation = conversation(&status, &name(file))?;
         tails.push(Tail::new(file, start, &status, &conversation));
     }
-    let pace = Pace::new(&status, bus.window());
+    let pace = Pace::new(&status, viewing.progress(), bus.window());
     let interrupt = tokio::select! {
         interrupt = interrupts.next() => Some(interrupt),
         () = viewing.ended() => None,
@@ -149,6 +149,7 @@ async fn finish(
             },
         }
     }
+    let progress = viewing.progress().clone();
     match viewing.into_result() {
         Some(Ok(())) => return true,
         // Whoever has closed it has seen enough.
@@ -159,11 +160,11 @@ async fn finish(
         }
         None => {
             view::restore();
-            let unread = status.unread();
+            let unread = status.head().saturating_sub(progress.seq());
             complain(format_args!("the output was too slow: {unread} updates were not shown"));
         }
     }
-    let _ = writeln!(io::stderr(), "{}", view::closing(&status.ledger(), status.missed()));
+    let _ = writeln!(io::stderr(), "{}", view::closing(&status.ledger(), progress.missed()));
     false
 }
 
