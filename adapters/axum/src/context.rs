@@ -10,6 +10,7 @@ use crate::closing::Closing;
 use crate::limits::Limits;
 use crate::origin::Origins;
 use crate::problem::Problem;
+use crate::publish::Room;
 use crate::seats::Seats;
 use crate::sse::Frames;
 
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     /// Places for streams and sockets.
     pub(crate) seats: Arc<Seats>,
     pub(crate) frames: Arc<Frames>,
+    /// Room for the bodies of requests.
+    pub(crate) room: Room,
 }
 
 impl Context {

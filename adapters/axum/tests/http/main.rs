@@ -4,4 +4,6 @@
 mod support;
 
 mod events;
+mod publish;
 mod resume;
+mod retained;
