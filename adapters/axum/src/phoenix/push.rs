@@ -1,11 +1,11 @@
 //! What is pushed to a channel, and the frames of it.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use statusbus_tokio::{Batch, Gap, GapScope, Losses, Status, Update};
+use statusbus_tokio::json::{self, Position};
+use statusbus_tokio::{Batch, Status, Update};
 
 use super::message::{Frame, Ref};
 
@@ -28,21 +28,9 @@ impl Address {
         self.frame(&Ref::None, event, payload)
     }
 
-    pub(crate) fn gap(&self, gap: &Gap, status: &Status) -> String {
-        let scope = match gap.scope {
-            GapScope::Topic(_) => "topic",
-            GapScope::Bus => "bus",
-        };
-        let (count, reasons) = (gap.losses.total(), Reasons::Lost(&gap.losses));
-        self.push("gap", GapPayload { count, reasons, scope, id: Some(id(status, gap.seq)) })
-    }
-
-    /// Whoever has lagged gets the values that stand next. If there are any, the last of them says
-    /// where to resume, and this does not: resuming before it has come would leave it out.
-    pub(crate) fn lagged(&self, missed: u64, resume: Option<u64>, status: &Status) -> String {
-        let id = resume.map(|seq| id(status, seq));
-        let (count, reasons) = (missed, Reasons::Lagged(missed));
-        self.push("gap", GapPayload { count, reasons, scope: "reader", id })
+    /// The text of a frame that says what is missing, and where to resume behind it.
+    pub(crate) fn gap(&self, gap: json::Gap, id: Option<Position>) -> String {
+        self.push("gap", GapPayload { gap, id })
     }
 }
 
@@ -96,9 +84,9 @@ impl Updates {
     }
 }
 
-/// A place in the stream, as clients keep it to resume there.
-pub(crate) fn id(status: &Status, seq: u64) -> String {
-    format!("{:016x}-{seq}", status.epoch())
+/// A place in the stream of this bus, as clients keep it to resume there.
+pub(crate) fn id(status: &Status, seq: u64) -> Position {
+    Position { epoch: status.epoch(), seq }
 }
 
 /// What clients of the origin know, and behind it what it did not have.
@@ -108,9 +96,9 @@ struct StatusUpdate<'a> {
     text: &'a str,
     /// Always an object: clients of the origin look into it without asking.
     metadata: Option<&'a RawValue>,
-    #[serde(serialize_with = "rfc3339")]
-    timestamp: SystemTime,
-    id: Option<String>,
+    timestamp: json::Time,
+    #[serde(serialize_with = "written")]
+    id: Option<Position>,
     key: Option<&'a str>,
     priority: &'static str,
     /// It was said before the client came, and stands.
@@ -124,7 +112,7 @@ impl<'a> StatusUpdate<'a> {
             category: status.categories().name(update.category()),
             text: update.text(),
             metadata: serde_json::from_str(update.metadata().unwrap_or("{}")).ok(),
-            timestamp: update.at(),
+            timestamp: json::Time(update.at()),
             id: None,
             key: update.key(),
             priority: update.priority().as_str(),
@@ -133,34 +121,18 @@ impl<'a> StatusUpdate<'a> {
     }
 }
 
-fn rfc3339<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-    match jiff::Timestamp::try_from(*at) {
-        Ok(at) => to.collect_str(&format_args!("{at:.6}")),
-        Err(_) => to.serialize_none(),
-    }
-}
-
 #[derive(Serialize)]
-struct GapPayload<'a> {
-    count: u64,
-    reasons: Reasons<'a>,
-    scope: &'static str,
-    id: Option<String>,
+struct GapPayload {
+    #[serde(flatten)]
+    gap: json::Gap,
+    #[serde(serialize_with = "written")]
+    id: Option<Position>,
 }
 
-/// Counts by why.
-enum Reasons<'a> {
-    Lost(&'a Losses),
-    Lagged(u64),
-}
-
-impl Serialize for Reasons<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Lost(losses) => {
-                to.collect_map(losses.iter().map(|(loss, count)| (loss.as_str(), count)))
-            }
-            Self::Lagged(missed) => to.collect_map([("lagged", missed)]),
-        }
+/// A place in its written form.
+pub(crate) fn written<S: Serializer>(id: &Option<Position>, to: S) -> Result<S::Ok, S::Error> {
+    match id {
+        Some(id) => to.collect_str(id),
+        None => to.serialize_none(),
     }
 }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use statusbus_tokio::json::Position;
 use statusbus_tokio::{Category, CategorySet, Selector, Status};
+
+use super::push::written;
 
 /// Before the name of the conversation in a topic.
 const TOPIC: &str = "status:";
@@ -39,17 +42,6 @@ pub(crate) struct JoinParams {
 #[derive(Debug, Deserialize)]
 pub(crate) struct CategoriesParams {
     pub(crate) categories: Vec<String>,
-}
-
-/// Where an id says to resume: the epoch and the position; `None` if it is no id of ours.
-pub(crate) fn place(id: &str) -> Option<(u64, u64)> {
-    let (epoch, seq) = id.split_once('-')?;
-    let plain = |text: &str, digits: fn(u8) -> bool| text.bytes().all(digits);
-    let is_place = epoch.len() == 16
-        && plain(epoch, |byte| byte.is_ascii_hexdigit())
-        && plain(seq, |byte| byte.is_ascii_digit());
-    is_place.then_some(())?;
-    Some((u64::from_str_radix(epoch, 16).ok()?, seq.parse().ok()?))
 }
 
 /// Reads a payload.
@@ -100,8 +92,8 @@ pub(crate) struct Joined<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) recovered: Option<bool>,
     /// Where to resume, until a push says another place; absent if retained values are pushed next.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) last_event_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "written")]
+    pub(crate) last_event_id: Option<Position>,
 }
 
 /// The response to a change of categories, in the word of the origin.

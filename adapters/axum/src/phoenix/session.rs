@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use statusbus_tokio::json::Position;
 use statusbus_tokio::{CategorySet, Event, Selector, Status};
 
 use super::channel::Channel;
@@ -78,8 +79,15 @@ pub(crate) struct Join {
     reference: Ref,
     pub(crate) selector: Selector,
     pub(crate) categories: CategorySet,
-    /// Where to resume: epoch and position. Some but none: at a place that is none.
-    pub(crate) resume: Option<Option<(u64, u64)>>,
+    pub(crate) resume: Option<Place>,
+}
+
+/// Where a client wants to resume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    At(Position),
+    /// At a place that is none of ours.
+    Nowhere,
 }
 
 impl Session {
@@ -153,8 +161,8 @@ impl Session {
         let Join { to, reference, selector, categories, resume } = join;
         let open = self.status.subscribe(selector.clone()).categories(categories);
         let open = match resume {
-            Some(Some((epoch, seq))) => open.resume(epoch, seq),
-            Some(None) | None => open.retained(),
+            Some(Place::At(Position { epoch, seq })) => open.resume(epoch, seq),
+            Some(Place::Nowhere) | None => open.retained(),
         };
         let subscription = match open.open() {
             Ok(subscription) => subscription,
@@ -258,13 +266,15 @@ impl Session {
             Event::Batch(batch) => self.told.push_back(Told::Updates(channel.live(batch))),
             Event::Retained(batch) => self.told.push_back(Told::Updates(channel.standing(batch))),
             Event::Gap(gap) => {
-                self.told.push_back(Told::Frame(channel.to.gap(&gap, &self.status)));
+                let frame = channel.to.gap((&gap).into(), Some(id(&self.status, gap.seq)));
+                self.told.push_back(Told::Frame(frame));
             }
             Event::Lagged(lagged) => {
-                // The values that stand come right behind.
+                // The values that stand come right behind. If there are any, the last of them says
+                // where to resume: resuming before it has come would leave it out.
                 let standing = channel.standing_next();
-                let id = standing.is_none().then_some(lagged.seq);
-                let frame = channel.to.lagged(lagged.missed, id, &self.status);
+                let id = standing.is_none().then(|| id(&self.status, lagged.seq));
+                let frame = channel.to.gap((&lagged).into(), id);
                 self.told.push_back(Told::Frame(frame));
                 self.told.extend(standing.map(Told::Updates));
             }
@@ -294,7 +304,7 @@ impl Session {
         match params {
             Ok((categories, last)) => {
                 let to = Address { join_ref, topic: Arc::from(topic) };
-                let resume = last.map(|id| request::place(&id));
+                let resume = last.map(|id| id.parse().map_or(Place::Nowhere, Place::At));
                 Some(Join { to, reference, selector, categories, resume })
             }
             Err(refusal) => {
@@ -409,3 +419,6 @@ fn answer<R: Serialize>(to: &Address, reference: &Ref, answer: Result<R, Refusal
         Err(refusal) => to.frame(reference, "phx_reply", Reply::Error(refusal)),
     }
 }
+
+#[cfg(test)]
+mod tests;
