@@ -10,6 +10,8 @@ use crate::closing::Closing;
 use crate::limits::Limits;
 use crate::origin::Origins;
 use crate::problem::Problem;
+use crate::seats::Seats;
+use crate::sse::Frames;
 
 /// The state of every handler, behind an `Arc`.
 pub(crate) struct Context {
@@ -18,6 +20,9 @@ pub(crate) struct Context {
     pub(crate) origins: Origins,
     pub(crate) limits: Limits,
     pub(crate) closing: Closing,
+    /// Places for streams and sockets.
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) frames: Arc<Frames>,
 }
 
 impl Context {

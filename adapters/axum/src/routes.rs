@@ -11,7 +11,8 @@ use crate::closing::Closing;
 use crate::context::Context;
 use crate::limits::Limits;
 use crate::origin::{OriginError, Origins};
-use crate::{health, page, phoenix};
+use crate::seats::Seats;
+use crate::{health, page, phoenix, sse};
 
 /// The HTTP delivery of a bus: choose who may do what, then [`router`](Self::router).
 #[must_use = "nothing is served until the router is"]
@@ -71,11 +72,15 @@ impl Routes {
     /// The router: nest it where you like, or serve it as it is.
     pub fn router(self) -> Router {
         let Self { status, authorize, origins, limits, closing } = self;
-        let context = Arc::new(Context { status, authorize, origins, limits, closing });
+        let seats = Seats::new(limits.streams);
+        let frames = Arc::default();
+        let context =
+            Arc::new(Context { status, authorize, origins, limits, closing, seats, frames });
         Router::new()
             .merge(health::router())
             .merge(page::router())
             .merge(phoenix::router())
+            .merge(sse::router())
             .with_state(context)
     }
 }
