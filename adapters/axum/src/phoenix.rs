@@ -5,8 +5,8 @@ mod changes;
 mod channel;
 mod message;
 mod pace;
+mod payload;
 mod push;
-mod request;
 mod session;
 mod socket;
 
@@ -26,6 +26,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::problem::Problem;
+use crate::server::Place;
 
 pub(crate) fn router() -> Router<Arc<Context>> {
     Router::new().route("/socket/websocket", get(connect))
@@ -48,7 +49,11 @@ async fn connect(
     if context.closing.has_begun() {
         return Err(Problem::closing());
     }
-    Ok(socket::open(upgrade.protocols([PROTOCOL]), context, caller))
+    let seat = context.seats.take().ok_or_else(|| Problem::crowded(context.seats.most()))?;
+    // A place among streams and sockets, one among the connections of our server, and what a
+    // shutdown waits for.
+    let held = (seat, parts.extensions.remove::<Place>(), context.closing.socket());
+    Ok(socket::open(upgrade.protocols([PROTOCOL]), context, caller, held))
 }
 
 /// Before a token among the subprotocols.

@@ -8,8 +8,8 @@ use futures_util::Stream;
 use statusbus_tokio::{Batch, Category, CategorySet, Event, Selector, Status, Subscription};
 
 use super::changes::Changes;
+use super::payload::Refusal;
 use super::push::{Address, Kind, Updates};
-use super::request::Refusal;
 
 /// A channel that is joined.
 pub(crate) struct Channel {

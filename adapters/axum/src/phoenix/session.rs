@@ -7,17 +7,19 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use statusbus_tokio::json::Position;
-use statusbus_tokio::{CategorySet, Event, Selector, Status};
+use serde_json::value::RawValue;
+use statusbus_tokio::{Event, Selector, Status};
 
 use super::channel::Channel;
 use super::message::{Frame, Message, MessageError, Ref, Reply};
 use super::pace::Pace;
-use super::push::{Address, Updates, id};
-use super::request::{
+use super::payload::{
     self, Available, CategoriesParams, Descriptions, JoinParams, Joined, Refusal, Subscribed,
     Subscriptions,
 };
+use super::push::{Address, Updates, id};
+use crate::limits::Limits;
+use crate::request::Reading;
 
 /// What one connection may do.
 #[derive(Clone, Copy, Debug)]
@@ -34,16 +36,14 @@ pub(crate) struct SessionLimits {
     pub(crate) silence: Duration,
 }
 
-impl Default for SessionLimits {
-    fn default() -> Self {
-        Self {
-            channels: 100,
-            changes: 30,
-            // A client with all its channels rejoins and chooses categories in one go.
-            burst: 250,
-            pace: Duration::from_millis(20),
-            silence: Duration::from_secs(60),
-        }
+impl SessionLimits {
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let (channels, changes) = (limits.channels, limits.changes);
+        // A client with all its channels rejoins and chooses categories in one go.
+        let burst =
+            u32::try_from(channels).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(50);
+        let (pace, silence) = (Duration::from_millis(20), Duration::from_secs(60));
+        Self { channels, changes, burst, pace, silence }
     }
 }
 
@@ -77,17 +77,7 @@ pub(crate) enum Told {
 pub(crate) struct Join {
     to: Address,
     reference: Ref,
-    pub(crate) selector: Selector,
-    pub(crate) categories: CategorySet,
-    pub(crate) resume: Option<Place>,
-}
-
-/// Where a client wants to resume.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    At(Position),
-    /// At a place that is none of ours.
-    Nowhere,
+    pub(crate) reading: Reading,
 }
 
 impl Session {
@@ -158,13 +148,8 @@ impl Session {
 
     /// Lets a client join, until then if the permission ends.
     pub(crate) fn admit(&mut self, join: Join, ends: Option<Instant>) {
-        let Join { to, reference, selector, categories, resume } = join;
-        let open = self.status.subscribe(selector.clone()).categories(categories);
-        let open = match resume {
-            Some(Place::At(Position { epoch, seq })) => open.resume(epoch, seq),
-            Some(Place::Nowhere) | None => open.retained(),
-        };
-        let subscription = match open.open() {
+        let Join { to, reference, reading } = join;
+        let subscription = match reading.subscribe(&self.status).open() {
             Ok(subscription) => subscription,
             Err(error) => {
                 let refusal = Refusal::new("invalid_conversation", error.to_string());
@@ -173,7 +158,8 @@ impl Session {
             }
         };
         let recovered = subscription.recovered();
-        let conversation_id = request::conversation_id(&selector).to_owned();
+        let Reading { selector, categories, last } = reading;
+        let conversation_id = payload::conversation_id(&selector).to_owned();
         let changes = self.limits.changes;
         let mut channel = Channel::new(to, selector, subscription, categories, changes);
         channel.ends = ends;
@@ -181,8 +167,8 @@ impl Session {
         let joined = Joined {
             conversation_id,
             available_categories: self.status.categories().names().collect(),
-            subscribed_categories: request::names(categories, &self.status),
-            recovered: resume.map(|_| recovered),
+            subscribed_categories: payload::names(categories, &self.status),
+            recovered: last.map(|_| recovered),
             last_event_id: standing.is_none().then(|| id(&self.status, channel.seq())),
         };
         let frame = channel.to.frame(&reference, "phx_reply", Reply::Ok(joined));
@@ -283,35 +269,36 @@ impl Session {
 
     /// Reads a wish to join.
     fn wish(&mut self, message: Message<'_>) -> Option<Join> {
-        let Some(selector) = request::selector(&message.topic) else {
+        let Some(selector) = payload::selector(&message.topic) else {
             self.refuse_topic(&message);
             return None;
         };
         let Message { join_ref, reference, topic, payload, .. } = message;
         let join_ref = join_ref.or(&reference);
-        let params = request::read::<Option<JoinParams>>(payload).and_then(|params| {
-            let params = params.unwrap_or_default();
-            let categories = params.categories.unwrap_or_default();
-            Ok((request::categories(&categories, &self.status)?, params.last_event_id))
-        });
-        let params = params.and_then(|params| match self.channels.len() < self.limits.channels {
-            true => Ok(params),
-            false => Err(Refusal::new(
-                "too many channels joined",
-                format!("a connection has at most {}: leave one first", self.limits.channels),
-            )),
-        });
-        match params {
-            Ok((categories, last)) => {
+        match selector.and_then(|selector| self.reading(selector, payload)) {
+            Ok(reading) => {
                 let to = Address { join_ref, topic: Arc::from(topic) };
-                let resume = last.map(|id| id.parse().map_or(Place::Nowhere, Place::At));
-                Some(Join { to, reference, selector, categories, resume })
+                Some(Join { to, reference, reading })
             }
             Err(refusal) => {
                 self.reply(&join_ref, &reference, &topic, Reply::Error(refusal));
                 None
             }
         }
+    }
+
+    /// What a channel is to read.
+    fn reading(&self, selector: Selector, params: &RawValue) -> Result<Reading, Refusal> {
+        let params = payload::read::<Option<JoinParams>>(params)?.unwrap_or_default();
+        let names = params.categories.unwrap_or_default();
+        let categories = payload::categories(&names, &self.status)?;
+        let most = self.limits.channels;
+        if self.channels.len() >= most {
+            let message = format!("a connection has at most {most}: leave one first");
+            return Err(Refusal::new("too many channels joined", message));
+        }
+        let last = params.last_event_id.map(|id| id.parse().ok());
+        Ok(Reading { selector, categories, last })
     }
 
     /// Answers what is asked of a channel.
@@ -321,13 +308,13 @@ impl Session {
         let (to, reference) = (channel.to.clone(), &message.reference);
         let mut standing = None;
         let change = |channel: &mut Channel| {
-            let CategoriesParams { categories } = request::read(message.payload)?;
-            let categories = request::categories(&categories, status)?;
+            let CategoriesParams { categories } = payload::read(message.payload)?;
+            let categories = payload::categories(&categories, status)?;
             channel.count_change(now)?;
             Ok(categories)
         };
         let subscribed = |channel: &Channel| Subscribed {
-            subscribed: request::names(channel.categories, status),
+            subscribed: payload::names(channel.categories, status),
         };
         let frame = match &*message.event {
             "subscribe_categories" => {
@@ -346,7 +333,7 @@ impl Session {
             }
             "get_subscriptions" => {
                 let subscriptions = Subscriptions {
-                    subscribed_categories: request::names(channel.categories, status),
+                    subscribed_categories: payload::names(channel.categories, status),
                     available_categories: status.categories().names().collect(),
                 };
                 answer(&to, reference, Ok(subscriptions))

@@ -9,13 +9,11 @@ use std::time::{Duration, Instant, SystemTime};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::Response;
 use futures_util::{Sink, SinkExt, Stream};
-use statusbus_tokio::Selector;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep_until, timeout, timeout_at};
 use tungstenite::error::ProtocolError;
 
-use super::request::Refusal;
+use super::payload::Refusal;
 use super::session::{Join, Session, SessionLimits, Told};
-use crate::authorize::{Access, Target};
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::problem::Problem;
@@ -34,16 +32,23 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a decision may take: then phoenix.js has given up the join.
 const DECISION: Duration = Duration::from_secs(10);
 
-/// Answers the request and goes on over the socket.
-pub(crate) fn open(upgrade: WebSocketUpgrade, context: Arc<Context>, caller: Caller) -> Response {
+/// Answers the request and goes on over the socket; `held` is dropped when that ends.
+pub(super) fn open(
+    upgrade: WebSocketUpgrade,
+    context: Arc<Context>,
+    caller: Caller,
+    held: impl Send + 'static,
+) -> Response {
     upgrade
         .read_buffer_size(READ)
         .write_buffer_size(WRITE)
         .max_message_size(MESSAGE)
         .max_frame_size(MESSAGE)
         .on_upgrade(|socket| async move {
-            let session = Session::new(context.status.clone(), SessionLimits::default(), now());
+            let limits = SessionLimits::of(&context.limits);
+            let session = Session::new(context.status.clone(), limits, now());
             Connection { socket, session, context, caller, is_flushed: true }.run().await;
+            drop(held);
         })
 }
 
@@ -140,6 +145,10 @@ impl Connection {
                     Message::Close(_) => Err(End::Left),
                 }
             }
+            // A server that is as impatient ends the stream just then.
+            Next::Heard(Some(Err(_))) if self.session.is_silent(now()) => {
+                Err(End::Fail(close_code::AWAY, SILENT))
+            }
             Next::Heard(Some(Err(error))) => Err(failure(error)),
             Next::Heard(None) => Err(End::Gone),
             Next::Told(Told::Frame(frame)) => self.write(frame).await,
@@ -152,8 +161,7 @@ impl Connection {
             }
             Next::Told(Told::End) | Next::Ended => Err(RESTART),
             Next::Deadline if self.session.is_silent(now()) => {
-                // Not 1000: then phoenix.js would not come back.
-                Err(End::Close(close_code::AWAY, "nothing was heard for too long"))
+                Err(End::Close(close_code::AWAY, SILENT))
             }
             Next::Deadline => {
                 self.session.expire(now());
@@ -164,19 +172,10 @@ impl Connection {
 
     /// Asks whether a client may join.
     async fn decide(&mut self, join: Join) -> Result<(), End> {
-        let target = match &join.selector {
-            Selector::Conversation(name) => Target::Conversation(name),
-            Selector::System => Target::System,
-            Selector::Everything => Target::Everything,
-        };
-        let access = match join.resume {
-            Some(_) => Access::Resume(target),
-            None => Access::Read(target),
-        };
         let Self { context, caller, .. } = self;
         let decided = tokio::select! {
             () = context.closing.ended() => return Err(RESTART),
-            decided = timeout(DECISION, context.decide(caller, access)) => decided,
+            decided = timeout(DECISION, context.decide(caller, join.reading.access())) => decided,
         };
         match decided {
             Ok(Ok(grant)) => self.session.admit(join, grant.ends().map(instant)),
@@ -226,9 +225,14 @@ impl Connection {
             }
         };
         // Whoever does not answer is left all the same.
-        let _ = timeout(FAREWELL, farewell).await;
+        let latest = tokio::time::Instant::now() + FAREWELL;
+        let latest = self.context.closing.deadline().map_or(latest, |end| end.min(latest));
+        let _ = timeout_at(latest, farewell).await;
     }
 }
+
+/// Not with 1000: then phoenix.js would not come back.
+const SILENT: &str = "nothing was heard for too long";
 
 /// The code by which phoenix.js, and others, come back.
 const RESTART: End = End::Close(close_code::RESTART, "the server is closing: come back");

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
+use statusbus_axum::{Limits, Routes};
 use statusbus_tokio::Status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Server, balances};
+use crate::support::{Server, balances, request};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_too_large_closes_with_1009() {
@@ -147,5 +148,28 @@ async fn who_reads_again_in_time_is_told_what_it_missed_and_goes_on() {
     assert_eq!(read + missed, 1_001);
     status.tool("a", "goes on");
     assert_eq!(client.hear_text().await, "goes on");
+    balances(server).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_are_so_many_sockets_and_no_more() {
+    let status = Status::builder().spawn();
+    let routes = Routes::new(&status).limits(Limits::new().streams(2).channels(1).changes(1));
+    let server = Server::new(&status, routes);
+    let (mut first, _second) = (server.connect().await, server.connect().await);
+    let (code, problem) = server.open(request("vsn=2.0.0")).await.err().expect("a refusal");
+    assert_eq!((code, &problem["reason"]), (503, &json!("crowded")));
+
+    assert_eq!(first.join("status:a", json!({})).await["status"], "ok");
+    let reply = first.join("status:b", json!({})).await;
+    assert_eq!(reply["response"]["reason"], "too many channels joined");
+    for expected in ["ok", "error"] {
+        first.say("status:a", "subscribe_categories", json!({"categories": ["tool"]})).await;
+        assert_eq!(first.hear().await[4]["status"], expected);
+    }
+
+    drop(first);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(server.open(request("vsn=2.0.0")).await.is_ok());
     balances(server).await;
 }

@@ -122,6 +122,18 @@ async fn shutting_down_everyone_hears_the_last_word_and_is_told_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn shutting_down_is_over_when_everyone_was_told() {
+    let server = Server::of(&Status::builder().spawn());
+    let mut client = server.connect().await;
+    let begun = Instant::now();
+    server.closing.shutdown(Duration::from_secs(5)).await;
+    // The client has not answered, and is waited for no longer than a second.
+    assert_eq!(begun.elapsed().as_secs(), 1);
+    let told = client.socket.next().now_or_never().flatten();
+    assert!(matches!(told, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1012));
+}
+
+#[tokio::test(start_paused = true)]
 async fn shutting_down_waits_no_longer_than_that_for_who_does_not_read() {
     let server = Server::of(&Status::builder().spawn());
     let mut client = server.connect().await;

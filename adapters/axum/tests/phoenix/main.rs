@@ -8,3 +8,4 @@ mod support;
 mod access;
 mod hostile;
 mod life;
+mod served;

@@ -115,11 +115,15 @@ impl Client {
         heard[4]["text"].as_str().unwrap_or_else(|| panic!("{heard}")).to_owned()
     }
 
-    /// The code with which it is closed, whatever is said before.
+    /// The code with which it is closed, whatever is said before; answers that it closes, too.
     pub(crate) async fn hear_close(&mut self) -> Option<u16> {
         loop {
             match self.socket.next().await {
-                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(Message::Close(frame))) => {
+                    // The answer waits in it. Who was cut off cannot bring it any more.
+                    let _ = self.socket.flush().await;
+                    return frame.map(|frame| frame.code.into());
+                }
                 Some(Ok(_)) => {}
                 other => panic!("{other:?}"),
             }

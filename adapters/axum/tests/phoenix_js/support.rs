@@ -37,11 +37,12 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         let built = routes(Routes::new(status));
         let closing = built.closing();
-        let service = built.router().into_make_service_with_connect_info::<SocketAddr>();
+        let router = built.router();
         let runtime = Runtime::new().expect("a runtime");
+        let until = closing.clone();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
-            axum::serve(listener, service).await.expect("a server");
+            statusbus_axum::Server::new(listener).expect("an address").run(router, until).await;
         });
         Self { status: status.clone(), closing, address, routes, runtime: Some(runtime) }
     }

@@ -23,7 +23,7 @@ const EPOCH: u64 = 0xab;
 
 impl Client {
     fn of(status: &Status) -> Self {
-        let (now, limits) = (Instant::now(), SessionLimits::default());
+        let (now, limits) = (Instant::now(), SessionLimits::of(&Limits::new()));
         let session = Session::new(status.clone(), limits, now);
         Self { status: status.clone(), session, now, said: 0 }
     }

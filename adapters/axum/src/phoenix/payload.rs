@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
+use statusbus_core::ConversationName;
 use statusbus_tokio::json::Position;
 use statusbus_tokio::{Category, CategorySet, Selector, Status};
 
@@ -15,10 +16,16 @@ const TOPIC: &str = "status:";
 const SYSTEM: &str = "system";
 
 /// What a topic stands for; `None` if it is not one of ours.
-pub(crate) fn selector(topic: &str) -> Option<Selector> {
+///
+/// # Errors
+/// Its conversation cannot be one.
+pub(crate) fn selector(topic: &str) -> Option<Result<Selector, Refusal>> {
     Some(match topic.strip_prefix(TOPIC)? {
-        SYSTEM => Selector::System,
-        name => Selector::conversation(name),
+        SYSTEM => Ok(Selector::System),
+        name => match ConversationName::new(name) {
+            Ok(name) => Ok(Selector::conversation(name.as_str())),
+            Err(error) => Err(Refusal::new("invalid_conversation", error.to_string())),
+        },
     })
 }
 
