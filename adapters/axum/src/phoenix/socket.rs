@@ -203,6 +203,8 @@ impl Connection {
 
     /// Takes leave.
     async fn end(mut self, end: End) {
+        // Nobody waits for what it has not read.
+        drop(self.session);
         let (close, is_readable) = match end {
             End::Gone => return,
             End::Left => (None, true),
