@@ -142,7 +142,10 @@ impl Server {
             open.spawn(connection(stream, peer, router.clone(), closing.clone(), place));
         }
         drop(listener);
-        let all = async { while open.join_next().await.is_some() {} };
+        let all = async {
+            while open.join_next().await.is_some() {}
+            closing.sockets_gone().await;
+        };
         match closing.deadline() {
             Some(deadline) => drop(tokio::time::timeout_at(deadline, all).await),
             None => all.await,
@@ -157,16 +160,22 @@ impl fmt::Debug for Server {
     }
 }
 
+/// The place of a connection among those that may be open. Who takes a connection over keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(#[allow(dead_code)] Arc<OwnedSemaphorePermit>); // kept, not read
+
 /// Serves one connection to its end.
 async fn connection(
     stream: Patient<TcpStream>,
     peer: SocketAddr,
     router: Router,
     closing: Closing,
-    _place: OwnedSemaphorePermit,
+    place: OwnedSemaphorePermit,
 ) {
+    let place = Place(Arc::new(place));
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(place.clone());
         let mut router = router.clone();
         // A router is always ready.
         async move { answer(router.call(request.map(Body::new)).await) }
