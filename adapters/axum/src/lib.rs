@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod authorize;
+mod caller;
+mod closing;
+mod context;
+mod health;
+mod limits;
+mod origin;
+mod page;
+mod phoenix;
+mod problem;
+mod routes;
+
+pub use authorize::{Access, Authorize, Decision, Denied, Grant, Target};
+pub use caller::Caller;
+pub use closing::Closing;
+pub use limits::Limits;
+pub use origin::OriginError;
+pub use routes::Routes;

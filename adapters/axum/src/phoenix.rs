@@ -1,0 +1,11 @@
+//! Phoenix channels over a WebSocket.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::context::Context;
+
+pub(crate) fn router() -> Router<Arc<Context>> {
+    Router::new()
+}

@@ -1,0 +1,87 @@
+//! What an application builds, and the router that comes out of it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use statusbus_tokio::Status;
+
+use crate::authorize::{Authorize, LoopbackOnly};
+use crate::closing::Closing;
+use crate::context::Context;
+use crate::limits::Limits;
+use crate::origin::{OriginError, Origins};
+use crate::{health, page, phoenix};
+
+/// The HTTP delivery of a bus: choose who may do what, then [`router`](Self::router).
+#[must_use = "nothing is served until the router is"]
+pub struct Routes {
+    status: Status,
+    authorize: Arc<dyn Authorize>,
+    origins: Origins,
+    limits: Limits,
+    closing: Closing,
+}
+
+impl Routes {
+    /// Delivers what is said on this bus, to whoever asks from this machine: for anybody else
+    /// choose who may do what with [`authorize`](Self::authorize).
+    pub fn new(status: &Status) -> Self {
+        Self {
+            status: status.clone(),
+            authorize: Arc::new(LoopbackOnly),
+            origins: Origins::default(),
+            limits: Limits::new(),
+            closing: Closing::new(status),
+        }
+    }
+
+    /// Decides who may read and say what. Default: whoever asks from this machine may everything,
+    /// and nobody else anything.
+    pub fn authorize(mut self, authorize: impl Authorize) -> Self {
+        self.authorize = Arc::new(authorize);
+        self
+    }
+
+    /// Lets pages from these origins (`https://app.example`) publish and open sockets besides
+    /// those that this server has sent itself. Default: none.
+    ///
+    /// # Errors
+    /// One is no origin.
+    pub fn origins<'a>(
+        mut self,
+        origins: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, OriginError> {
+        self.origins = Origins::new(origins)?;
+        Ok(self)
+    }
+
+    /// How much anybody may ask for.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// A handle that ends the connections when the application stops.
+    #[must_use]
+    pub fn closing(&self) -> Closing {
+        self.closing.clone()
+    }
+
+    /// The router: nest it where you like, or serve it as it is.
+    pub fn router(self) -> Router {
+        let Self { status, authorize, origins, limits, closing } = self;
+        let context = Arc::new(Context { status, authorize, origins, limits, closing });
+        Router::new()
+            .merge(health::router())
+            .merge(page::router())
+            .merge(phoenix::router())
+            .with_state(context)
+    }
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Routes").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
