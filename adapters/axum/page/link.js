@@ -39,7 +39,7 @@ export class Link {
   #standing = false;
 
   /**
-   * @param {string} url of the events
+   * @param {(lastId: ?string) => string} url of the events, behind an id if there is one
    * @param {(url: string) => EventSource} open
    * @param {{set: (act: () => void, wait: number) => any, clear: (timer: any) => void}} timers
    * @param {Listener} listener
@@ -53,8 +53,7 @@ export class Link {
     this.#timers.clear(this.#timer);
     this.#timer = null;
     this.#source?.close();
-    const query = this.#id === null ? '' : `?last_event_id=${encodeURIComponent(this.#id)}`;
-    const source = this.#open(this.#url + query);
+    const source = this.#open(this.#url(this.#id));
     this.#source = source;
     const on = (name, act) => {
       source.addEventListener(name, (event) => {

@@ -57,7 +57,7 @@ function setUp() {
       if (timer === timers.waiting) timers.waiting = null;
     },
   };
-  const link = new Link('v1/events', (url) => new Source(url), timers, {
+  const link = new Link((lastId) => (lastId === null ? 'v1/events' : `v1/events?last_event_id=${lastId}`), (url) => new Source(url), timers, {
     changed: ({ phase }) => told.push(phase),
     began: (begin) => told.push(begin),
     updates: (updates, retained) =>
