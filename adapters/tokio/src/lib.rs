@@ -8,6 +8,8 @@ mod draft;
 #[cfg(feature = "wire")]
 mod frames;
 mod hub;
+#[cfg(feature = "json")]
+pub mod json;
 #[cfg(feature = "layer")]
 mod layer;
 mod metadata;

@@ -74,6 +74,24 @@ impl Names {
         Ok(entry)
     }
 
+    /// A reader who held it has gone: forgets a conversation that nothing was ever said in, so that
+    /// names that readers made up do not take the places of others.
+    pub(crate) fn leave(&mut self, state: &Arc<ConversationState>) {
+        // The registry holds it and the reader does; nobody can take it up while we are here.
+        const NOBODY_ELSE: usize = 2;
+        if Arc::strong_count(state) > NOBODY_ELSE || !state.ring().is_blank() {
+            return;
+        }
+        let entries = &self.entries;
+        let found = self.table.find(state.hash, |&index| {
+            entries.get(index as usize).is_some_and(|entry| Arc::ptr_eq(entry, state))
+        });
+        if let Some(&index) = found {
+            self.forgotten_to = self.forgotten_to.max(state.ring().head().seq);
+            self.remove(index as usize);
+        }
+    }
+
     /// Looks at a few conversations, and forgets those that have been idle for long, or at all if
     /// there are too many.
     pub(crate) fn look(&mut self, count: usize, now: u64) {

@@ -268,3 +268,25 @@ async fn nobody_mistakes_a_conversation_for_another_one() {
     drop(all);
     end(status).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn names_that_readers_make_up_take_no_places() {
+    let status = Status::builder().epoch(1).conversations(10).spawn();
+    for name in 0..9 {
+        status.tool(&name.to_string(), "value");
+    }
+    delivered(&status).await;
+    assert!(status.knows("8") && !status.knows("nobody"));
+    for name in 0..1_000 {
+        let mut nobody = reader(&status, &format!("nobody-{name}"));
+        assert!(said(&mut nobody).is_empty());
+        assert_eq!(status.conversations(), 10, "as long as it is read");
+    }
+    assert_eq!(status.conversations(), 9);
+    for name in 0..9 {
+        let late = status.subscribe(Selector::conversation(name.to_string())).retained().open();
+        assert_eq!(found(&mut late.expect("a name")), ["[value]"]);
+    }
+    assert!(resume(&status, "nobody-1", 9).recovered(), "nothing was said in it");
+    end(status).await;
+}
