@@ -53,7 +53,6 @@ const filterView = new FilterView({
 });
 
 // A wall is looked at, not listened to: what moves all the time is drawn as often as is worth while.
-painter.add('link', 100, () => linkView.paint(now()));
 painter.add('stream', 120, () => streamView.paint(lines, filter));
 painter.add('board', 200, () => boardView.paint(board, filter, now(), serverNow()));
 painter.add('health', 500, () => healthView.paint(health, pace, now()));
@@ -64,8 +63,8 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
 }, {
   changed(state) {
     linkView.changed(state, now());
+    linkView.paint(now());
     announceLink();
-    painter.changed('link');
     // The browser does not say why it gave up.
     if (state.wait > 0) explain();
   },
@@ -126,14 +125,14 @@ async function explain() {
   linkView.refused(why.detail);
   show(at('token-form'), why.status === 401);
   say(at('token-detail'), why.detail);
-  painter.changed('link');
+  linkView.paint(now());
 }
 
 new Poller(async (signal) => {
   const asked = Date.now();
   try {
     const answer = await server.health(signal);
-    clock.take(asked, Date.parse(answer.now), Date.now());
+    clock.take(asked, answer.now_ms, Date.now());
     pace = latencies.take();
     health.take(answer, pace, now());
     for (const category of answer.categories) filterView.know(category);
@@ -155,7 +154,7 @@ setInterval(() => {
   if (document.hidden) return;
   say(at('pause'), painter.paused ? `Go on (${plural(held, 'update')})` : 'Pause');
   painter.changed('board');
-  painter.changed('link');
+  linkView.paint(now());
 }, 1_000);
 
 function showTitle() {
@@ -199,7 +198,7 @@ document.addEventListener('visibilitychange', () => {
 });
 
 say(at('host'), location.host);
-say(at('example'), `curl -H 'content-type: application/json' ${new URL('v1/status', location.href)} \\
+say(at('example'), `curl -H 'content-type: application/json' ${server.address('v1/status')} \\
   -d '{"conversation":"hello","category":"progress","key":"first","text":"41 %"}'`);
 filterView.paint(filter);
 painter.all();

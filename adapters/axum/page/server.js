@@ -2,7 +2,9 @@
 
 const KEY = 'statusbus-token';
 
-/** Addresses are relative to the page, so that it works wherever the router is nested. */
+/** Where the router is nested: above this file. */
+const ROOT = new URL('..', import.meta.url);
+
 export class Server {
   #token;
 
@@ -25,20 +27,26 @@ export class Server {
     stored((storage) => storage.setItem(KEY, token));
   }
 
+  /** An address of this server, as a `URL`. */
+  address(path) {
+    return new URL(path, ROOT);
+  }
+
   /** The address of the stream. `EventSource` sends no headers: the token has to be in it. */
   events(lastId) {
     const fields = new URLSearchParams();
     if (lastId !== null) fields.set('last_event_id', lastId);
     if (this.#token) fields.set('access_token', this.#token);
-    const query = fields.toString();
-    return `v1/events${query && `?${query}`}`;
+    const address = this.address('v1/events');
+    address.search = fields.toString();
+    return address.href;
   }
 
   /** Why the stream is refused: `{status, detail}`, or null if it is not. */
   async whyRefused() {
     const gone = new AbortController();
     try {
-      const answer = await fetch('v1/events', { headers: this.#headers(), signal: gone.signal });
+      const answer = await fetch(this.address('v1/events'), { headers: this.#headers(), signal: gone.signal });
       if (answer.status !== 401 && answer.status !== 403) return null;
       const problem = await answer.json().catch(() => ({}));
       return { status: answer.status, detail: String(problem.detail ?? answer.statusText) };
@@ -51,7 +59,7 @@ export class Server {
 
   /** The health of the bus. Throws what `fetch` throws, and when it is refused. */
   async health(signal) {
-    const answer = await fetch('v1/health', { headers: this.#headers(), signal, cache: 'no-store' });
+    const answer = await fetch(this.address('v1/health'), { headers: this.#headers(), signal, cache: 'no-store' });
     if (!answer.ok) throw new Error(`health: ${answer.status}`);
     return answer.json();
   }

@@ -9,6 +9,7 @@ use crate::caller::Caller;
 use crate::closing::Closing;
 use crate::limits::Limits;
 use crate::origin::Origins;
+use crate::peaks::Peaks;
 use crate::problem::Problem;
 
 /// The state of every handler, behind an `Arc`.
@@ -18,6 +19,7 @@ pub(crate) struct Context {
     pub(crate) origins: Origins,
     pub(crate) limits: Limits,
     pub(crate) closing: Closing,
+    pub(crate) peaks: Peaks,
 }
 
 impl Context {

@@ -11,7 +11,8 @@ use crate::closing::Closing;
 use crate::context::Context;
 use crate::limits::Limits;
 use crate::origin::{OriginError, Origins};
-use crate::{health, page, phoenix};
+use crate::peaks::Peaks;
+use crate::{health, health_figures, page, phoenix};
 
 /// The HTTP delivery of a bus: choose who may do what, then [`router`](Self::router).
 #[must_use = "nothing is served until the router is"]
@@ -71,9 +72,11 @@ impl Routes {
     /// The router: nest it where you like, or serve it as it is.
     pub fn router(self) -> Router {
         let Self { status, authorize, origins, limits, closing } = self;
-        let context = Arc::new(Context { status, authorize, origins, limits, closing });
+        let peaks = Peaks::default();
+        let context = Arc::new(Context { status, authorize, origins, limits, closing, peaks });
         Router::new()
             .merge(health::router())
+            .merge(health_figures::router())
             .merge(page::router())
             .merge(phoenix::router())
             .with_state(context)
