@@ -112,6 +112,7 @@ function fill(card, standing, filter, now, serverNow) {
   say(card.state, STATES[state](standing, now) + since);
   set(card.title, 'aria-pressed', String(filter.conversation === standing.name));
   say(card.said, oneLine(standing.text));
+  set(card.said, 'data-category', standing.category || null);
   show(card.said, standing.text !== '');
   say(card.trouble, standing.errors > 0 ? `✕ ${plural(standing.errors, 'error')}` : '');
   show(card.trouble, standing.errors > 0 && state !== 'failed');
@@ -157,7 +158,7 @@ function makeRow(card, id, { key }) {
   bar.max = 1;
   bar.setAttribute('aria-label', name.textContent);
   const row = { box: element('li', 'key'), name, bar, percent: element('span', 'percent'), text: foreign('span', 'text') };
-  row.box.append(name, row.percent, bar, row.text);
+  row.box.append(element('p', 'what', name, row.text), row.percent, bar);
   card.rows.set(id, row);
   return row;
 }

@@ -16,9 +16,9 @@ export function short(number) {
   return `${scaled(number / 1e9)}G`;
 }
 
-/** `0.4 ms`, `12 ms`, `1.2 s`, `3 min` */
+/** `<1 ms`, `12 ms`, `1.2 s`, `3 min`. Clocks are told in milliseconds: there is nothing below. */
 export function latency(milliseconds) {
-  if (milliseconds < 9.95) return `${Number(Math.max(milliseconds, 0).toFixed(1))} ms`;
+  if (milliseconds < 1) return '<1 ms';
   if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
   if (milliseconds < 59_950) return `${Number((milliseconds / 1000).toFixed(1))} s`;
   return span(milliseconds);

@@ -1,11 +1,13 @@
 // The health of the bus as five tiles, each with what it is now and a chart of the last two minutes.
 
 import { element, say, set } from './dom.js';
-import { because, count, latency, plural, short } from './figures.js';
+import { because, count, latency, plural, short, span } from './figures.js';
 import { lossesOf, lostOf } from './health.js';
 import { Sparkline } from './sparkline.js';
 
+/** What the charts show at most, and at least while the page is new, in milliseconds. */
 const SPAN = 120_000;
+const LEAST_SPAN = 30_000;
 
 /** What each tile shows: its number and unit, a note, and whether something is wrong. */
 const TILES = [
@@ -36,6 +38,7 @@ const TILES = [
     title: 'Latency',
     series: 'latency',
     least: 20,
+    scale: latency,
     of: (health, pace) => {
       const [number, unit] = pace ? latency(pace.median).split(' ') : ['–', ''];
       return {
@@ -74,25 +77,30 @@ export class HealthView {
       const figure = element('b');
       const unit = element('span', 'unit');
       const note = element('p', 'note');
+      const most = element('p', 'most');
       const chart = new Sparkline();
       const box = element('div', 'tile');
-      box.append(element('h3', '', tile.title), element('p', 'figure', figure, ' ', unit), chart.svg, note);
+      const number = element('p', 'figure', figure, ' ', unit);
+      box.append(element('h3', '', tile.title), most, number, chart.svg, note);
       root.append(box);
-      return { ...tile, box, figure, unit, note, chart };
+      return { ...tile, box, figure, unit, note, most, chart };
     });
   }
 
   /** @param {import('./health.js').Health} health */
   paint(health, pace, now) {
     if (!health.newest) return;
-    for (const { of, series, second, least, box, figure, unit, note, chart } of this.#tiles) {
+    const shown = Math.min(Math.max(now - health.since, LEAST_SPAN), SPAN);
+    const from = now - shown;
+    for (const { of, series, second, least, scale, box, figure, unit, note, most, chart } of this.#tiles) {
       const told = of(health, pace);
       say(figure, told.figure[0]);
       say(unit, told.figure[1]);
       say(note, told.note);
       set(note, 'title', told.note);
       set(box, 'data-alarm', told.alarm ? 'true' : null);
-      const from = now - SPAN;
+      const peak = health.most(second ?? series);
+      say(most, peak === null ? '' : `max ${scale ? scale(peak) : short(peak)} in ${span(shown)}`);
       const recent = (points) => points.filter(({ at }) => at >= from);
       chart.draw(recent(health.series[series]), second ? recent(health.series[second]) : [], from, now, least);
     }

@@ -13,6 +13,8 @@ export class Health {
   series = { rate: [], queued: [], peak: [], latency: [], lost: [], readers: [] };
   /** The newest answer; null: there is none. */
   newest = null;
+  /** When the first answer was heard. */
+  since = 0;
   #before = null;
 
   /**
@@ -21,6 +23,7 @@ export class Health {
    */
   take(answer, latency, at) {
     const before = this.#before;
+    if (!before) this.since = at;
     const span = before && (at - before.at) / 1000;
     // Counters of another run of the bus begin at zero.
     const same = before && before.answer.epoch === answer.epoch && span > 0;

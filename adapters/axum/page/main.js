@@ -186,6 +186,15 @@ at('token-form').addEventListener('submit', (event) => {
   link.connect();
 });
 
+// What is behind `#` is the filter's.
+document.addEventListener('click', (event) => {
+  const part = event.target.closest?.('a[href^="#"]')?.getAttribute('href').slice(1);
+  if (!part) return;
+  event.preventDefault();
+  at(part).focus({ preventScroll: true });
+  at(part).scrollIntoView();
+});
+
 window.addEventListener('hashchange', () => {
   filter = Filter.fromHash(location.hash);
   showFilter();

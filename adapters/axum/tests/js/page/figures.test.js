@@ -19,7 +19,7 @@ test('numbers', () => {
 });
 
 test('spans and times', () => {
-  written(figures.latency, [[-3, '0 ms'], [0.44, '0.4 ms'], [12.3, '12 ms'], [999.6, '1 s'], [1234, '1.2 s'],
+  written(figures.latency, [[-3, '<1 ms'], [0.44, '<1 ms'], [1.6, '2 ms'], [12.3, '12 ms'], [999.6, '1 s'], [1234, '1.2 s'],
     [180_000, '3 min']]);
   written(figures.ago, [[-5, 'now'], [999, 'now'], [12_000, '12 s ago'], [200_000, '3 min ago'],
     [7_300_000, '2 h ago'], [200_000_000, '2 d ago'], [NaN, 'now']]);
