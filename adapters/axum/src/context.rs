@@ -11,6 +11,8 @@ use crate::limits::Limits;
 use crate::origin::Origins;
 use crate::peaks::Peaks;
 use crate::problem::Problem;
+use crate::seats::Seats;
+use crate::sse::Frames;
 
 /// The state of every handler, behind an `Arc`.
 pub(crate) struct Context {
@@ -19,6 +21,9 @@ pub(crate) struct Context {
     pub(crate) origins: Origins,
     pub(crate) limits: Limits,
     pub(crate) closing: Closing,
+    /// Places for streams and sockets.
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) frames: Arc<Frames>,
     pub(crate) peaks: Peaks,
 }
 

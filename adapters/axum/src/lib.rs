@@ -12,7 +12,11 @@ mod page;
 mod peaks;
 mod phoenix;
 mod problem;
+mod request;
 mod routes;
+mod seats;
+mod server;
+mod sse;
 
 pub use authorize::{Access, Authorize, Decision, Denied, Grant, Target};
 pub use caller::Caller;
@@ -20,3 +24,4 @@ pub use closing::Closing;
 pub use limits::Limits;
 pub use origin::OriginError;
 pub use routes::Routes;
+pub use server::Server;

@@ -33,6 +33,15 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "origin", detail)
     }
 
+    pub(crate) fn bad_request(reason: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, reason, detail)
+    }
+
+    pub(crate) fn crowded(most: usize) -> Self {
+        let detail = format!("{most} streams are open, and that is the limit: come back later");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "crowded", detail)
+    }
+
     pub(crate) fn closing() -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", "the server is closing: come back")
     }

@@ -12,7 +12,8 @@ use crate::context::Context;
 use crate::limits::Limits;
 use crate::origin::{OriginError, Origins};
 use crate::peaks::Peaks;
-use crate::{health, health_figures, page, phoenix};
+use crate::seats::Seats;
+use crate::{health, health_figures, page, phoenix, sse};
 
 /// The HTTP delivery of a bus: choose who may do what, then [`router`](Self::router).
 #[must_use = "nothing is served until the router is"]
@@ -72,13 +73,17 @@ impl Routes {
     /// The router: nest it where you like, or serve it as it is.
     pub fn router(self) -> Router {
         let Self { status, authorize, origins, limits, closing } = self;
+        let seats = Seats::new(limits.streams);
+        let frames = Arc::default();
         let peaks = Peaks::default();
-        let context = Arc::new(Context { status, authorize, origins, limits, closing, peaks });
+        let context =
+            Arc::new(Context { status, authorize, origins, limits, closing, seats, frames, peaks });
         Router::new()
             .merge(health::router())
             .merge(health_figures::router())
             .merge(page::router())
             .merge(phoenix::router())
+            .merge(sse::router())
             .with_state(context)
     }
 }

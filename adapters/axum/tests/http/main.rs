@@ -1,0 +1,7 @@
+//! The delivery over HTTP, by what a client sees: a real server, a real connection.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod events;
+mod resume;
