@@ -18,6 +18,7 @@ mod seats;
 mod server;
 mod sse;
 
+pub use authorize::bearer::{Bearer, TokenError};
 pub use authorize::{Access, Authorize, Decision, Denied, Grant, Target};
 pub use caller::Caller;
 pub use closing::Closing;
