@@ -49,10 +49,16 @@ impl Closing {
         ledger
     }
 
+    /// Ends the delivery at once, and lets the bus be: streams end where they are, and whoever was
+    /// connected is told to come back, to resume there.
+    pub fn close(&self) {
+        self.begin(LAST_WORDS);
+        self.stages.ended.cancel();
+    }
+
     /// Ends the delivery, and lets the bus be: streams of a bus that was shut down end when they
-    /// are read, others end where they are when `patience` is over. Whoever was connected is told to
-    /// come back, to resume there.
-    pub async fn close(&self, patience: Duration) {
+    /// are read; others, as with [`close`](Self::close), when `patience` is over.
+    pub async fn close_after(&self, patience: Duration) {
         self.begin(patience.saturating_add(LAST_WORDS));
         tokio::time::sleep(patience).await;
         self.stages.ended.cancel();

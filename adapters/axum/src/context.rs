@@ -9,6 +9,7 @@ use crate::caller::Caller;
 use crate::closing::Closing;
 use crate::limits::Limits;
 use crate::origin::Origins;
+use crate::peaks::Peaks;
 use crate::problem::Problem;
 use crate::publish::Room;
 use crate::seats::Seats;
@@ -26,6 +27,7 @@ pub(crate) struct Context {
     pub(crate) frames: Arc<Frames>,
     /// Room for the bodies of requests.
     pub(crate) room: Room,
+    pub(crate) peaks: Peaks,
 }
 
 impl Context {
