@@ -8,6 +8,7 @@ use crate::authorize::{Access, Authorize, Grant};
 use crate::caller::Caller;
 use crate::closing::Closing;
 use crate::limits::Limits;
+use crate::metrics::{Answers, Histogram};
 use crate::origin::Origins;
 use crate::peaks::Peaks;
 use crate::problem::Problem;
@@ -28,6 +29,9 @@ pub(crate) struct Context {
     /// Room for the bodies of requests.
     pub(crate) room: Room,
     pub(crate) peaks: Peaks,
+    pub(crate) answers: Answers,
+    /// From when an update was said until it was written for its readers.
+    pub(crate) latency: Histogram,
 }
 
 impl Context {

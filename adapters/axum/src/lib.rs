@@ -7,6 +7,7 @@ mod context;
 mod health;
 mod health_figures;
 mod limits;
+mod metrics;
 mod origin;
 mod page;
 mod peaks;
@@ -21,6 +22,8 @@ mod server;
 mod sse;
 
 pub use authorize::bearer::{Bearer, TokenError};
+#[cfg(feature = "jwt")]
+pub use authorize::jwt::{Jwt, SecretError};
 pub use authorize::{Access, Authorize, Decision, Denied, Grant, Target};
 pub use caller::Caller;
 pub use closing::Closing;

@@ -52,7 +52,7 @@ async fn connect(
     let seat = context.seats.take().ok_or_else(|| Problem::crowded(context.seats.most()))?;
     // A place among streams and sockets, one among the connections of our server, and what a
     // shutdown waits for.
-    let held = (seat, parts.extensions.remove::<Place>(), context.closing.socket());
+    let held = (seat, parts.extensions.remove::<Arc<Place>>(), context.closing.socket());
     Ok(socket::open(upgrade.protocols([PROTOCOL]), context, caller, held))
 }
 

@@ -10,11 +10,12 @@ use crate::authorize::{Authorize, LoopbackOnly};
 use crate::closing::Closing;
 use crate::context::Context;
 use crate::limits::Limits;
+use crate::metrics::{Answers, Histogram};
 use crate::origin::{OriginError, Origins};
 use crate::peaks::Peaks;
 use crate::publish::Room;
 use crate::seats::Seats;
-use crate::{health, health_figures, page, phoenix, publish, retained, sse};
+use crate::{health, health_figures, metrics, page, phoenix, publish, retained, sse};
 
 /// The HTTP delivery of a bus: choose who may do what, then [`router`](Self::router).
 #[must_use = "nothing is served until the router is"]
@@ -46,8 +47,9 @@ impl Routes {
         self
     }
 
-    /// Lets pages from these origins (`https://app.example`) publish and open sockets besides
-    /// those that this server has sent itself. Default: none.
+    /// Lets pages from these origins (`https://app.example`) read, publish and open sockets, besides
+    /// those that this server has sent itself: browsers are told so (CORS, credentials included).
+    /// Default: none.
     ///
     /// # Errors
     /// One is no origin.
@@ -75,6 +77,7 @@ impl Routes {
     pub fn router(self) -> Router {
         let Self { status, authorize, origins, limits, closing } = self;
         let seats = Seats::new(limits.streams);
+        let cors = origins.cors();
         let context = Arc::new(Context {
             status,
             authorize,
@@ -85,16 +88,23 @@ impl Routes {
             frames: Arc::default(),
             room: Room::default(),
             peaks: Peaks::default(),
+            answers: Answers::default(),
+            latency: Histogram::default(),
         });
-        Router::new()
+        let router = Router::new()
             .merge(health::router())
             .merge(health_figures::router())
+            .merge(metrics::router())
             .merge(page::router())
             .merge(phoenix::router())
             .merge(publish::router())
             .merge(retained::router())
-            .merge(sse::router())
-            .with_state(context)
+            .merge(sse::router());
+        let router = metrics::count(router, &context).with_state(context);
+        match cors {
+            Some(cors) => router.layer(cors),
+            None => router,
+        }
     }
 }
 

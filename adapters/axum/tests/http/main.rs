@@ -3,7 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
+mod closing;
 mod events;
+mod metrics;
 mod page;
 mod publish;
 mod resume;
