@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod closing;
 mod events;
+mod hostile;
 mod metrics;
 mod page;
 mod publish;
