@@ -197,7 +197,7 @@ async fn a_stream_ends_with_the_permission_and_who_comes_back_is_asked_again() {
     assert_eq!(over.next().await, None);
     served.status.info("conv-1", "one");
     assert_eq!(lasting.read(1).await, ["one"]);
-    let path = format!("/v1/events?last_event_id={}", lasting.last_id);
+    let path = format!("/v1/events?last_event_id={}", lasting.last_id());
     assert_eq!(served.get(&path).await.reason(), (401, "unauthenticated".to_owned()));
     served.end().await;
 }

@@ -116,7 +116,7 @@ async fn one_that_reads_nothing_misses_what_the_others_get() {
         assert!(read > 0, "it is still connected");
         source.extend_from_slice(&piece[..read]);
     }
-    assert_eq!(good.last_id.rsplit('-').next(), Some("5000"));
+    assert_eq!(good.last_id().rsplit('-').next(), Some("5000"));
     assert!(served.status.missed() > 0);
     drop(stuck);
     served.end().await;
