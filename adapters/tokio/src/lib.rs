@@ -15,6 +15,8 @@ mod frames;
 mod grouping;
 mod history;
 mod hub;
+#[cfg(feature = "json")]
+pub mod json;
 #[cfg(feature = "layer")]
 mod layer;
 mod metadata;

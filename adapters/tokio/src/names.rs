@@ -93,6 +93,24 @@ impl Names {
         entry
     }
 
+    /// A reader who held it has gone: forgets a conversation that nothing was ever said in, so that
+    /// names that readers made up do not take the places of others.
+    pub(crate) fn leave(&mut self, state: &Arc<ConversationState>) {
+        // The registry holds it and the reader does; nobody can take it up while we are here.
+        const NOBODY_ELSE: usize = 2;
+        let known = self.numbered(state.number).is_some_and(|known| Arc::ptr_eq(known, state));
+        if !known
+            || state.name().is_none()
+            || Arc::strong_count(state) > NOBODY_ELSE
+            || !state.is_silent(self.departures.left())
+            || !state.ring().is_blank()
+        {
+            return;
+        }
+        self.forgotten_to = self.forgotten_to.max(state.ring().head().seq);
+        self.remove(state.number as usize);
+    }
+
     /// Looks at a few conversations, and forgets those that have been idle for long, or at all if
     /// there are too many.
     pub(crate) fn look(&mut self, count: usize, now: u64) {

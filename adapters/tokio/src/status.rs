@@ -224,10 +224,23 @@ impl Status {
         self.handle.shared.epoch
     }
 
+    /// Whether anything is remembered of a conversation: to read its values for whoever asks,
+    /// without making room for a name that may be made up.
+    #[must_use]
+    pub fn knows(&self, conversation: &str) -> bool {
+        self.handle.shared.known(conversation).is_some()
+    }
+
     /// Conversations that are remembered.
     #[must_use]
     pub fn conversations(&self) -> usize {
         self.handle.shared.names.lock().len()
+    }
+
+    /// The last position that was given: where a reader is who has read everything.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        self.handle.shared.hub.everything().head().seq
     }
 
     /// Readers there are.

@@ -309,6 +309,9 @@ impl Subscription {
         if let Some(key) = self.key.take() {
             self.shared.hub.ring(&self.source).leave(self.ticket.take());
             self.shared.hub.leave(key);
+            if let Source::Conversation(conversation) = &self.source {
+                self.shared.names.lock().leave(conversation);
+            }
         }
     }
 }

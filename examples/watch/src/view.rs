@@ -7,6 +7,7 @@ mod json;
 mod paint;
 mod panel;
 mod plain;
+mod progress;
 mod safe;
 mod screen;
 mod scroll;
@@ -19,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 pub(crate) use figures::closing;
+pub(crate) use progress::Progress;
 pub(crate) use terminal::restore;
 
 /// How things are shown.
@@ -43,6 +45,7 @@ impl Form {
 /// A view that runs until the bus has been shut down and everything is shown, or it cannot write.
 pub(crate) struct Viewing {
     end: oneshot::Receiver<io::Result<()>>,
+    progress: Progress,
     result: Option<io::Result<()>>,
 }
 
@@ -58,18 +61,20 @@ pub(crate) fn open(form: Form, status: &Status, home: Option<String>) -> io::Res
     let reader = status.subscribe(Selector::Everything).on_lag(on_lag).open();
     let (told, end) = oneshot::channel();
     let (runtime, status) = (Handle::current(), status.clone());
+    let progress = Progress::default();
+    let noted = progress.clone();
     let show = move || {
         let result = runtime.block_on(async {
             match form {
-                Form::Terminal => terminal::show(reader, &status, home).await,
-                Form::Plain => plain::show(reader, &status).await,
-                Form::Json => json::show(reader, &status).await,
+                Form::Terminal => terminal::show(reader, &status, home, &noted).await,
+                Form::Plain => plain::show(reader, &status, &noted).await,
+                Form::Json => json::show(reader, &status, &noted).await,
             }
         });
         let _ = told.send(result);
     };
     std::thread::Builder::new().name("view".into()).spawn(show)?;
-    Ok(Viewing { end, result: None })
+    Ok(Viewing { end, progress, result: None })
 }
 
 impl Viewing {
@@ -79,6 +84,11 @@ impl Viewing {
             let panicked = |_| Err(io::Error::other("the view panicked"));
             self.result = Some((&mut self.end).await.unwrap_or_else(panicked));
         }
+    }
+
+    /// How far it is.
+    pub(crate) const fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Whether it was seen to have ended.
@@ -96,15 +106,18 @@ impl Viewing {
 async fn pour(
     reader: &mut Subscription,
     out: &mut impl Write,
+    progress: &Progress,
     mut form: impl FnMut(&mut Vec<u8>, &Event) -> io::Result<()>,
 ) -> io::Result<()> {
     const ENOUGH: usize = 64 * 1024;
     let mut text = Vec::new();
     while let Some(event) = reader.next().await {
+        progress.note(&event);
         form(&mut text, &event)?;
         while text.len() < ENOUGH
             && let Some(event) = reader.try_next()
         {
+            progress.note(&event);
             form(&mut text, &event)?;
         }
         write_all(out, &text)?;

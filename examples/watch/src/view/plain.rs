@@ -8,13 +8,17 @@ use jiff::tz::TimeZone;
 use statusbus_tokio::{Event, Gap, Status, Subscription, Update};
 
 use super::figures::{because, closing, count};
-use super::{pour, safe, updates};
+use super::{Progress, pour, safe, updates};
 
 /// Shows everything that `reader` reads, and the ledger on standard error.
-pub(super) async fn show(mut reader: Subscription, status: &Status) -> io::Result<()> {
+pub(super) async fn show(
+    mut reader: Subscription,
+    status: &Status,
+    progress: &Progress,
+) -> io::Result<()> {
     let out = &mut io::stdout().lock();
     let mut lines = Lines { clock: WallClock::new(), line: String::new() };
-    pour(&mut reader, out, |text, event| {
+    pour(&mut reader, out, progress, |text, event| {
         lines.write(text, event, status);
         Ok(())
     })

@@ -1,0 +1,74 @@
+//! Which pages may have a browser publish and open sockets here.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use tower_http::cors::CorsLayer;
+
+use crate::caller::Caller;
+use crate::problem::Problem;
+
+/// Origins whose pages may, besides those of this server itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origins(HashSet<Box<str>>);
+
+impl Origins {
+    pub(crate) fn new<'a>(origins: impl IntoIterator<Item = &'a str>) -> Result<Self, OriginError> {
+        let checked = origins.into_iter().map(|origin| match parse(origin) {
+            Some(_) => Ok(origin.to_ascii_lowercase().into()),
+            None => Err(OriginError(origin.to_owned())),
+        });
+        checked.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// What browsers are told, so that pages from elsewhere can read what is answered; none if there
+    /// are no such pages.
+    pub(crate) fn cors(&self) -> Option<CorsLayer> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let origins = self.0.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+        let last_event_id = HeaderName::from_static("last-event-id");
+        let cors = CorsLayer::new()
+            .allow_origin(origins.collect::<Vec<_>>())
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, last_event_id])
+            .allow_credentials(true)
+            .max_age(Duration::from_secs(3_600));
+        Some(cors)
+    }
+
+    /// Refuses what a browser sends for a page from elsewhere. Other programs send no origin.
+    pub(crate) fn check(&self, caller: &Caller) -> Result<(), Problem> {
+        let Some(value) = caller.headers().get(header::ORIGIN) else { return Ok(()) };
+        let origin = value.to_str().unwrap_or("null").to_ascii_lowercase();
+        let own = parse(&origin).is_some_and(|authority| {
+            caller.header(header::HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority))
+        });
+        match own || self.0.contains(&*origin) {
+            true => Ok(()),
+            false => Err(Problem::origin(&origin)),
+        }
+    }
+}
+
+/// The host and port of an origin.
+fn parse(origin: &str) -> Option<&str> {
+    let uri: Uri = origin.parse().ok()?;
+    let (_, rest) = origin.split_once("://")?;
+    (uri.authority()?.as_str() == rest && !rest.contains('@')).then_some(rest)
+}
+
+/// Something is no origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginError(String);
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no origin: give it as in \"https://app.example\"", self.0)
+    }
+}
+
+impl std::error::Error for OriginError {}

@@ -1,0 +1,96 @@
+//! What is answered when something is wrong.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::authorize::Denied;
+
+/// What was wrong with a request and what would be right, as JSON: `{"reason", "detail"}`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Problem {
+    #[serde(skip)]
+    status: StatusCode,
+    /// One of a small set, for programs.
+    reason: &'static str,
+    /// For people.
+    detail: Cow<'static, str>,
+}
+
+impl Problem {
+    pub(crate) fn new(
+        status: StatusCode,
+        reason: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, reason, detail: detail.into() }
+    }
+
+    pub(crate) fn origin(origin: &str) -> Self {
+        let detail = format!("pages from {origin:?} may not: list the origin if they should");
+        Self::new(StatusCode::FORBIDDEN, "origin", detail)
+    }
+
+    pub(crate) fn bad_request(reason: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, reason, detail)
+    }
+
+    pub(crate) fn crowded(most: usize) -> Self {
+        let detail = format!("{most} streams are open, and that is the limit: come back later");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "crowded", detail)
+    }
+
+    pub(crate) fn closing() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", "the server is closing: come back")
+    }
+
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(crate) const fn reason(&self) -> &'static str {
+        self.reason
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unauthenticated(detail) => {
+                Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+            }
+            Denied::Forbidden(detail) => Self::new(StatusCode::FORBIDDEN, "unauthorized", detail),
+        }
+    }
+}
+
+/// An answer in JSON, of which nobody keeps a copy.
+pub(crate) fn json(answer: &impl Serialize) -> Response {
+    // Strings and numbers of ours: writing them cannot fail.
+    let body = serde_json::to_vec(answer).unwrap_or_default();
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (headers, body).into_response()
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, json(&self)).into_response();
+        let headers = response.headers_mut();
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}

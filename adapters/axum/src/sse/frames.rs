@@ -1,0 +1,224 @@
+//! Frames that many readers share.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use statusbus_tokio::{CategorySet, Selector};
+
+/// The last frames, written once however many read them. A frame is kept for a while only if at
+/// least two read the same selection.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    selections: Mutex<HashMap<Selection, Weak<Group>>>,
+    kept: Mutex<Kept>,
+    last_group: AtomicU64,
+    encoded: AtomicU64,
+    shared: AtomicU64,
+}
+
+/// What makes the updates in a stream the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Selection {
+    selector: Selector,
+    categories: CategorySet,
+}
+
+/// Those who read the same.
+#[derive(Debug)]
+struct Group {
+    number: u64,
+}
+
+/// One of those who read a selection.
+#[derive(Debug)]
+pub(super) struct Member {
+    frames: Arc<Frames>,
+    selection: Selection,
+    group: Arc<Group>,
+}
+
+/// Which frame it is. A position is given to one update only, and for good: so what a group reads
+/// between two of them is always the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Key {
+    group: u64,
+    first: u64,
+    last: u64,
+}
+
+/// A frame that is there or being written.
+type Slot = Arc<OnceLock<Bytes>>;
+
+#[derive(Debug, Default)]
+struct Kept {
+    places: VecDeque<Place>,
+    /// Of the frames that are written.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Place {
+    key: Key,
+    slot: Slot,
+    /// Zero until it is written.
+    bytes: usize,
+}
+
+/// Most frames that are kept.
+const MOST_FRAMES: usize = 256;
+
+/// Most bytes that are kept.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+impl Frames {
+    /// Joins those who read the same.
+    pub(super) fn join(self: &Arc<Self>, selector: Selector, categories: CategorySet) -> Member {
+        let selection = Selection { selector, categories };
+        let mut selections = self.selections.lock();
+        let known = selections.get(&selection).and_then(Weak::upgrade);
+        let group = known.unwrap_or_else(|| {
+            let number = self.last_group.fetch_add(1, Ordering::Relaxed);
+            let group = Arc::new(Group { number });
+            selections.insert(selection.clone(), Arc::downgrade(&group));
+            group
+        });
+        drop(selections);
+        Member { frames: Arc::clone(self), selection, group }
+    }
+
+    /// Frames that were written.
+    pub(crate) fn encoded(&self) -> u64 {
+        self.encoded.load(Ordering::Relaxed)
+    }
+
+    /// Frames that somebody got without their being written again.
+    pub(crate) fn shared(&self) -> u64 {
+        self.shared.load(Ordering::Relaxed)
+    }
+}
+
+impl Kept {
+    fn slot(&mut self, key: Key) -> Slot {
+        // Who reads is mostly at the end.
+        if let Some(place) = self.places.iter().rev().find(|place| place.key == key) {
+            return Arc::clone(&place.slot);
+        }
+        let slot = Slot::default();
+        self.places.push_back(Place { key, slot: Arc::clone(&slot), bytes: 0 });
+        self.shrink();
+        slot
+    }
+
+    fn written(&mut self, key: Key, bytes: usize) {
+        if let Some(place) = self.places.iter_mut().rev().find(|place| place.key == key) {
+            place.bytes = bytes;
+            self.bytes += bytes;
+            self.shrink();
+        }
+    }
+
+    fn shrink(&mut self) {
+        while self.places.len() > MOST_FRAMES || self.bytes > MOST_BYTES {
+            let Some(oldest) = self.places.pop_front() else { return };
+            self.bytes -= oldest.bytes;
+        }
+    }
+}
+
+impl Member {
+    /// The frame of the updates from `first` to `last`; `encode` writes it if nobody has yet. Whoever
+    /// comes while it is being written waits for that rather than write it again.
+    pub(super) fn frame(&self, first: u64, last: u64, encode: impl FnOnce() -> Bytes) -> Bytes {
+        let Self { frames, group, .. } = self;
+        let encode = || {
+            frames.encoded.fetch_add(1, Ordering::Relaxed);
+            encode()
+        };
+        if Arc::strong_count(group) == 1 {
+            return encode();
+        }
+        let key = Key { group: group.number, first, last };
+        let slot = frames.kept.lock().slot(key);
+        let mut written = false;
+        let frame = slot.get_or_init(|| {
+            written = true;
+            encode()
+        });
+        match written {
+            true => frames.kept.lock().written(key, frame.len()),
+            false => {
+                frames.shared.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        frame.clone()
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut selections = self.frames.selections.lock();
+        if Arc::strong_count(&self.group) == 1 {
+            selections.remove(&self.selection);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(text: &'static str) -> impl FnOnce() -> Bytes {
+        move || Bytes::from_static(text.as_bytes())
+    }
+
+    fn unwanted() -> Bytes {
+        panic!("it is written already")
+    }
+
+    #[test]
+    fn those_who_read_the_same_get_the_same_bytes() {
+        let frames = Arc::new(Frames::default());
+        let join = |selector| frames.join(selector, CategorySet::ALL);
+        let (one, two) = (join(Selector::Everything), join(Selector::Everything));
+        let (system, other) = (join(Selector::System), join(Selector::System));
+        assert_eq!(one.frame(1, 5, frame("1 to 5")), "1 to 5");
+        assert_eq!(two.frame(1, 5, unwanted), "1 to 5");
+        assert_eq!(two.frame(3, 5, frame("3 to 5")), "3 to 5", "who has resumed within it");
+        assert_eq!(system.frame(1, 5, frame("system")), "system");
+        assert_eq!(other.frame(1, 5, unwanted), "system");
+        assert_eq!((frames.encoded(), frames.shared()), (3, 2));
+    }
+
+    #[test]
+    fn for_who_reads_alone_nothing_is_kept() {
+        let frames = Arc::new(Frames::default());
+        let alone = frames.join(Selector::System, CategorySet::ALL);
+        assert_eq!(alone.frame(1, 1, frame("one")), "one");
+        assert!(frames.kept.lock().places.is_empty());
+        drop(alone);
+        assert!(frames.selections.lock().is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_number_and_in_bytes() {
+        let frames = Arc::new(Frames::default());
+        let member = frames.join(Selector::System, CategorySet::ALL);
+        let _other = frames.join(Selector::System, CategorySet::ALL);
+        for seq in 0..1_000 {
+            member.frame(seq, seq, frame("small"));
+        }
+        assert_eq!(frames.kept.lock().places.len(), MOST_FRAMES);
+        for seq in 1_000..1_100 {
+            member.frame(seq, seq, || vec![b'x'; MOST_BYTES / 10].into());
+            let kept = frames.kept.lock();
+            assert!(kept.bytes <= MOST_BYTES);
+            assert_eq!(kept.bytes, kept.places.iter().map(|place| place.bytes).sum::<usize>());
+        }
+        assert_eq!(frames.kept.lock().places.len(), 10);
+        member.frame(2_000, 2_000, || vec![b'x'; MOST_BYTES + 1].into());
+        assert!(frames.kept.lock().places.is_empty(), "too large to be kept");
+    }
+}

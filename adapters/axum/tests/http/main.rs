@@ -1,0 +1,14 @@
+//! The delivery over HTTP, by what a client sees: a real server, a real connection.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod closing;
+mod events;
+mod hostile;
+mod metrics;
+mod page;
+mod publish;
+mod resume;
+mod retained;

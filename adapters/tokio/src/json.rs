@@ -1,0 +1,343 @@
+//! Updates, gaps and ledgers in their JSON form, the same in every program: what HTTP delivers and
+//! what `watch --json` writes. Feature `json`.
+//!
+//! ```
+//! use statusbus_tokio::{Ledger, json};
+//!
+//! let ledger = serde_json::to_value(json::Ledger::from(&Ledger::default()))?;
+//! assert_eq!(ledger["dropped"]["total"], 0);
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+use std::fmt;
+use std::num::IntErrorKind;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use statusbus_core::{Categories, DropReason, Dropped, Losses, RefuseReason, Refused};
+
+use crate::{Batch, GapScope, Lagged};
+
+/// A place in a stream, and how it is written: `{epoch}-{seq}`, as in `00f1e2d3c4b5a697-42`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The run of the bus; written as 16 hexadecimal digits.
+    pub epoch: u64,
+    /// How far in it.
+    pub seq: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", Epoch(self.epoch), self.seq)
+    }
+}
+
+impl FromStr for Position {
+    type Err = PositionError;
+
+    /// Reads what is written by `Display`, and nothing else.
+    fn from_str(text: &str) -> Result<Self, PositionError> {
+        let (epoch, seq) = text.split_once('-').ok_or(PositionError)?;
+        let digits = |text: &str, digit: fn(&u8) -> bool| text.bytes().all(|byte| digit(&byte));
+        if epoch.len() != 16
+            || !digits(epoch, u8::is_ascii_hexdigit)
+            || !digits(seq, u8::is_ascii_digit)
+        {
+            return Err(PositionError);
+        }
+        let epoch = u64::from_str_radix(epoch, 16).map_err(|_| PositionError)?;
+        let seq = match seq.parse::<u64>() {
+            Ok(seq) => seq,
+            // Behind everything that there can be.
+            Err(error) if *error.kind() == IntErrorKind::PosOverflow => u64::MAX,
+            Err(_) => return Err(PositionError),
+        };
+        Ok(Self { epoch, seq })
+    }
+}
+
+/// Something is no [`Position`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PositionError;
+
+impl fmt::Display for PositionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a position is written as 16 hexadecimal digits, '-' and a number, as in \"00f1e2d3c4b5a697-42\"")
+    }
+}
+
+impl std::error::Error for PositionError {}
+
+/// The run of a bus, written as 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Epoch(pub u64);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl Serialize for Epoch {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// An update: `{"seq", "conversation", "category", "text", "metadata", "key", "priority", "at"}`.
+/// What it has not is null, and `at` is in RFC 3339.
+#[derive(Debug, Serialize)]
+pub struct Update<'a> {
+    seq: u64,
+    conversation: Option<&'a str>,
+    category: Option<&'a str>,
+    text: &'a str,
+    #[serde(serialize_with = "raw")]
+    metadata: Option<&'a str>,
+    key: Option<&'a str>,
+    priority: &'static str,
+    at: Time,
+}
+
+impl<'a> Update<'a> {
+    /// The form of an update of a bus with these [categories](crate::Status::categories).
+    #[must_use]
+    pub fn new(update: &crate::Update<'a>, categories: &'a Categories<Box<str>>) -> Self {
+        Self {
+            seq: update.seq(),
+            conversation: update.conversation(),
+            category: categories.name(update.category()),
+            text: update.text(),
+            metadata: update.metadata(),
+            key: update.key(),
+            priority: update.priority().as_str(),
+            at: Time(update.at()),
+        }
+    }
+}
+
+/// A time of the wall clock in RFC 3339, in UTC and to the microsecond; null if it is not of the
+/// years that this has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub SystemTime);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match jiff::Timestamp::try_from(self.0) {
+            Ok(at) => to.collect_str(&format_args!("{at:.6}")),
+            Err(_) => to.serialize_none(),
+        }
+    }
+}
+
+/// The updates of a batch, as an array.
+#[derive(Clone, Copy, Debug)]
+pub struct Updates<'a> {
+    batch: &'a Batch,
+    categories: &'a Categories<Box<str>>,
+}
+
+impl<'a> Updates<'a> {
+    /// The form of a batch of a bus with these [categories](crate::Status::categories).
+    #[must_use]
+    pub const fn new(batch: &'a Batch, categories: &'a Categories<Box<str>>) -> Self {
+        Self { batch, categories }
+    }
+}
+
+impl Serialize for Updates<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.batch.iter().map(|update| Update::new(&update, self.categories)))
+    }
+}
+
+/// Missing updates: `{"count", "reasons", "scope"}`, where `scope` says whose they are: `topic`,
+/// those of one topic; `bus`, anybody's; `reader`, those that this reader was too slow for.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Gap {
+    count: u64,
+    reasons: Reasons,
+    scope: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reasons {
+    Lost(Losses),
+    Lagged(u64),
+}
+
+impl From<&crate::Gap> for Gap {
+    fn from(gap: &crate::Gap) -> Self {
+        let scope = match gap.scope {
+            GapScope::Topic(_) => "topic",
+            GapScope::Bus => "bus",
+        };
+        Self { count: gap.losses.total(), reasons: Reasons::Lost(gap.losses), scope }
+    }
+}
+
+impl From<&Lagged> for Gap {
+    fn from(lagged: &Lagged) -> Self {
+        let Lagged { missed, .. } = *lagged;
+        Self { count: missed, reasons: Reasons::Lagged(missed), scope: "reader" }
+    }
+}
+
+impl Serialize for Reasons {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Lost(losses) => {
+                to.collect_map(losses.iter().map(|(loss, count)| (loss.as_str(), count)))
+            }
+            Self::Lagged(missed) => to.collect_map([("lagged", missed)]),
+        }
+    }
+}
+
+/// The counters: `{"sent", "delivered", "coalesced", "expired", "dropped": {"total", …},
+/// "refused": {"total", …}, "queued", "in_flight"}`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Ledger {
+    sent: u64,
+    delivered: u64,
+    coalesced: u64,
+    expired: u64,
+    #[serde(serialize_with = "dropped")]
+    dropped: Dropped,
+    #[serde(serialize_with = "refused")]
+    refused: Refused,
+    queued: u64,
+    in_flight: u64,
+}
+
+impl From<&statusbus_core::Ledger> for Ledger {
+    fn from(ledger: &statusbus_core::Ledger) -> Self {
+        let statusbus_core::Ledger {
+            sent,
+            delivered,
+            coalesced,
+            expired,
+            dropped,
+            refused,
+            queued,
+            in_flight,
+        } = *ledger;
+        Self { sent, delivered, coalesced, expired, dropped, refused, queued, in_flight }
+    }
+}
+
+fn dropped<S: Serializer>(dropped: &Dropped, to: S) -> Result<S::Ok, S::Error> {
+    by_reason(DropReason::ALL.map(|why| (why.as_str(), dropped.count(why))), to)
+}
+
+fn refused<S: Serializer>(refused: &Refused, to: S) -> Result<S::Ok, S::Error> {
+    by_reason(RefuseReason::ALL.map(|why| (why.as_str(), refused.count(why))), to)
+}
+
+/// A total and what it is made of.
+fn by_reason<S: Serializer, const N: usize>(
+    counts: [(&'static str, u64); N],
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    let total = counts.iter().map(|(_, count)| count).sum();
+    to.collect_map([("total", total)].into_iter().chain(counts))
+}
+
+/// JSON that is written already.
+fn raw<S: Serializer>(json: &Option<&str>, to: S) -> Result<S::Ok, S::Error> {
+    let written = json.and_then(|json| serde_json::from_str::<&RawValue>(json).ok());
+    written.serialize(to)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use statusbus_core::Category;
+
+    use super::*;
+    use crate::{Event, Metadata, Priority, Selector, Status};
+
+    fn written(value: &impl Serialize) -> String {
+        serde_json::to_string(value).expect("memory")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_update_has_all_its_fields_and_lies_on_one_line() {
+        let status = Status::builder().epoch(0xab).spawn();
+        let mut reader = status.subscribe(Selector::Everything).open();
+        let metadata: Metadata = "{\"fraction\":\r\n0.50}".parse().expect("an object");
+        status
+            .update("conv-1", Category::PROGRESS, "half \"way\"\r\n\0\u{2028}</script>")
+            .key("k")
+            .metadata(metadata)
+            .priority(Priority::State)
+            .send();
+        status.system().info("up");
+        status.flush().await;
+        let Some(Event::Batch(batch)) = reader.try_next() else { panic!("a batch") };
+        let text = written(&Updates::new(&batch, status.categories()));
+        let (before, rest) = text.split_once(r#""at":""#).expect("a time");
+        assert_eq!(
+            before,
+            "[{\"seq\":1,\"conversation\":\"conv-1\",\"category\":\"progress\",\
+             \"text\":\"half \\\"way\\\"\\r\\n\\u0000\u{2028}</script>\",\
+             \"metadata\":{\"fraction\":  0.50},\"key\":\"k\",\"priority\":\"state\","
+        );
+        let (at, rest) = rest.split_once('"').expect("a time");
+        assert!(at.parse::<jiff::Timestamp>().is_ok() && at.ends_with('Z'), "{at}");
+        let system = r#""conversation":null,"category":"info","text":"up","metadata":null,"key":null,"priority":"state""#;
+        assert!(rest.contains(system), "{rest}");
+        drop(reader);
+        assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
+    }
+
+    #[test]
+    fn gaps_and_the_ledger_say_why() {
+        assert_eq!(
+            written(&Gap::from(&Lagged { seq: 9, missed: 7 })),
+            r#"{"count":7,"reasons":{"lagged":7},"scope":"reader"}"#
+        );
+        let mut losses = Losses { expired: 2, ..Losses::default() };
+        losses.dropped.evicted = 3;
+        for (scope, name) in [(GapScope::Bus, "bus"), (GapScope::Topic(Category::TOOL), "topic")] {
+            assert_eq!(
+                written(&Gap::from(&crate::Gap { seq: 4, losses, scope })),
+                format!(r#"{{"count":5,"reasons":{{"evicted":3,"expired":2}},"scope":"{name}"}}"#)
+            );
+        }
+        let mut ledger = statusbus_core::Ledger { sent: 3, delivered: 1, ..Default::default() };
+        ledger.dropped.evicted = 2;
+        assert_eq!(
+            written(&Ledger::from(&ledger)),
+            "{\"sent\":3,\"delivered\":1,\"coalesced\":0,\"expired\":0,\
+             \"dropped\":{\"total\":2,\"newest\":0,\"oldest\":0,\"evicted\":2,\"outranked\":0,\
+             \"shrunk\":0,\"sink\":0},\"refused\":{\"total\":0,\"full\":0,\"closed\":0,\"invalid\":0,\
+             \"unknown_category\":0,\"too_large\":0,\"unauthorized\":0},\"queued\":0,\"in_flight\":0}"
+        );
+    }
+
+    #[test]
+    fn a_position_is_read_as_it_is_written_and_nothing_else_is() {
+        for position in [
+            Position { epoch: 0, seq: 0 },
+            Position { epoch: 0xab, seq: 42 },
+            Position { epoch: u64::MAX, seq: u64::MAX },
+        ] {
+            assert_eq!(position.to_string().parse(), Ok(position));
+        }
+        let beyond = "00000000000000ab-99999999999999999999".parse();
+        assert_eq!(beyond, Ok(Position { epoch: 0xab, seq: u64::MAX }));
+        for text in
+            ["", "-", "ab-1", "00000000000000ab", "00000000000000ab-", "00000000000000ab--1"]
+        {
+            assert_eq!(text.parse::<Position>(), Err(PositionError), "{text:?}");
+        }
+        for text in ["+0000000000000ab-1", "00000000000000ab-+1", "00000000000000ab-1 ", "ä-1"] {
+            assert_eq!(text.parse::<Position>(), Err(PositionError), "{text:?}");
+        }
+    }
+}
