@@ -46,6 +46,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", "the server is closing: come back")
     }
 
+    pub(crate) fn method() -> Self {
+        let detail = "another method is taken here: `allow` says which";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
+    }
+
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }

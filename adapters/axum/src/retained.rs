@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use statusbus_tokio::{Event, Selector};
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::problem::{Problem, json};
-use crate::request::{Reading, conversation_named};
+use crate::request::{InPath, Reading};
 
 pub(crate) fn router() -> Router<Arc<Context>> {
     Router::new()
@@ -30,10 +30,10 @@ struct Retained<'a> {
 
 async fn conversation(
     State(context): State<Arc<Context>>,
-    Path(name): Path<String>,
+    InPath(selector): InPath,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    retained(&context, &caller, conversation_named(&name)?).await
+    retained(&context, &caller, selector).await
 }
 
 async fn system(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -17,7 +17,7 @@ use statusbus_tokio::Selector;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::problem::Problem;
-use crate::request::{Reading, conversation_named};
+use crate::request::{InPath, Reading};
 
 pub(crate) use frames::Frames;
 use stream::Stream;
@@ -31,10 +31,10 @@ pub(crate) fn router() -> Router<Arc<Context>> {
 
 async fn conversation(
     State(context): State<Arc<Context>>,
-    Path(name): Path<String>,
+    InPath(selector): InPath,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    events(&context, &caller, conversation_named(&name)?).await
+    events(&context, &caller, selector).await
 }
 
 async fn system(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {
