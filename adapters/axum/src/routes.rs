@@ -87,6 +87,7 @@ impl Routes {
             closing,
             seats,
             frames: Arc::default(),
+            channels: Arc::default(),
             room: Room::default(),
             peaks: Peaks::default(),
             answers: Answers::default(),

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::problem::Problem;
 use crate::request::{InPath, Reading};
 
-pub(crate) use frames::Frames;
+pub(crate) use frames::{Frames, Member};
 use stream::Stream;
 
 pub(crate) fn router() -> Router<Arc<Context>> {

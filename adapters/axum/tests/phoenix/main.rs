@@ -14,4 +14,5 @@ mod api;
 mod dialogue;
 mod hostile;
 mod life;
+mod metrics;
 mod served;
