@@ -31,7 +31,7 @@ fn main() -> Outcome<()> {
     let many = |default| arguments.get(1).map_or(Ok(default), |count| count.parse());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match what {
-        "slow" => runtime.block_on(slow::rounds(many(1_000)?)),
+        "slow" => runtime.block_on(slow::measure(many(1_000)?)),
         "fan" => runtime.block_on(fan::measure(fan::Over::EventStreams, many(100)?)),
         "sockets" => runtime.block_on(fan::measure(fan::Over::Sockets, many(1_000)?)),
         "idle" => runtime.block_on(idle::measure(many(10_000)?)),

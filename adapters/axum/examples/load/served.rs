@@ -37,12 +37,15 @@ impl Served {
         Ok(stream)
     }
 
-    /// Asks for everything over a connection that keeps next to nothing of what is not read.
-    pub(crate) async fn read_with_no_room(&self) -> Outcome<TcpStream> {
+    /// Asks for everything since a position, over a connection that keeps next to nothing of what is
+    /// not read.
+    pub(crate) async fn read_with_no_room(&self, since: &str) -> Outcome<TcpStream> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4 * 1024)?;
         let mut stream = socket.connect(self.address.parse()?).await?;
-        stream.write_all(EVERYTHING.as_bytes()).await?;
+        let path = format!("/v1/events?last_event_id={since}");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
         Ok(stream)
     }
 

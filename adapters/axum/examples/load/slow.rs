@@ -1,121 +1,140 @@
-//! Whether one that never reads is noticed by the others. Rounds with and without it take turns.
+//! Whether one that never reads is noticed by the others: the same readers of the same server, with and
+//! without it, in short spans that take turns. Whoever else uses the machine disturbs both alike.
 
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::served::Served;
 use crate::{Outcome, micros, tell};
 
-/// With and without, each so often: an odd number, for the median.
-const ROUNDS: usize = 5;
-/// How long a round measures.
-const ROUND: Duration = Duration::from_secs(8);
-/// How long it takes before for everybody to connect.
-const CONNECT: Duration = Duration::from_secs(3);
+/// Spans of each kind: an odd number, for the median.
+const SPANS: usize = 21;
+const SPAN: Duration = Duration::from_secs(2);
+/// Between two spans.
+const SETTLES: Duration = Duration::from_millis(300);
 
-/// What a round has found: latencies in microseconds, memory in MiB.
-struct Round {
-    p50: u64,
-    p99: u64,
-    memory: u64,
+/// A span of time, in microseconds, and whether there was one that never read.
+struct Span {
+    begin: u64,
+    end: u64,
+    is_stuck: bool,
 }
 
-pub(crate) async fn rounds(readers: usize) -> Outcome<()> {
-    let (mut without, mut with) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        without.push(round(readers, Stuck::None).await?);
-        with.push(round(readers, Stuck::One).await?);
+/// What was said when, and how long it took, in microseconds.
+type Latency = (u64, u64);
+
+pub(crate) async fn measure(readers: usize) -> Outcome<()> {
+    let served = Served::start("ticks")?;
+    // Some of it does not fit on the way to one that never reads.
+    fill(&served, 3).await?;
+    let (mut reading, end) = (Vec::new(), CancellationToken::new());
+    for _ in 1..readers {
+        reading.push(tokio::spawn(latencies(served.read().await?, end.clone())));
     }
-    let median = |rounds: &[Round], of: fn(&Round) -> u64| {
-        let mut all: Vec<_> = rounds.iter().map(of).collect();
-        all.sort_unstable();
-        all[ROUNDS / 2]
-    };
-    let ratio =
-        |of: fn(&Round) -> u64| median(&with, of) as f64 / median(&without, of).max(1) as f64;
-    for (name, of) in
-        [("p50", (|round| round.p50) as fn(&Round) -> u64), ("p99", |round| round.p99)]
-    {
+    sleep(Duration::from_secs(2)).await;
+    let mut spans = Vec::new();
+    for turn in 0..2 * SPANS {
+        // Without, with, with, without: what drifts is in both.
+        let is_stuck = turn % 4 == 1 || turn % 4 == 2;
+        let held = if is_stuck { Some(block(&served).await?) } else { None };
+        sleep(SETTLES).await;
+        let begin = micros();
+        sleep(SPAN).await;
+        spans.push(Span { begin, end: micros(), is_stuck });
+        drop(held);
+    }
+    end.cancel();
+    let mut all: Vec<Latency> = Vec::new();
+    for reader in reading {
+        let latencies = reader.await?;
+        if latencies.is_empty() {
+            return Err("a reader has read nothing".into());
+        }
+        all.extend(latencies);
+    }
+    for share in [50, 99] {
+        let median = |is_stuck| {
+            let of_kind = spans.iter().filter(|span| span.is_stuck == is_stuck);
+            let mut each: Vec<u64> = of_kind.map(|span| percentile(&all, span, share)).collect();
+            each.sort_unstable();
+            each.get(each.len() / 2).copied().unwrap_or_default()
+        };
+        let (without, with) = (median(false), median(true));
         tell(&format!(
-            "median {name}: {} us without, {} us with one that never reads: {:.2} x",
-            median(&without, of),
-            median(&with, of),
-            ratio(of)
+            "p{share}, median of {SPANS} spans: {without} us without, {with} us with one of {readers} that \
+             never reads: {:.2} x",
+            with as f64 / without.max(1) as f64
         ))?;
     }
+    memory(&served).await
+}
+
+/// The latency that so many of a hundred updates do not exceed.
+fn percentile(all: &[Latency], span: &Span, share: usize) -> u64 {
+    let within = all.iter().filter(|(said, _)| (span.begin..span.end).contains(said));
+    let mut latencies: Vec<u64> = within.map(|(_, latency)| *latency).collect();
+    latencies.sort_unstable();
+    latencies.get(latencies.len() * share / 100).copied().unwrap_or_default()
+}
+
+/// The memory when what is kept for readers is full, and then with one that misses as much again.
+async fn memory(served: &Served) -> Outcome<()> {
+    let (_, readers) = served.memory()?;
+    fill(served, 40).await?;
+    let (_, full) = served.memory()?;
+    let held = served.read_with_no_room("").await?;
+    fill(served, 40).await?;
+    is_stuck(served).await?;
+    let (_, with) = served.memory()?;
+    drop(held);
     tell(&format!(
-        "median memory: {} MiB without, {} MiB with",
-        median(&without, |round| round.memory),
-        median(&with, |round| round.memory)
+        "memory: at most {readers} MiB with all readers; {full} MiB when 40 MiB more were said, {with} MiB \
+         when one did not read 40 MiB more"
     ))
 }
 
-/// Who never reads.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stuck {
-    None,
-    One,
+/// One that never reads, and has more before it than fits on the way to it.
+async fn block(served: &Served) -> Outcome<TcpStream> {
+    let epoch = served.health().await?["epoch"].as_str().unwrap_or_default().to_owned();
+    let held = served.read_with_no_room(&format!("{epoch}-0")).await?;
+    is_stuck(served).await?;
+    Ok(held)
 }
 
-async fn round(readers: usize, stuck: Stuck) -> Outcome<Round> {
-    let served = Served::start("ticks")?;
-    let held = match stuck {
-        Stuck::One => Some(served.read_with_no_room().await?),
-        Stuck::None => None,
-    };
-    fill(&served, 3).await?;
-    if held.is_some() && served.health().await?["unread"].as_u64() < Some(500) {
-        return Err("the one that never reads is not stuck".into());
+/// Waits until somebody does not read what there is.
+async fn is_stuck(served: &Served) -> Outcome<()> {
+    for _ in 0..100 {
+        sleep(Duration::from_millis(10)).await;
+        if served.health().await?["unread"].as_u64() > Some(500) {
+            return Ok(());
+        }
     }
-    let begin = Instant::now() + CONNECT;
-    let mut reading = Vec::new();
-    for _ in usize::from(held.is_some())..readers {
-        reading.push(tokio::spawn(latencies(served.read().await?, begin, begin + ROUND)));
-    }
-    let (mut all, mut readers) = (Vec::new(), 0);
-    for reader in reading {
-        let latencies = reader.await?;
-        readers += usize::from(!latencies.is_empty());
-        all.extend(latencies);
-    }
-    let unread = served.health().await?["unread"].as_u64().unwrap_or(0);
-    // More than twice what is kept for readers to come to: it misses what it does not read.
-    fill(&served, 40).await?;
-    let (_, memory) = served.memory()?;
-    all.sort_unstable();
-    let at = |share: usize| all.get(all.len() * share / 1_000).copied().unwrap_or(0);
-    let (p50, p99) = (at(500), at(990));
-    tell(&format!(
-        "{readers} read, {} never ({unread} unread): p50 {p50:>6} us, p99 {p99:>6} us, p99.9 {:>6} us, \
-         server at most {memory} MiB",
-        usize::from(held.is_some()),
-        at(999)
-    ))?;
-    Ok(Round { p50, p99, memory })
+    Err("the one that never reads is not stuck".into())
 }
 
-/// Says so many MiB. Of three, some do not fit on the way to one that never reads.
+/// Says so many MiB.
 async fn fill(served: &Served, megabytes: usize) -> Outcome<()> {
     let text = "x".repeat(1_000);
     let update =
         format!("{{\"conversation\":\"fill\",\"category\":\"info\",\"text\":\"{text}\"}}\n");
     for _ in 0..megabytes {
         served.publish(&update.repeat(1_000)).await?;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
     }
     Ok(())
 }
 
-/// Reads until `end`; answers the latencies of what was said after `begin`, in microseconds.
-async fn latencies(mut stream: TcpStream, begin: Instant, end: Instant) -> Vec<u64> {
+/// Reads until the end; answers the latencies.
+async fn latencies(mut stream: TcpStream, end: CancellationToken) -> Vec<Latency> {
     const MARK: &[u8] = b"\"text\":\"";
     let (mut all, mut rest) = (Vec::new(), Vec::new());
     let mut piece = vec![0; 1 << 14];
-    while let Ok(Ok(read @ 1..)) = timeout_at(end, stream.read(&mut piece)).await {
-        let (now, counts) = (micros(), Instant::now() > begin);
+    while let Some(Ok(read @ 1..)) = end.run_until_cancelled(stream.read(&mut piece)).await {
+        let now = micros();
         rest.extend_from_slice(&piece[..read]);
         let mut done = 0;
         while let Some(found) = rest[done..].windows(MARK.len()).position(|at| at == MARK) {
@@ -124,13 +143,12 @@ async fn latencies(mut stream: TcpStream, begin: Instant, end: Instant) -> Vec<u
                 break;
             };
             let said = std::str::from_utf8(&rest[digits..digits + len]).ok();
-            let said = said.and_then(|text| text.parse::<u64>().ok()).filter(|_| counts);
-            all.extend(said.map(|said| now.saturating_sub(said)));
+            let said = said.and_then(|text| text.parse::<u64>().ok());
+            all.extend(said.map(|said| (said, now.saturating_sub(said))));
             done = digits + len;
         }
         // A mark and the digits behind it may be in two pieces.
-        let keep = done.max(rest.len().saturating_sub(64));
-        rest.drain(..keep);
+        rest.drain(..done.max(rest.len().saturating_sub(64)));
     }
     all
 }
