@@ -91,6 +91,10 @@ async fn channels_are_counted_as_long_as_they_are_joined() {
         client.join(topic, params);
     }
     assert_eq!((all.now(), all.joined(), all.refused()), (2, 3, 4));
+    let wish = client.session.receive(r#"["9","9","status:b","phx_join",{}]"#, client.now);
+    let wish = wish.expect("a wish that nothing is wrong with");
+    client.session.refuse(&wish, Refusal::new("unauthorized", "it is not yours"));
+    assert_eq!((all.now(), all.joined(), all.refused()), (2, 3, 5));
     client.say("3", "status:conv-2", "phx_leave", json!({}));
     assert_eq!(all.now(), 1);
     drop(client.session);
