@@ -81,7 +81,7 @@ export class HealthView {
       const chart = new Sparkline();
       const box = element('div', 'tile');
       const number = element('p', 'figure', figure, ' ', unit);
-      box.append(element('h3', '', tile.title), most, number, chart.svg, note);
+      box.append(element('div', 'head', element('h3', '', tile.title), most), number, chart.svg, note);
       root.append(box);
       return { ...tile, box, figure, unit, note, most, chart };
     });

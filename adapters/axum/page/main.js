@@ -33,6 +33,8 @@ let pace = null;
 /** When this connection began, by the server's clock: what was said before was not on its way here. */
 let connected = Infinity;
 let held = 0;
+/** When the newest update was said: a gap behind it is no older. */
+let newest = 0;
 
 const linkView = new LinkView(at('link'));
 const boardView = new BoardView({ list: at('cards'), rest: at('rest'), tally: at('tally'), nothing: at('nothing') });
@@ -80,11 +82,12 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
   },
   updates(updates, retained) {
     for (const update of updates) take(update, retained);
+    if (retained && updates.length > 0) lines.note('Live from here: above is what stood already', serverNow());
     painter.changed('stream');
     painter.changed('board');
   },
   gap(gap) {
-    lines.gap(gap, serverNow());
+    lines.gap(gap, Math.max(serverNow(), newest));
     painter.changed('stream');
   },
   unreadable({ message }) {
@@ -99,6 +102,8 @@ function take(update, retained) {
   board.take(update, retained && age > 0 ? now() - age : now(), { retained });
   lines.update(update, { retained });
   filterView.know(update.category);
+  newest = Math.max(newest, update.at || 0);
+  if (!retained) clock.hear(update.at, Date.now());
   if (!retained && update.at >= connected) latencies.add(serverNow() - update.at);
   if (painter.paused) held += 1;
 }
@@ -133,9 +138,10 @@ new Poller(async (signal) => {
   try {
     const answer = await server.health(signal);
     clock.take(asked, answer.now_ms, Date.now());
-    pace = latencies.take();
-    health.take(answer, pace, now());
-    for (const category of answer.categories) filterView.know(category);
+    const told = latencies.take();
+    health.take(answer, told, now());
+    pace = told ?? pace;
+    filterView.order(answer.categories);
     filterView.paint(filter);
   } catch {
     // The connection says that the server is away; the charts have a hole there.
@@ -207,8 +213,10 @@ document.addEventListener('visibilitychange', () => {
 });
 
 say(at('host'), location.host);
-say(at('example'), `curl -H 'content-type: application/json' ${server.address('v1/status')} \\
-  -d '{"conversation":"hello","category":"progress","key":"first","text":"41 %"}'`);
+say(at('example'), `curl ${server.address('v1/status')} \\
+  -H 'content-type: application/json' \\
+  -d '{"conversation":"hello","category":"progress",
+       "key":"first","text":"41 %"}'`);
 filterView.paint(filter);
 painter.all();
 link.connect();

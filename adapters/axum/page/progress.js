@@ -25,6 +25,15 @@ export function fractionOf(update) {
   return ofMetadata(update.metadata) ?? (update.category === 'progress' ? ofText(update.text) : null);
 }
 
+/**
+ * What a text says besides its key and its percentage, for where these are shown already; empty: no
+ * more than that.
+ */
+export function restOf(text, key) {
+  const rest = (text.startsWith(key) ? text.slice(key.length) : text).replace(PERCENTAGE, ' ').trim();
+  return /[\p{L}\p{N}]/u.test(rest) ? rest.replace(/^[:,–-]\s*/, '') : '';
+}
+
 function ofMetadata(metadata) {
   if (!metadata) return null;
   const { fraction, percent, percentage, current, done, completed, total } = metadata;

@@ -41,7 +41,7 @@ test('a command is seen to progress and finish, and the page outlives it', async
   await until(link, 'Live · not resumed, the server has started anew: values shown are the retained ones');
   await until(page.locator('.card .said'), 'Begun anew');
   assert.equal(await card.filter({ hasText: 'Reading' }).count(), 0, 'the other run stands no more');
-  await until(page.locator('.line[data-kind=note]'), /Connected again: not resumed/);
+  await until(page.locator('.line[data-kind=note]', { hasText: 'Connected' }), /Connected again: not resumed/);
   again.says('And going on');
   await until(page.locator('.line').last(), /And going on/);
   assert.deepEqual(problems(), []);
@@ -64,7 +64,7 @@ test('where the connection breaks it goes on with nothing missing and nothing tw
     for (const n of [2, 3, 4]) watch.says(`line ${round * 3 + n}`);
     cable.mend();
     await until(link, 'Live · resumed, nothing is missing');
-    await until(page.locator('.line:not([data-kind=note])').last(), new RegExp(`line ${round * 3 + 4}`));
+    await until(page.locator('.line[data-kind=update]').last(), new RegExp(`line ${round * 3 + 4}`));
   }
   const said = (await texts(page)).filter((text) => text.startsWith('line '));
   assert.deepEqual(said, Array.from({ length: 10 }, (_, index) => `line ${index + 1}`));
