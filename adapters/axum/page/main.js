@@ -33,6 +33,8 @@ let pace = null;
 /** When this connection began, by the server's clock: what was said before was not on its way here. */
 let connected = Infinity;
 let held = 0;
+/** What stood already when the connection began has been shown. */
+let live = false;
 /** When the newest update was said: a gap behind it is no older. */
 let newest = 0;
 
@@ -73,6 +75,7 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
   began(beginning) {
     linkView.began(beginning, now());
     connected = serverNow();
+    live = beginning === 'resumed';
     if (beginning === 'restarted' || beginning === 'lost') board.clear();
     const note = noteOf(beginning);
     if (note) lines.note(note, serverNow());
@@ -82,7 +85,10 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
   },
   updates(updates, retained) {
     for (const update of updates) take(update, retained);
-    if (retained && updates.length > 0) lines.note('Live from here: above is what stood already', serverNow());
+    if (retained && !live && updates.length > 0) {
+      lines.note('Live from here: above is what stood already', serverNow());
+    }
+    live = true;
     painter.changed('stream');
     painter.changed('board');
   },

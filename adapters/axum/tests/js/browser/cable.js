@@ -13,8 +13,9 @@ export class Cable {
   state = 'whole';
 
   /** @returns {Promise<Cable>} a cable to a server on this machine */
-  static async to(port) {
+  static async to(test, port) {
     const cable = new Cable();
+    test.after(() => cable.#close());
     cable.#port = port;
     cable.#server = createServer((asked, answer) => cable.#pass(asked, answer));
     cable.#server.on('connection', (socket) => {
@@ -39,7 +40,7 @@ export class Cable {
     this.state = 'whole';
   }
 
-  close() {
+  #close() {
     this.cut();
     this.#server.close();
   }

@@ -13,18 +13,20 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'ut
 const WALL = { width: 1920, height: 1080 };
 const PHONE = { width: 390, height: 844 };
 
+/** What is to be done when all tests are through. */
+const ends = [];
 let browser;
 let watch;
 
 before(async () => {
   browser = await launch();
-  watch = await watchJob({ name: 'deploy' });
+  watch = await watchJob({ after: (end) => ends.push(end) }, { name: 'deploy' });
   scene(watch);
 });
 
 after(async () => {
+  for (const end of ends) end();
   await browser?.close();
-  await watch?.ends();
 });
 
 /** What a team may see on a day: some at work, some done, one failed. */
@@ -51,8 +53,8 @@ function scene(job) {
   step('deploy', 'Building', 0.73, 'Building 156/214: serde, syn');
 }
 
-async function look(options, url = watch.url) {
-  const looked = await open(browser, url, options);
+async function look(t, options, url = watch.url) {
+  const looked = await open(t, browser, url, options);
   await until(looked.page.locator('#link'), 'Live');
   await until(looked.page.locator('.tile', { hasText: 'Updates' }).locator('.figure'), /\d/);
   await until(looked.page.locator('.card h3', { hasText: 'deploy' }), 'deploy');
@@ -66,9 +68,9 @@ for (const [name, options] of [
   ['phone-light', { viewport: PHONE, colorScheme: 'light', deviceScaleFactor: 2 }],
   ['4k-dark', { viewport: { width: 3840, height: 2160 }, colorScheme: 'dark' }],
 ]) {
-  test(`everybody can use it: ${name}`, async () => {
+  test(`everybody can use it: ${name}`, async (t) => {
     // The checker is a script of its own, which the policy of the page would not let in.
-    const { page, problems, close } = await look({ ...options, bypassCSP: true });
+    const { page, problems } = await look(t, { ...options, bypassCSP: true });
     await picture(page, `wall-${name}`);
     await page.evaluate(AXE);
     const { violations } = await page.evaluate(() => globalThis.axe.run(document, {
@@ -79,12 +81,11 @@ for (const [name, options] of [
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `the page is ${wide} px wider than the screen`);
     assert.deepEqual(problems(), []);
-    await close();
-  });
+    });
 }
 
-test('everything can be done with the keyboard', async () => {
-  const { page, problems, close } = await look();
+test('everything can be done with the keyboard', async (t) => {
+  const { page, problems } = await look(t);
   const focused = () => page.evaluate(() => {
     const { id, className, textContent } = document.activeElement;
     return id || className || textContent;
@@ -113,11 +114,10 @@ test('everything can be done with the keyboard', async () => {
   assert.equal(await focused(), 'conversations');
   assert.equal(new URL(page.url()).hash, '', 'which is the filter’s');
   assert.deepEqual(problems(), []);
-  await close();
 });
 
-test('what is chosen is in the address, and comes back from it', async () => {
-  const { page, close } = await look();
+test('what is chosen is in the address, and comes back from it', async (t) => {
+  const { page } = await look(t);
   const shown = page.locator('.line[data-kind=update] .category');
   const categories = async () => [...new Set(await shown.allTextContents())].sort();
   for (const category of ['progress', 'info', 'engine', 'workflow', 'planning']) {
@@ -139,11 +139,10 @@ test('what is chosen is in the address, and comes back from it', async () => {
   await untilEqual(page, () => page.locator('.card h3').allTextContents(), ['sensor-12']);
   await page.locator('#find').fill('nobody');
   await until(page.locator('#rest'), 'no conversation has “nobody”');
-  await close();
 });
 
-test('the theme that is chosen is remembered', async () => {
-  const { page, close } = await look({ colorScheme: 'light' });
+test('the theme that is chosen is remembered', async (t) => {
+  const { page } = await look(t, { colorScheme: 'light' });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();
   const theme = page.locator('#theme');
@@ -157,11 +156,10 @@ test('the theme that is chosen is remembered', async () => {
   assert.equal(await ground(), dark);
   await theme.click();
   assert.equal(await ground(), light, 'auto');
-  await close();
 });
 
-test('paused, it stands still, and goes on with what came in the meantime', async () => {
-  const { page, close } = await look();
+test('paused, it stands still, and goes on with what came in the meantime', async (t) => {
+  const { page } = await look(t);
   await page.locator('#pause').click();
   const before = await texts(page);
   watch.says('{"conversation":"deploy","category":"tool","text":"said while it was paused"}');
@@ -169,24 +167,22 @@ test('paused, it stands still, and goes on with what came in the meantime', asyn
   assert.deepEqual(await texts(page), before);
   await page.locator('#pause').click();
   await until(page.locator('.line .text').last(), 'said while it was paused');
-  await close();
 });
 
-test('a screen reader is told of ends, not of every line', async () => {
-  const { page, close } = await look();
+test('a screen reader is told of ends, not of every line', async (t) => {
+  const { page } = await look(t);
   const status = page.locator('#announcement');
   await until(status, /^Live/);
   watch.says('{"conversation":"one-1","category":"tool","text":"begins"}');
   watch.says('{"conversation":"one-1","category":"info","text":"over","priority":"terminal"}');
   watch.says('{"conversation":"one-2","category":"error","text":"over"}');
   await until(status, 'one-2 failed. one-1 done.');
-  await close();
 });
 
-test('where a token is needed it is asked for, and kept out of the address', async () => {
+test('where a token is needed it is asked for, and kept out of the address', async (t) => {
   const token = 'a-token-of-forty-characters-or-so-0123456789';
-  const closed = await start(['serve', '--listen', '127.0.0.1:0'], { WATCH_TOKEN: token });
-  const { page, problems, close } = await open(browser, closed.url);
+  const closed = await start(t, ['serve', '--listen', '127.0.0.1:0'], { WATCH_TOKEN: token });
+  const { page, problems } = await open(t, browser, closed.url);
   await until(page.locator('#link'), /^Refused: /);
   await page.locator('#token').fill('wrong');
   await page.keyboard.press('Enter');
@@ -202,6 +198,4 @@ test('where a token is needed it is asked for, and kept out of the address', asy
   await page.reload();
   await until(page.locator('#link'), 'Live');
   assert.deepEqual(problems(), []);
-  await close();
-  await closed.killed();
 });
