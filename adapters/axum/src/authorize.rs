@@ -1,6 +1,8 @@
 //! Who may read and say what.
 
 pub(crate) mod bearer;
+#[cfg(feature = "jwt")]
+pub(crate) mod jwt;
 
 use std::fmt;
 use std::future::Future;
@@ -115,6 +117,13 @@ impl Denied {
     /// Nobody knows who asks.
     pub fn unauthenticated(detail: impl Into<String>) -> Self {
         Self::Unauthenticated(detail.into())
+    }
+
+    /// It brings no token.
+    pub(crate) fn no_token() -> Self {
+        Self::unauthenticated(
+            "a token is missing: send it as `Authorization: Bearer …`, or as `access_token` in the query",
+        )
     }
 
     /// Whoever asks may not do this.

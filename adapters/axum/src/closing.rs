@@ -4,8 +4,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use statusbus_tokio::{Ledger, Status};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// Ends the delivery, with whoever is connected told to come back. Clone it freely.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ struct Stages {
     ended: CancellationToken,
     /// When connections have to be gone.
     deadline: OnceLock<Instant>,
+    /// Sockets, which their server has let go of.
+    sockets: TaskTracker,
 }
 
 /// What is left of a deadline for connections to end in, when the bus has taken its time: a tenth
@@ -41,13 +45,20 @@ impl Closing {
         let last_words = (deadline / 10).min(LAST_WORDS);
         let ledger = self.status.shutdown(deadline - last_words).await;
         self.stages.ended.cancel();
+        self.sockets_gone().await;
         ledger
     }
 
+    /// Ends the delivery at once, and lets the bus be: streams end where they are, and whoever was
+    /// connected is told to come back, to resume there.
+    pub fn close(&self) {
+        self.begin(LAST_WORDS);
+        self.stages.ended.cancel();
+    }
+
     /// Ends the delivery, and lets the bus be: streams of a bus that was shut down end when they
-    /// are read, others end where they are when `patience` is over. Whoever was connected is told to
-    /// come back, to resume there.
-    pub async fn close(&self, patience: Duration) {
+    /// are read; others, as with [`close`](Self::close), when `patience` is over.
+    pub async fn close_after(&self, patience: Duration) {
         self.begin(patience.saturating_add(LAST_WORDS));
         tokio::time::sleep(patience).await;
         self.stages.ended.cancel();
@@ -58,7 +69,21 @@ impl Closing {
         // A deadline beyond all clocks is none that comes.
         let far = now + Duration::from_secs(365 * 86_400);
         self.stages.deadline.get_or_init(|| now.checked_add(deadline).unwrap_or(far));
+        self.stages.sockets.close();
         self.stages.begun.cancel();
+    }
+
+    /// A socket lives as long as it has this.
+    pub(crate) fn socket(&self) -> TaskTrackerToken {
+        self.stages.sockets.token()
+    }
+
+    /// Waits until sockets have taken their leave, until the deadline at most.
+    pub(crate) async fn sockets_gone(&self) {
+        if let Some(deadline) = self.deadline() {
+            // Who has not by then is cut off.
+            let _ = timeout_at(deadline, self.stages.sockets.wait()).await;
+        }
     }
 
     /// Whether it has begun to end.

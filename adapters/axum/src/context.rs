@@ -8,9 +8,11 @@ use crate::authorize::{Access, Authorize, Grant};
 use crate::caller::Caller;
 use crate::closing::Closing;
 use crate::limits::Limits;
+use crate::metrics::{Answers, Histogram};
 use crate::origin::Origins;
 use crate::peaks::Peaks;
 use crate::problem::Problem;
+use crate::publish::Room;
 use crate::seats::Seats;
 use crate::sse::Frames;
 
@@ -24,7 +26,12 @@ pub(crate) struct Context {
     /// Places for streams and sockets.
     pub(crate) seats: Arc<Seats>,
     pub(crate) frames: Arc<Frames>,
+    /// Room for the bodies of requests.
+    pub(crate) room: Room,
     pub(crate) peaks: Peaks,
+    pub(crate) answers: Answers,
+    /// From when an update was said until it was written for its readers.
+    pub(crate) latency: Histogram,
 }
 
 impl Context {

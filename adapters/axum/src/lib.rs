@@ -7,18 +7,23 @@ mod context;
 mod health;
 mod health_figures;
 mod limits;
+mod metrics;
 mod origin;
 mod page;
 mod peaks;
 mod phoenix;
 mod problem;
+mod publish;
 mod request;
+mod retained;
 mod routes;
 mod seats;
 mod server;
 mod sse;
 
 pub use authorize::bearer::{Bearer, TokenError};
+#[cfg(feature = "jwt")]
+pub use authorize::jwt::{Jwt, SecretError};
 pub use authorize::{Access, Authorize, Decision, Denied, Grant, Target};
 pub use caller::Caller;
 pub use closing::Closing;

@@ -7,13 +7,16 @@ pub struct Limits {
     pub(crate) streams: usize,
     pub(crate) body: usize,
     pub(crate) updates: usize,
+    pub(crate) channels: usize,
+    pub(crate) changes: usize,
 }
 
 impl Limits {
     /// The defaults.
     #[must_use]
     pub const fn new() -> Self {
-        Self { streams: 10_000, body: 2 * 1024 * 1024, updates: 1_000 }
+        let (streams, body, updates) = (10_000, 2 * 1024 * 1024, 1_000);
+        Self { streams, body, updates, channels: 100, changes: 30 }
     }
 
     /// Most streams and sockets that are open at a time. Default 10,000.
@@ -34,6 +37,20 @@ impl Limits {
     #[must_use]
     pub const fn updates(mut self, most: usize) -> Self {
         self.updates = most;
+        self
+    }
+
+    /// Most channels that a socket has joined at a time. Default 100.
+    #[must_use]
+    pub const fn channels(mut self, most: usize) -> Self {
+        self.channels = most;
+        self
+    }
+
+    /// Most changes of a channel's categories, in any minute. Default 30.
+    #[must_use]
+    pub const fn changes(mut self, most: usize) -> Self {
+        self.changes = most;
         self
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::time::Duration;
 
-use axum::http::{Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
+use tower_http::cors::CorsLayer;
 
 use crate::caller::Caller;
 use crate::problem::Problem;
@@ -19,6 +21,23 @@ impl Origins {
             None => Err(OriginError(origin.to_owned())),
         });
         checked.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// What browsers are told, so that pages from elsewhere can read what is answered; none if there
+    /// are no such pages.
+    pub(crate) fn cors(&self) -> Option<CorsLayer> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let origins = self.0.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+        let last_event_id = HeaderName::from_static("last-event-id");
+        let cors = CorsLayer::new()
+            .allow_origin(origins.collect::<Vec<_>>())
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, last_event_id])
+            .allow_credentials(true)
+            .max_age(Duration::from_secs(3_600));
+        Some(cors)
     }
 
     /// Refuses what a browser sends for a page from elsewhere. Other programs send no origin.

@@ -10,10 +10,12 @@ use crate::authorize::{Authorize, LoopbackOnly};
 use crate::closing::Closing;
 use crate::context::Context;
 use crate::limits::Limits;
+use crate::metrics::{Answers, Histogram};
 use crate::origin::{OriginError, Origins};
 use crate::peaks::Peaks;
+use crate::publish::Room;
 use crate::seats::Seats;
-use crate::{health, health_figures, page, phoenix, sse};
+use crate::{health, health_figures, metrics, page, phoenix, publish, retained, sse};
 
 /// The HTTP delivery of a bus: choose who may do what, then [`router`](Self::router).
 #[must_use = "nothing is served until the router is"]
@@ -45,8 +47,9 @@ impl Routes {
         self
     }
 
-    /// Lets pages from these origins (`https://app.example`) publish and open sockets besides
-    /// those that this server has sent itself. Default: none.
+    /// Lets pages from these origins (`https://app.example`) read, publish and open sockets, besides
+    /// those that this server has sent itself: browsers are told so (CORS, credentials included).
+    /// Default: none.
     ///
     /// # Errors
     /// One is no origin.
@@ -74,17 +77,34 @@ impl Routes {
     pub fn router(self) -> Router {
         let Self { status, authorize, origins, limits, closing } = self;
         let seats = Seats::new(limits.streams);
-        let frames = Arc::default();
-        let peaks = Peaks::default();
-        let context =
-            Arc::new(Context { status, authorize, origins, limits, closing, seats, frames, peaks });
-        Router::new()
+        let cors = origins.cors();
+        let context = Arc::new(Context {
+            status,
+            authorize,
+            origins,
+            limits,
+            closing,
+            seats,
+            frames: Arc::default(),
+            room: Room::default(),
+            peaks: Peaks::default(),
+            answers: Answers::default(),
+            latency: Histogram::default(),
+        });
+        let router = Router::new()
             .merge(health::router())
             .merge(health_figures::router())
+            .merge(metrics::router())
             .merge(page::router())
             .merge(phoenix::router())
-            .merge(sse::router())
-            .with_state(context)
+            .merge(publish::router())
+            .merge(retained::router())
+            .merge(sse::router());
+        let router = metrics::count(router, &context).with_state(context);
+        match cors {
+            Some(cors) => router.layer(cors),
+            None => router,
+        }
     }
 }
 

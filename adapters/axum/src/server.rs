@@ -1,5 +1,6 @@
 //! A server that nobody can hold up.
 
+mod connections;
 mod patient;
 
 use std::convert::Infallible;
@@ -8,7 +9,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -26,6 +26,8 @@ use tokio::task::JoinSet;
 use tower_service::Service;
 
 use crate::closing::Closing;
+pub(crate) use connections::Connections;
+use connections::Open;
 use patient::Patient;
 
 /// Serves a router over HTTP/1.1, with what `axum::serve` leaves to others: connections are bounded
@@ -116,7 +118,7 @@ impl Server {
     pub async fn run(self, router: Router, closing: Closing) {
         let Self { listener, connections, patience, send_buffer, .. } = self;
         let places = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        let refused = Arc::new(AtomicU64::new(0));
+        let counts = Arc::new(Connections::default());
         let mut open = JoinSet::new();
         loop {
             let (stream, peer) = tokio::select! {
@@ -133,16 +135,27 @@ impl Server {
                 },
             };
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-                refused.fetch_add(1, Ordering::Relaxed);
+                counts.refuse();
                 turn_away(&stream);
                 continue;
             };
             set_up(&stream, patience, send_buffer);
             let stream = Patient::new(stream, patience);
-            open.spawn(connection(stream, peer, router.clone(), closing.clone(), place));
+            let place = Place { _permit: place, _open: counts.open_one() };
+            let counts = Arc::clone(&counts);
+            open.spawn(connection(
+                stream,
+                peer,
+                router.clone(),
+                closing.clone(),
+                (Arc::new(place), counts),
+            ));
         }
         drop(listener);
-        let all = async { while open.join_next().await.is_some() {} };
+        let all = async {
+            while open.join_next().await.is_some() {}
+            closing.sockets_gone().await;
+        };
         match closing.deadline() {
             Some(deadline) => drop(tokio::time::timeout_at(deadline, all).await),
             None => all.await,
@@ -157,16 +170,26 @@ impl fmt::Debug for Server {
     }
 }
 
+/// The place of a connection among those that may be open. Who takes a connection over keeps it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _open: Open,
+}
+
 /// Serves one connection to its end.
 async fn connection(
     stream: Patient<TcpStream>,
     peer: SocketAddr,
     router: Router,
     closing: Closing,
-    _place: OwnedSemaphorePermit,
+    (place, counts): (Arc<Place>, Arc<Connections>),
 ) {
+    let counted = Arc::clone(&counts);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(Arc::clone(&place));
+        request.extensions_mut().insert(Arc::clone(&counted));
         let mut router = router.clone();
         // A router is always ready.
         async move { answer(router.call(request.map(Body::new)).await) }
@@ -186,6 +209,7 @@ async fn connection(
         }
     };
     if let Err(error) = ended {
+        counts.fail();
         tracing::debug!(%peer, %error, "a connection failed");
     }
 }

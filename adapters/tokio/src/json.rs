@@ -99,8 +99,7 @@ pub struct Update<'a> {
     metadata: Option<&'a str>,
     key: Option<&'a str>,
     priority: &'static str,
-    #[serde(serialize_with = "rfc3339")]
-    at: SystemTime,
+    at: Time,
 }
 
 impl<'a> Update<'a> {
@@ -115,7 +114,21 @@ impl<'a> Update<'a> {
             metadata: update.metadata(),
             key: update.key(),
             priority: update.priority().as_str(),
-            at: update.at(),
+            at: Time(update.at()),
+        }
+    }
+}
+
+/// A time of the wall clock in RFC 3339, in UTC and to the microsecond; null if it is not of the
+/// years that this has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub SystemTime);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match jiff::Timestamp::try_from(self.0) {
+            Ok(at) => to.collect_str(&format_args!("{at:.6}")),
+            Err(_) => to.serialize_none(),
         }
     }
 }
@@ -237,13 +250,6 @@ fn by_reason<S: Serializer, const N: usize>(
 fn raw<S: Serializer>(json: &Option<&str>, to: S) -> Result<S::Ok, S::Error> {
     let written = json.and_then(|json| serde_json::from_str::<&RawValue>(json).ok());
     written.serialize(to)
-}
-
-fn rfc3339<S: Serializer>(at: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
-    match jiff::Timestamp::try_from(*at) {
-        Ok(at) => to.collect_str(&format_args!("{at:.6}")),
-        Err(_) => to.serialize_none(),
-    }
 }
 
 #[cfg(test)]

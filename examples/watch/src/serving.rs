@@ -67,7 +67,7 @@ impl Serving {
     pub(crate) async fn end(self) {
         let Self { closing, mut server } = self;
         tokio::select! {
-            () = closing.close(PATIENCE) => {}
+            () = closing.close_after(PATIENCE) => {}
             _ = &mut server => return,
         }
         let _ = server.await;

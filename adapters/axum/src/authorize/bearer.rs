@@ -64,9 +64,7 @@ impl Bearer {
 
     fn decide(&self, caller: &Caller, access: Access<'_>) -> Result<Grant, Denied> {
         let Some(token) = caller.token() else {
-            return Err(Denied::unauthenticated(
-                "a token is missing: send it as `Authorization: Bearer …`, or as `access_token` in the query",
-            ));
+            return Err(Denied::no_token());
         };
         match (self.may(&token), access) {
             (None, _) => Err(Denied::unauthenticated("there is no such token")),

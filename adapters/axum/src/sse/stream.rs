@@ -54,8 +54,9 @@ impl Stream {
         let subscription = reading.subscribe(&context.status).open();
         let subscription =
             subscription.map_err(|error| Problem::bad_request("invalid", error.to_string()))?;
-        let ends = grant.ends().map(|end| {
-            Instant::now() + end.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO)
+        let ends = grant.ends().and_then(|end| {
+            let left = end.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
+            Instant::now().checked_add(left)
         });
         Ok(Self {
             context: Arc::clone(context),
@@ -93,10 +94,11 @@ impl Stream {
             }
             State::Reads => {}
         }
-        if self.context.closing.has_ended() {
+        let ends = self.ends;
+        let is_over = ends.is_some_and(|end| end <= Instant::now());
+        if is_over || self.context.closing.has_ended() {
             return Some(self.farewell());
         }
-        let ends = self.ends;
         let closing = self.context.closing.clone();
         tokio::select! {
             biased;
@@ -115,10 +117,14 @@ impl Stream {
         let id = Position { epoch, seq: event.seq() };
         match event {
             Event::Batch(batch) => {
-                let first = batch.iter().next().map_or(0, |update| update.seq());
-                let categories = self.context.status.categories();
-                let updates = json::Updates::new(&batch, categories);
-                self.member.frame(first, id.seq, || frame::event("status", id, &updates))
+                let oldest = batch.iter().next();
+                let first = oldest.map_or(0, |update| update.seq());
+                let updates = json::Updates::new(&batch, self.context.status.categories());
+                self.member.frame(first, id.seq, || {
+                    let said = oldest.and_then(|update| update.at().elapsed().ok());
+                    self.context.latency.observe(said.unwrap_or_default());
+                    frame::event("status", id, &updates)
+                })
             }
             Event::Retained(batch) => {
                 let mut head = frame::head("status", id);

@@ -21,10 +21,10 @@ async fn a_new_reader_gets_the_values_that_stand_and_then_what_comes() {
         json!({"epoch": "00000000000000ab", "recovered": false})
     );
     assert_eq!(texts(&source.expect("status").await), ["stands"]);
-    assert_eq!(source.last_id, "00000000000000ab-3", "the head of the stream");
+    assert_eq!(source.last_id(), "00000000000000ab-3", "the head of the stream");
     served.status.info("conv-1", "comes");
     assert_eq!(source.read(1).await, ["comes"]);
-    assert_eq!(source.last_id, "00000000000000ab-4");
+    assert_eq!(source.last_id(), "00000000000000ab-4");
     served.end().await;
     assert_eq!(source.rest().await, [""; 0]);
 }
@@ -144,7 +144,7 @@ async fn hostile_text_breaks_no_frame() {
     served.status.update("conv-1", Category::INFO, "k").key("a\r\nid: 7\r\n\r\n").send();
     let read = source.read(7).await;
     assert_eq!(read[..6], hostile);
-    assert!(source.last_id.ends_with("-7"), "{}", source.last_id);
+    assert!(source.last_id().ends_with("-7"), "{}", source.last_id());
     let mut late = served.events("/v1/status/conv-1/events").await;
     assert_eq!(late.begins().await, [hostile[5].as_str(), "k"]);
     served.end().await;

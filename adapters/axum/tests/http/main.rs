@@ -3,6 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
+mod closing;
 mod events;
+mod hostile;
+mod metrics;
 mod page;
+mod publish;
 mod resume;
+mod retained;

@@ -14,7 +14,7 @@ async fn read_three(served: &Served) -> String {
         served.status.tool("conv-1", number.to_string());
         assert_eq!(source.read(1).await, [number.to_string()]);
     }
-    source.last_id
+    source.last_id().to_owned()
 }
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn a_reader_goes_on_where_it_was() {
     let mut source = served.events_after(PATH, &id).await;
     source.recovers().await;
     assert_eq!(source.read(1).await, ["missed"]);
-    let again = source.last_id.clone();
+    let again = source.last_id().to_owned();
     drop(source);
     let mut source = served.events_after(PATH, &again).await;
     source.recovers().await;
@@ -70,7 +70,7 @@ async fn who_cannot_go_on_is_told_so_and_gets_the_values_that_stand() {
     for (id, why) in lost {
         let mut source = served.events_after(PATH, id).await;
         assert_eq!(source.begins().await, ["9"], "{why}");
-        assert_eq!(source.last_id, "0000000000000007-10", "{why}");
+        assert_eq!(source.last_id(), "0000000000000007-10", "{why}");
     }
     let mut source = served.events_after(PATH, "0000000000000007-9").await;
     source.recovers().await;
@@ -86,7 +86,6 @@ async fn coming_back_races_with_what_is_new_without_a_gap_or_a_duplicate() {
     for path in [PATH, "/v1/events"] {
         let mut source = served.events(path).await;
         source.begins().await;
-        let mut id = source.last_id.clone();
         let status = served.status.clone();
         let sender = tokio::spawn(async move {
             for number in 0..UPDATES {
@@ -110,7 +109,7 @@ async fn coming_back_races_with_what_is_new_without_a_gap_or_a_duplicate() {
                     next += 1;
                 }
             }
-            id.clone_from(&source.last_id);
+            let id = source.last_id().to_owned();
             drop(source);
             source = served.events_after(path, &id).await;
             source.recovers().await;

@@ -18,34 +18,42 @@ pub(crate) enum Frame {
     Retry(u64),
 }
 
-pub(crate) struct Source {
-    pub(crate) headers: HeaderMap,
-    body: Incoming,
+/// The bytes of an event stream become frames.
+#[derive(Default)]
+pub(crate) struct Parser {
     rest: Vec<u8>,
     ready: VecDeque<Frame>,
     name: String,
     data: String,
-    /// The last event id, as an `EventSource` has it.
     pub(crate) last_id: String,
+}
+
+pub(crate) struct Source {
+    pub(crate) headers: HeaderMap,
+    body: Incoming,
+    parser: Parser,
 }
 
 impl Source {
     pub(crate) fn new(response: Response<Incoming>) -> Self {
         let headers = response.headers().clone();
         let body = response.into_body();
-        let (rest, ready) = (Vec::new(), VecDeque::new());
-        let (name, data, last_id) = (String::new(), String::new(), String::new());
-        Self { headers, body, rest, ready, name, data, last_id }
+        Self { headers, body, parser: Parser::default() }
+    }
+
+    /// The last event id, as an `EventSource` has it.
+    pub(crate) fn last_id(&self) -> &str {
+        &self.parser.last_id
     }
 
     /// What comes next; `None` when the stream has ended.
     pub(crate) async fn next_frame(&mut self) -> Option<Frame> {
         loop {
-            if let Some(frame) = self.ready.pop_front() {
+            if let Some(frame) = self.parser.next() {
                 return Some(frame);
             }
             let frame = within(self.body.frame()).await?.expect("the stream is not cut off");
-            self.take(&frame.into_data().expect("data"));
+            self.parser.take(&frame.into_data().expect("data"));
         }
     }
 
@@ -94,8 +102,15 @@ impl Source {
         }
         all
     }
+}
 
-    fn take(&mut self, bytes: &[u8]) {
+impl Parser {
+    /// The next frame that is complete.
+    pub(crate) fn next(&mut self) -> Option<Frame> {
+        self.ready.pop_front()
+    }
+
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
         self.rest.extend_from_slice(bytes);
         // A CR at the end may be half a line end; ours never are.
         while let Some(end) = self.rest.iter().position(|&byte| byte == b'\n' || byte == b'\r') {

@@ -1,0 +1,122 @@
+//! A channel that is joined: a reader of one conversation.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use futures_util::Stream;
+use statusbus_tokio::{Batch, Category, CategorySet, Event, Selector, Status, Subscription};
+
+use super::changes::Changes;
+use super::payload::Refusal;
+use super::push::{Address, Kind, Updates};
+
+/// A channel that is joined.
+pub(crate) struct Channel {
+    pub(crate) to: Address,
+    pub(crate) categories: CategorySet,
+    /// When the permission to read ends; `None`: never.
+    pub(crate) ends: Option<Instant>,
+    selector: Selector,
+    subscription: Subscription,
+    changes: Changes,
+    most_changes: usize,
+    is_at_end: bool,
+}
+
+/// In which span changes of the categories are counted.
+const SPAN: Duration = Duration::from_secs(60);
+
+impl Channel {
+    pub(crate) fn new(
+        to: Address,
+        selector: Selector,
+        subscription: Subscription,
+        categories: CategorySet,
+        most_changes: usize,
+    ) -> Self {
+        let changes = Changes::new(most_changes, SPAN);
+        let (ends, is_at_end) = (None, false);
+        Self { to, categories, ends, selector, subscription, changes, most_changes, is_at_end }
+    }
+
+    /// The next event; `None` when the bus was shut down and everything is read.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let next = Pin::new(&mut self.subscription).poll_next(cx);
+        self.is_at_end = matches!(next, Poll::Ready(None));
+        next
+    }
+
+    /// The values that stand, if they are what comes next and there are any. They come first where
+    /// nothing is resumed, and after a lag.
+    pub(crate) fn standing_next(&mut self) -> Option<Updates> {
+        match self.subscription.try_next()? {
+            Event::Retained(batch) => Some(self.standing(batch)).filter(|all| !all.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// Updates that have just been delivered.
+    pub(crate) fn live(&self, batch: Batch) -> Updates {
+        Updates { to: self.to.clone(), batch, kind: Kind::Live }
+    }
+
+    /// The values that stand where the reader is.
+    pub(crate) fn standing(&self, batch: Batch) -> Updates {
+        Updates { to: self.to.clone(), batch, kind: Kind::Standing(self.seq()) }
+    }
+
+    /// Counts a change of the categories, if there may be one.
+    ///
+    /// # Errors
+    /// There were too many.
+    pub(crate) fn count_change(&mut self, now: Instant) -> Result<(), Refusal> {
+        self.changes.count(now).map_err(|wait| {
+            let most = self.most_changes;
+            let message = format!("at most {most} changes of a channel's categories a minute");
+            Refusal::new("rate_limit_exceeded", message).retry_after(wait)
+        })
+    }
+
+    /// Reads more categories. Answers with the values that stand in those that are new, as far as
+    /// the reader has come: what is behind its position it still comes to.
+    pub(crate) fn add(&mut self, categories: CategorySet, status: &Status) -> Option<Updates> {
+        let new: CategorySet = (0..Category::MAX)
+            .filter_map(Category::from_index)
+            .filter(|&one| categories.contains(one) && !self.categories.contains(one))
+            .collect();
+        self.choose(self.categories.union(new));
+        if new.is_empty() {
+            return None;
+        }
+        let standing = status.subscribe(self.selector.clone()).categories(new).retained();
+        match standing.open().ok()?.try_next()? {
+            Event::Retained(batch) => Some(self.standing(batch)).filter(|all| !all.is_empty()),
+            _ => None,
+        }
+    }
+
+    /// Reads fewer categories.
+    pub(crate) fn remove(&mut self, categories: CategorySet) {
+        let rest = (0..Category::MAX)
+            .filter_map(Category::from_index)
+            .filter(|&one| self.categories.contains(one) && !categories.contains(one))
+            .collect();
+        self.choose(rest);
+    }
+
+    fn choose(&mut self, categories: CategorySet) {
+        self.categories = categories;
+        self.subscription.set_categories(categories);
+    }
+
+    /// The position up to which it has read.
+    pub(crate) const fn seq(&self) -> u64 {
+        self.subscription.seq()
+    }
+
+    /// Whether the bus was shut down and everything is read.
+    pub(crate) const fn is_at_end(&self) -> bool {
+        self.is_at_end
+    }
+}

@@ -1,0 +1,235 @@
+//! The frames of version 2 of the protocol: `[join_ref, ref, topic, event, payload]`.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::ser::{Serialize, SerializeTuple, Serializer};
+use serde_json::value::RawValue;
+
+/// The longest topic, event and ref, in bytes; what the binary form of the protocol has room for.
+pub(crate) const NAME_MAX: usize = 255;
+
+/// What a client says.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    pub(crate) join_ref: Ref,
+    pub(crate) reference: Ref,
+    pub(crate) topic: String,
+    pub(crate) event: String,
+    /// Whatever JSON the client put there; each event reads its own form out of it.
+    pub(crate) payload: &'a RawValue,
+}
+
+impl<'a> Message<'a> {
+    /// Reads a frame. Linear in its length.
+    ///
+    /// # Errors
+    /// It is not JSON, not such an array, or has a name that is too long.
+    pub(crate) fn parse(frame: &'a str) -> Result<Self, MessageError> {
+        let (join_ref, reference, topic, event, payload): (Ref, Ref, String, String, &RawValue) =
+            serde_json::from_str(frame).map_err(MessageError::Form)?;
+        for (what, name) in [("topic", &topic), ("event", &event)] {
+            if name.len() > NAME_MAX {
+                return Err(MessageError::TooLong { what, len: name.len() });
+            }
+        }
+        Ok(Self { join_ref, reference, topic, event, payload })
+    }
+}
+
+/// Why a frame is not a message.
+#[derive(Debug)]
+pub(crate) enum MessageError {
+    /// It is not an array of those five.
+    Form(serde_json::Error),
+    /// Its topic or its event has this many bytes.
+    TooLong { what: &'static str, len: usize },
+}
+
+impl fmt::Display for MessageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(error) => write!(
+                f,
+                "a message is the JSON array [join_ref, ref, topic, event, payload]: {error}"
+            ),
+            Self::TooLong { what, len } => {
+                write!(f, "the {what} has {len} bytes: at most {NAME_MAX} are read")
+            }
+        }
+    }
+}
+
+/// What a client calls a message, so that it knows the reply to it. phoenix.js counts in strings,
+/// others in numbers; it comes back in the form it had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ref {
+    #[default]
+    None,
+    Text(Box<str>),
+    Number(u64),
+}
+
+impl Ref {
+    pub(crate) const fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// This one, or another if it is none.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        if self.is_none() { other.clone() } else { self }
+    }
+}
+
+impl<'de> Deserialize<'de> for Ref {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct AnyRef;
+
+        impl Visitor<'_> for AnyRef {
+            type Value = Ref;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a ref: a string of at most {NAME_MAX} bytes, a whole number or null")
+            }
+
+            fn visit_unit<E>(self) -> Result<Ref, E> {
+                Ok(Ref::None)
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Ref, E> {
+                Ok(Ref::Number(number))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Ref, E> {
+                if text.len() > NAME_MAX {
+                    return Err(E::invalid_length(text.len(), &self));
+                }
+                Ok(Ref::Text(text.into()))
+            }
+        }
+
+        from.deserialize_any(AnyRef)
+    }
+}
+
+impl Serialize for Ref {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::None => to.serialize_none(),
+            Self::Text(text) => to.serialize_str(text),
+            Self::Number(number) => to.serialize_u64(*number),
+        }
+    }
+}
+
+/// A frame for the client.
+pub(crate) struct Frame<'a, P> {
+    pub(crate) join_ref: &'a Ref,
+    pub(crate) reference: &'a Ref,
+    pub(crate) topic: &'a str,
+    pub(crate) event: &'a str,
+    pub(crate) payload: P,
+}
+
+impl<P: Serialize> Frame<'_, P> {
+    /// The text of the frame.
+    pub(crate) fn write(&self) -> String {
+        // A string takes all that is written, and nothing that is sent has a form that JSON lacks.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl<P: Serialize> Serialize for Frame<'_, P> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut tuple = to.serialize_tuple(5)?;
+        tuple.serialize_element(self.join_ref)?;
+        tuple.serialize_element(self.reference)?;
+        tuple.serialize_element(self.topic)?;
+        tuple.serialize_element(self.event)?;
+        tuple.serialize_element(&self.payload)?;
+        tuple.end()
+    }
+}
+
+/// The payload of a reply.
+#[derive(serde::Serialize)]
+#[serde(tag = "status", content = "response", rename_all = "snake_case")]
+pub(crate) enum Reply<R> {
+    Ok(R),
+    Error(R),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_five_things_in_an_array() {
+        let message = Message::parse(r#"["1","2","status:a","phx_join",{"x":[1]}]"#).expect("one");
+        assert_eq!(message.join_ref, Ref::Text("1".into()));
+        assert_eq!(message.reference, Ref::Text("2".into()));
+        assert_eq!((&*message.topic, &*message.event), ("status:a", "phx_join"));
+        assert_eq!(message.payload.get(), r#"{"x":[1]}"#);
+    }
+
+    #[test]
+    fn refs_are_text_numbers_or_absent() {
+        let message = Message::parse(r#"[null,18446744073709551615,"t","e",null]"#).expect("one");
+        assert_eq!((message.join_ref, message.reference), (Ref::None, Ref::Number(u64::MAX)));
+        let escaped = Message::parse(r#"["\u0031","a\"b","t","e",{}]"#).expect("one");
+        assert_eq!(escaped.join_ref, Ref::Text("1".into()));
+        assert_eq!(escaped.reference, Ref::Text("a\"b".into()));
+    }
+
+    #[test]
+    fn what_is_no_message_is_told_what_would_be_one() {
+        let long = "x".repeat(NAME_MAX + 1);
+        let refused = [
+            (String::new(), "EOF"),
+            ("hello".into(), "expected value"),
+            ("{}".into(), "expected a tuple of size 5"),
+            (r#"["1","1","t","e"]"#.into(), "invalid length 4"),
+            (r#"["1","1","t","e",{},{}]"#.into(), "trailing characters"),
+            (r#"["1","1","t","e",{}] x"#.into(), "trailing characters"),
+            (r#"["1","1",7,"e",{}]"#.into(), "expected a string"),
+            (r#"[-1,"1","t","e",{}]"#.into(), "a ref: a string"),
+            (r#"[1.5,"1","t","e",{}]"#.into(), "a ref: a string"),
+            (r#"[["1"],"1","t","e",{}]"#.into(), "a ref: a string"),
+            (format!(r#"["{long}","1","t","e",{{}}]"#), "invalid length 256"),
+            (format!(r#"["1","1","{long}","e",{{}}]"#), "the topic has 256 bytes"),
+            (format!(r#"["1","1","t","{long}",{{}}]"#), "the event has 256 bytes"),
+            (r#"["1","1","t","e",{"a":}]"#.into(), "expected value"),
+        ];
+        for (frame, why) in refused {
+            let error = Message::parse(&frame).expect_err(&frame).to_string();
+            assert!(error.contains(why), "{frame}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_deeply_nested_payload_is_read_without_a_stack() {
+        let depth = 30_000;
+        let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+        let frame = format!(r#"["1","2","t","e",{open}{close}]"#);
+        let message = Message::parse(&frame).expect("one");
+        assert_eq!(message.payload.get().len(), 2 * depth);
+    }
+
+    #[test]
+    fn a_frame_is_written_on_one_line_whatever_is_in_it() {
+        let (join_ref, reference) = (Ref::Text("a\"\n".into()), Ref::Number(7));
+        let payload = Reply::Ok("x\r\n\0</script>\u{2028}");
+        let topic = "status:\u{7}";
+        let frame = Frame {
+            join_ref: &join_ref,
+            reference: &reference,
+            topic,
+            event: "phx_reply",
+            payload,
+        };
+        assert_eq!(
+            frame.write(),
+            "[\"a\\\"\\n\",7,\"status:\\u0007\",\"phx_reply\",{\"status\":\"ok\",\"response\":\"x\\r\\n\\u0000</script>\u{2028}\"}]"
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! What is refused, and what ends.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_done_is_refused_with_what_would_be_right() {
+    let status = bus();
+    let mut client = Client::of(&status);
+    let joins = [
+        ("room:lobby", json!({}), "unmatched topic", "status:{conversation}"),
+        ("phoenix", json!({}), "unmatched topic", "status:{conversation}"),
+        ("status:", json!({}), "invalid_conversation", "1 to 128 bytes"),
+        ("status:a:tool", json!({}), "invalid_conversation", "':'"),
+        ("status:*", json!({}), "invalid_conversation", "'*'"),
+        ("status:a", json!({"categories": ["gossip"]}), "invalid_categories", "1 unknown"),
+        ("status:a", json!({"categories": "tool"}), "invalid_payload", "expected a sequence"),
+        ("status:a", json!({"last_event_id": 7}), "invalid_payload", "expected a string"),
+        ("status:a", json!("hello"), "invalid_payload", "expected struct"),
+    ];
+    for (topic, params, reason, told) in joins {
+        client.join(topic, params);
+        let (answer, response) = client.hears_reply();
+        assert_eq!((&*answer, &response["reason"]), ("error", &json!(reason)), "{topic}");
+        assert!(response["message"].as_str().is_some_and(|text| text.contains(told)), "{response}");
+    }
+    client.say("1", "status:a", "subscribe_categories", json!({"categories": ["tool"]}));
+    assert_eq!(client.hears_reply().1["reason"], "unmatched topic");
+
+    client.join("status:a", Value::Null);
+    assert_eq!(client.hears_reply().0, "ok");
+    let joined = client.said.to_string();
+    let asked = [
+        ("update_subscription", json!({}), "unknown_event"),
+        ("phx_close", json!({}), "unknown_event"),
+        ("subscribe_categories", json!({}), "invalid_payload"),
+        ("subscribe_categories", json!(null), "invalid_payload"),
+        ("unsubscribe_categories", json!({"categories": [1]}), "invalid_payload"),
+        ("unsubscribe_categories", json!({"categories": ["tool", "x"]}), "invalid_categories"),
+    ];
+    for (event, payload, reason) in asked {
+        client.say(&joined, "status:a", event, payload);
+        let (answer, response) = client.hears_reply();
+        assert_eq!((&*answer, &response["reason"]), ("error", &json!(reason)), "{event}");
+    }
+    client.say(
+        &joined,
+        "status:a",
+        "subscribe_categories",
+        json!({"categories": ["x", "tool", "y"]}),
+    );
+    let response = client.hears_reply().1;
+    assert_eq!((&response["invalid"], &response["valid"]), (&json!(["x", "y"]), &json!(ALL)));
+    // Nothing of it was done, and nothing else is lost.
+    client.say(&joined, "status:a", "get_subscriptions", json!({}));
+    let subscriptions = json!({"subscribed_categories": [], "available_categories": ALL});
+    assert_eq!(client.hears_reply(), ("ok".into(), subscriptions));
+    balances(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_message_is_refused_by_itself() {
+    let status = bus();
+    let mut client = Client::of(&status);
+    client.join("status:a", json!({"categories": ["tool"]}));
+    client.hears();
+    for text in ["", "hello", "{}", "[]", r#"["1","2","status:a","phx_leave"]"#] {
+        client.say_text(text);
+        let heard = client.hears();
+        let (answer, response) = reply(&heard[0]);
+        assert_eq!((&heard[0][2], &*answer), (&json!("phoenix"), "error"), "{text}");
+        assert_eq!(response["reason"], "invalid_message", "{text}");
+    }
+    client.session.receive_binary();
+    assert_eq!(
+        reply(&client.hears()[0]).1["message"],
+        "binary frames are not read: send JSON text"
+    );
+    say(&status, "a", Category::TOOL, &["still there"]).await;
+    assert_eq!(client.hears_texts(), ["still there"]);
+    balances(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn categories_change_30_times_a_minute_and_then_it_is_said_when_again() {
+    let status = bus();
+    let mut client = Client::of(&status);
+    client.join("status:a", json!({}));
+    client.hears();
+    let change = |client: &mut Client, turn: u64| {
+        let event = ["subscribe_categories", "unsubscribe_categories"][turn as usize % 2];
+        client.say("1", "status:a", event, json!({"categories": ["tool"]}));
+        client.hears_reply()
+    };
+    for turn in 0..30 {
+        assert_eq!(change(&mut client, turn).0, "ok");
+        client.now += Duration::from_secs(1);
+    }
+    let (answer, response) = change(&mut client, 30);
+    assert_eq!((&*answer, &response["reason"]), ("error", &json!("rate_limit_exceeded")));
+    assert_eq!(response["retry_after_ms"], 30_000);
+    // Asking is no change, and another channel is another one.
+    client.say("1", "status:a", "get_subscriptions", json!({}));
+    assert_eq!(client.hears_reply().1["subscribed_categories"], json!([]));
+    client.now += Duration::from_millis(29_999);
+    assert_eq!(change(&mut client, 30).1["retry_after_ms"], 1);
+    client.now += Duration::from_millis(1);
+    assert_eq!(change(&mut client, 30).0, "ok");
+    assert_eq!(change(&mut client, 31).0, "error");
+    balances(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_has_a_hundred_channels() {
+    let status = bus();
+    let mut client = Client::of(&status);
+    for channel in 0..100 {
+        client.join(&format!("status:{channel}"), json!({}));
+        assert_eq!(client.hears_reply().0, "ok");
+    }
+    client.join("status:100", json!({}));
+    let (answer, response) = client.hears_reply();
+    assert_eq!((&*answer, &response["reason"]), ("error", &json!("too many channels joined")));
+    assert_eq!(status.readers(), 100);
+    client.say("1", "status:0", "phx_leave", json!({}));
+    client.hears();
+    client.join("status:100", json!({}));
+    assert_eq!(client.hears_reply().0, "ok");
+    balances(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_be_silent_for_a_minute() {
+    let status = bus();
+    let mut client = Client::of(&status);
+    let start = client.now;
+    assert_eq!(client.session.deadline(), start + Duration::from_secs(60));
+    assert!(!client.session.is_silent(start + Duration::from_millis(59_999)));
+    assert!(client.session.is_silent(start + Duration::from_secs(60)));
+    client.now += Duration::from_secs(59);
+    client.say_text("not even a message");
+    assert!(!client.session.is_silent(start + Duration::from_secs(118)));
+    assert_eq!(client.session.deadline(), start + Duration::from_secs(119));
+    balances(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_says_much_is_read_slower_and_loses_nothing() {
+    let status = bus();
+    let mut client = Client::of(&status);
+    for _ in 0..250 {
+        assert_eq!(client.session.wait(client.now), Duration::ZERO);
+        client.say_text(r#"[null,"1","phoenix","heartbeat",{}]"#);
+    }
+    assert_eq!(client.session.wait(client.now), Duration::from_millis(20));
+    client.now += Duration::from_millis(20);
+    assert_eq!(client.session.wait(client.now), Duration::ZERO);
+    assert_eq!(client.hears().len(), 250);
+    balances(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_join_is_told_why() {
+    let status = bus();
+    let mut client = Client::of(&status);
+    let join = client.session.receive(r#"["1","1","status:a","phx_join",{}]"#, client.now);
+    let join = join.expect("a wish");
+    assert_eq!(join.reading.selector, Selector::conversation("a"));
+    client.session.refuse(&join, Refusal::new("unauthorized", "not yours"));
+    let refused = json!({"reason": "unauthorized", "message": "not yours"});
+    assert_eq!(reply(&client.hears()[0]), ("error".into(), refused));
+    assert_eq!(status.readers(), 0);
+    balances(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_ends_with_the_permission_and_can_be_joined_again() {
+    let status = bus();
+    let mut client = Client::of(&status);
+    let join = client.session.receive(r#"["1","1","status:a","phx_join",{}]"#, client.now);
+    let ends = client.now + Duration::from_secs(5);
+    client.session.admit(join.expect("a wish"), Some(ends));
+    client.join("status:b", json!({}));
+    client.hears();
+    assert_eq!(client.session.deadline(), ends);
+    client.session.expire(ends - Duration::from_millis(1));
+    assert_eq!(client.hears(), [Value::Null; 0]);
+    client.session.expire(ends);
+    let heard = client.hears();
+    // phoenix.js joins again when it is told this, and is asked again who it is.
+    assert_eq!((&heard[0][0], &heard[0][3]), (&json!("1"), &json!("phx_error")));
+    assert_eq!((heard.len(), status.readers()), (1, 1));
+    client.join("status:a", json!({}));
+    assert_eq!(client.hears_reply().0, "ok");
+    balances(status).await;
+}

@@ -1,0 +1,170 @@
+//! Clients that are slow, that are many, or that mean no good: what they get, and that nobody else
+//! notices.
+
+use std::time::Duration;
+
+use statusbus_axum::Server;
+use statusbus_tokio::Status;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Served, serve, serve_with, within};
+
+/// Sends bytes as they are, and reads what comes until the other end closes.
+async fn raw(served: &Served, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(served.address).await.expect("it listens");
+    // It may be refused before all of it is sent.
+    let _ = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = within(stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// That everybody else is served as ever.
+async fn serves_on(served: &Served) {
+    let mut source = served.events("/v1/system/events").await;
+    source.expect("ready").await;
+    source.expect("status").await;
+    served.status.system().info("as ever");
+    assert_eq!(source.read(1).await, ["as ever"]);
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_and_costs_nobody_else_anything() {
+    let served = serve(Status::builder().spawn()).await;
+    let long = "x".repeat(1_000_000);
+    let many: String = (0..200).map(|number| format!("h{number}: x\r\n")).collect();
+    for (request, status) in [
+        ("nonsense\r\n\r\n".to_owned(), "400"),
+        ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}".to_owned() + "\r\n\r\n", "400"),
+        (format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", &long[..70_000]), "414"),
+        (format!("GET /v1/system HTTP/1.1\r\nhost: localhost\r\nx: {long}\r\n\r\n"), "431"),
+        (format!("GET /v1/system HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"), "431"),
+        ("GET /v1/system HTTP/1.1\r\nhost: localhost\r\nx\u{0}: y\r\n\r\n".to_owned(), "400"),
+        ("GET /v1/status/%ff/events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_owned(), "400"),
+        ("GET /v1/nothing HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_owned(), "404"),
+        ("PUT /v1/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".to_owned(), "405"),
+        ("POST /v1/status HTTP/1.1\r\nhost: localhost\r\ncontent-length: 99999999999\r\nconnection: close\r\n\r\n".to_owned(), "413"),
+        ("POST /v1/status HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n".to_owned(), "400"),
+        ("POST /v1/status HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nzz\r\n".to_owned(), "400"),
+    ] {
+        let answer = raw(&served, request.as_bytes()).await;
+        let told = answer.strip_prefix("HTTP/1.1 ").unwrap_or(&answer);
+        assert!(told.starts_with(status), "{request:.60}: {answer:.300}");
+    }
+    serves_on(&served).await;
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_cut_off_where_it_is_too_large() {
+    let served = serve(Status::builder().spawn()).await;
+    let mut stream = TcpStream::connect(served.address).await.expect("it listens");
+    let head = "POST /v1/status HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("room");
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let mut sent = 0;
+    while stream.write_all(chunk.as_bytes()).await.is_ok() {
+        sent += chunk.len();
+        assert!(sent < 64 * 1024 * 1024, "it takes it all");
+    }
+    serves_on(&served).await;
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_and_not_sent_takes_no_room_from_others() {
+    let served = serve(Status::builder().spawn()).await;
+    let mut announced = Vec::new();
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(served.address).await.expect("it listens");
+        let head =
+            "POST /v1/status HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2000000\r\n\r\n[";
+        stream.write_all(head.as_bytes()).await.expect("room");
+        announced.push(stream);
+    }
+    let text = "x".repeat(1_000);
+    let update = serde_json::json!({"conversation": "conv-1", "category": "tool", "text": text});
+    let answer = served.publish(serde_json::json!(vec![update; 1_000])).await;
+    assert_eq!(answer.json()["accepted"], 1_000);
+    drop(announced);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn one_that_reads_nothing_misses_what_the_others_get() {
+    let served = serve(Status::builder().window(1_000).spawn()).await;
+    let mut stuck = TcpStream::connect(served.address).await.expect("it listens");
+    let request = format!("GET /v1/events HTTP/1.1\r\nhost: {}\r\n\r\n", served.address);
+    stuck.write_all(request.as_bytes()).await.expect("room");
+    let mut good = served.events("/v1/events").await;
+    good.begins().await;
+    let text = "x".repeat(1_000);
+    for number in 0..5_000 {
+        served.status.info("conv-1", format!("{number} {text}"));
+        if number % 100 == 99 {
+            served.status.flush().await;
+            assert_eq!(good.read(100).await.len(), 100);
+        }
+    }
+    assert!(served.status.unread() > 1_000, "it has not come to them");
+    // When it reads again, it is told how many it missed, and goes on.
+    let mut source = Vec::new();
+    let mut piece = vec![0; 1 << 16];
+    while !String::from_utf8_lossy(&source).contains("\"scope\":\"reader\"") {
+        let read = within(stuck.read(&mut piece)).await.expect("it is still connected");
+        assert!(read > 0, "it is still connected");
+        source.extend_from_slice(&piece[..read]);
+    }
+    assert_eq!(good.last_id().rsplit('-').next(), Some("5000"));
+    assert!(served.status.missed() > 0);
+    drop(stuck);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn one_that_stands_still_is_closed() {
+    let patient = |server: Server| server.patience(Duration::from_millis(300));
+    let served = serve_with(Status::builder().spawn(), |routes| routes, patient).await;
+    // Says nothing at all; says half of a request; asks and then neither reads nor asks again.
+    for request in
+        ["", "GET /v1/system HTTP/1.1\r\nho", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"]
+    {
+        let answer = raw(&served, request.as_bytes()).await;
+        assert_eq!(answer.contains("ok"), request.contains("healthz"), "{answer}");
+    }
+    // Asks for a stream and reads nothing of it: heartbeats are too few to be noticed here.
+    let mut stuck = TcpStream::connect(served.address).await.expect("it listens");
+    stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("room");
+    while served.status.readers() == 0 {
+        tokio::task::yield_now().await;
+    }
+    while served.status.readers() > 0 {
+        served.status.info("conv-1", "x".repeat(16_000));
+        served.status.flush().await;
+    }
+    served.end().await;
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so() {
+    let two = |server: Server| server.connections(2);
+    let served = serve_with(Status::builder().spawn(), |routes| routes, two).await;
+    let mut source = served.events("/v1/events").await;
+    source.begins().await;
+    let second = served.client().await;
+    assert!(second.get("/readyz").await.status.is_success());
+    let silent = TcpStream::connect(served.address).await.expect("it listens");
+    // The second one closes in its time; until then there is no place for a third.
+    loop {
+        let answer = raw(&served, b"").await;
+        if answer.starts_with("HTTP/1.1 503") {
+            assert!(answer.contains("\"reason\":\"crowded\""), "{answer}");
+            break;
+        }
+    }
+    served.status.info("conv-1", "x");
+    assert_eq!(source.read(1).await, ["x"]);
+    drop((silent, source));
+    served.end().await;
+}

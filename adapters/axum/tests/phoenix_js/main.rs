@@ -1,0 +1,229 @@
+//! The `phoenix` package from npm, as it is published, against a server on a real port.
+//!
+//! It needs Node (`NODE` names another one than `node`) and, once, `npm ci` in `tests/js`:
+//!
+//! ```sh
+//! npm --prefix adapters/axum/tests/js ci
+//! cargo test -p statusbus-axum --test phoenix_js -- --ignored
+//! ```
+
+#![allow(clippy::panic)] // what helps a test says by a panic what went wrong, as a test does
+
+mod support;
+
+use serde_json::{Value, json};
+use statusbus_axum::{Access, Caller, Denied, Grant};
+use statusbus_tokio::{Category, Status};
+
+use support::{Client, Server};
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn it_joins_and_gets_what_is_said_in_order() {
+    let server = Server::start(&Status::builder().spawn());
+    server.status.update("conv-1", Category::INFO, "stands").key("k").send();
+    server.status.flush().await;
+    let mut client = Client::connect(&server, json!({})).await;
+    let params = json!({"categories": ["tool", "info"]});
+    let response = client.join("a", "status:conv-1", params).await;
+    assert_eq!(response["conversation_id"], "conv-1");
+    assert_eq!(response["available_categories"], json!(Category::BUILT_IN));
+    assert_eq!(response["subscribed_categories"], json!(["tool", "info"]));
+    let stands = client.next_update("a").await;
+    assert_eq!((&stands["text"], &stands["retained"]), (&json!("stands"), &json!(true)));
+    let hostile = "a\r\nb\0\u{2028}</script>\u{1f600}";
+    server.status.tool("conv-1", hostile);
+    assert_eq!(client.next_update("a").await["text"], hostile);
+    for number in 0..2_000 {
+        server.status.tool("conv-1", number.to_string());
+        server.status.error("conv-1", "not chosen");
+        server.status.tool("conv-2", "of another one");
+    }
+    for number in 0..2_000 {
+        assert_eq!(client.next_update("a").await["text"], number.to_string());
+    }
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn it_chooses_categories_later_as_clients_of_the_origin_do() {
+    let server = Server::start(&Status::builder().spawn());
+    let mut client = Client::connect(&server, json!({})).await;
+    let response = client.join("a", "status:conv-1", json!({})).await;
+    assert_eq!(response["subscribed_categories"], json!([]));
+    let (status, response) = client.push("a", "get_available_categories", json!({})).await;
+    assert_eq!((&*status, &response["available_categories"]), ("ok", &json!(Category::BUILT_IN)));
+    let categories = json!({"categories": ["engine", "tool"]});
+    let (_, response) = client.push("a", "subscribe_categories", categories).await;
+    assert_eq!(response["subscribed"], json!(["engine", "tool"]));
+    server.status.engine("conv-1", "loaded");
+    assert_eq!(client.next_update("a").await["text"], "loaded");
+    let categories = json!({"categories": ["engine"]});
+    client.push("a", "unsubscribe_categories", categories).await;
+    let (_, response) = client.push("a", "get_subscriptions", json!({})).await;
+    assert_eq!(response["subscribed_categories"], json!(["tool"]));
+    server.status.engine("conv-1", "unheard");
+    server.status.tool("conv-1", "heard");
+    assert_eq!(client.next_update("a").await["text"], "heard");
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn what_goes_wrong_is_told_and_the_rest_goes_on() {
+    let server = Server::start(&Status::builder().spawn());
+    let mut client = Client::connect(&server, json!({})).await;
+    client.tell(json!({"do": "join", "name": "bad", "topic": "room:lobby"})).await;
+    let refused = client.next("joined", "bad").await;
+    assert_eq!(
+        (&refused["status"], &refused["response"]["reason"]),
+        (&json!("error"), &json!("unmatched topic"))
+    );
+    client.tell(json!({"do": "leave", "name": "bad"})).await;
+    client.join("a", "status:conv-1", json!({})).await;
+    let (status, response) = client.push("a", "make_coffee", json!({})).await;
+    assert_eq!((&*status, &response["reason"]), ("error", &json!("unknown_event")));
+    let gossip = json!({"categories": ["gossip"]});
+    let (status, response) = client.push("a", "subscribe_categories", gossip).await;
+    assert_eq!((&*status, &response["invalid"]), ("error", &json!(["gossip"])));
+    for _ in 0..30 {
+        let tool = json!({"categories": ["tool"]});
+        assert_eq!(client.push("a", "subscribe_categories", tool).await.0, "ok");
+    }
+    let tool = json!({"categories": ["tool"]});
+    let (status, response) = client.push("a", "subscribe_categories", tool).await;
+    assert_eq!((&*status, &response["reason"]), ("error", &json!("rate_limit_exceeded")));
+    assert!(response["retry_after_ms"].as_u64().is_some_and(|ms| ms <= 60_000), "{response}");
+    server.status.tool("conv-1", "still there");
+    assert_eq!(client.next_update("a").await["text"], "still there");
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn it_leaves_and_joins_the_same_topic_again() {
+    let server = Server::start(&Status::builder().spawn());
+    let mut client = Client::connect(&server, json!({})).await;
+    client.join("first", "status:conv-1", json!({"categories": ["tool"]})).await;
+    // A second channel of the same topic takes the place of the first.
+    client.join("second", "status:conv-1", json!({"categories": ["tool"]})).await;
+    server.status.tool("conv-1", "1");
+    assert_eq!(client.next_update("second").await["text"], "1");
+    assert!(client.seen("phx_close", "first"), "{:?}", client.passed);
+    assert!(!client.seen("status_update", "first"), "{:?}", client.passed);
+    client.tell(json!({"do": "leave", "name": "second"})).await;
+    assert_eq!(client.next("left", "second").await["status"], "ok");
+    client.tell(json!({"do": "ping"})).await;
+    client.next_on("pong").await;
+    assert_eq!(server.status.readers(), 0);
+    server.balances().await;
+}
+
+fn secret(caller: &Caller, _: Access<'_>) -> Result<Grant, Denied> {
+    match caller.token().as_deref() {
+        Some("secret") => Ok(Grant::unlimited()),
+        _ => Err(Denied::unauthenticated("bring a token")),
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn it_brings_a_token_in_the_query_or_among_the_subprotocols() {
+    let server = Server::start_with(&Status::builder().spawn(), |routes| routes.authorize(secret));
+    for options in [json!({"params": {"token": "secret"}}), json!({"token": "secret"})] {
+        let mut client = Client::connect(&server, options).await;
+        client.join("a", "status:conv-1", json!({})).await;
+    }
+    let mut stranger = Client::connect(&server, json!({"token": "wrong"})).await;
+    stranger.tell(json!({"do": "join", "name": "a", "topic": "status:conv-1"})).await;
+    let refused = stranger.next("joined", "a").await;
+    assert_eq!(
+        refused["response"],
+        json!({"reason": "unauthenticated", "message": "bring a token"})
+    );
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn its_heartbeats_are_answered() {
+    let server = Server::start(&Status::builder().spawn());
+    let mut client = Client::connect(&server, json!({})).await;
+    for _ in 0..5 {
+        // The message that phoenix.js sends every 30 s, at once.
+        client.tell(json!({"do": "ping"})).await;
+        client.next_on("pong").await;
+    }
+    assert_eq!(client.passed, [Value::Null; 0]);
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn after_a_server_was_killed_it_resumes_without_gap_or_duplicate() {
+    let status = Status::builder().spawn();
+    let mut server = Server::start(&status);
+    let mut client = Client::connect(&server, json!({})).await;
+    let mut said = 0;
+    client.join("a", "status:conv-1", json!({"categories": ["tool"]})).await;
+    let mut heard = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..40 {
+            status.tool("conv-1", said.to_string());
+            said += 1;
+        }
+        // It is killed while updates are on their way, and more are said while nobody listens.
+        heard.push(client.next_update("a").await);
+        server = server.kill().await;
+        for _ in 0..20 {
+            status.tool("conv-1", said.to_string());
+            said += 1;
+        }
+        status.flush().await;
+        server = server.restart();
+        let joined = client.next_joined("a", &mut heard).await;
+        assert_eq!(joined["response"]["recovered"], true);
+    }
+    while heard.len() < said {
+        heard.push(client.next_update("a").await);
+    }
+    let texts = heard.iter().filter_map(|update| update["text"].as_str());
+    assert!(texts.eq((0..said).map(|number| number.to_string()).collect::<Vec<_>>()), "{heard:?}");
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn on_a_bus_that_was_started_anew_it_is_told_so_and_gets_what_stands() {
+    let server = Server::start(&Status::builder().spawn());
+    let mut client = Client::connect(&server, json!({})).await;
+    client.join("a", "status:conv-1", json!({"categories": ["tool"]})).await;
+    server.status.tool("conv-1", "of the first run");
+    client.next_update("a").await;
+    let status = Status::builder().spawn();
+    status.tool("conv-1", "of the second run");
+    status.flush().await;
+    let server = server.kill().await.on(&status).restart();
+    let joined = client.next_joined("a", &mut Vec::new()).await;
+    assert_eq!(joined["response"]["recovered"], false);
+    assert_eq!(client.next_update("a").await["text"], "of the second run");
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn told_that_the_server_closes_it_comes_back() {
+    let status = Status::builder().spawn();
+    let server = Server::start(&status);
+    let mut client = Client::connect(&server, json!({})).await;
+    client.join("a", "status:conv-1", json!({"categories": ["tool"]})).await;
+    server.closing.close();
+    assert_eq!(client.next_on("close").await["code"], 1012);
+    let server = server.kill().await.restart();
+    let joined = client.next_joined("a", &mut Vec::new()).await;
+    assert_eq!(joined["response"]["recovered"], true);
+    status.tool("conv-1", "back");
+    assert_eq!(client.next_update("a").await["text"], "back");
+    server.balances().await;
+}

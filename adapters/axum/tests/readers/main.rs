@@ -1,0 +1,83 @@
+//! Programs that read event streams as they are: `curl -N`, the `eventsource` package from npm, and
+//! a client in Rust. All get the same updates in the same order, and each comes back.
+//!
+//! It needs curl, Node (`NODE` names another one than `node`) and, once, `npm ci` in `tests/js`:
+//!
+//! ```sh
+//! npm --prefix adapters/axum/tests/js ci
+//! cargo test -p statusbus-axum --test readers -- --ignored
+//! ```
+
+#![allow(clippy::panic)] // what helps a test says by a panic what went wrong, as a test does
+
+mod programs;
+
+#[path = "../phoenix_js/support.rs"]
+#[allow(dead_code)]
+mod killable;
+#[path = "../support/mod.rs"]
+mod support;
+
+use killable::Server;
+use programs::{Curl, Node, Reader, Rust};
+use statusbus_tokio::Status;
+
+/// Says so many things in two conversations, and waits until they are delivered.
+async fn say(status: &Status, count: usize) {
+    for number in 0..count {
+        status.tool("conv-1", format!("{number} a\r\nb\u{2028}\0</script>\u{1f600}"));
+        status.system().info(number.to_string());
+        if number % 50 == 0 {
+            status.flush().await;
+        }
+    }
+    status.flush().await;
+}
+
+async fn all_read_the_same(path: &str, of_them: usize) {
+    const EACH: usize = 250;
+    let status = Status::builder().spawn();
+    let server = Server::start(&status);
+    let url = format!("http://{}{path}", server.address);
+    let mut readers: [Box<dyn Reader>; 3] = [
+        Box::new(Node::start(&url)),
+        Box::new(Curl::start(&url)),
+        Box::new(Rust::start(server.address, path).await),
+    ];
+    let mut read = [const { Vec::new() }; 3];
+    for (reader, read) in readers.iter_mut().zip(&mut read) {
+        assert!(!reader.begins(read).await);
+    }
+    say(&status, EACH).await;
+    for (reader, read) in readers.iter_mut().zip(&mut read) {
+        reader.read(read, EACH * of_them).await;
+    }
+    let server = server.kill().await;
+    say(&status, EACH).await;
+    let server = server.restart();
+    for (reader, read) in readers.iter_mut().zip(&mut read) {
+        reader.comes_back().await;
+        assert!(reader.begins(read).await, "it goes on where it was");
+    }
+    say(&status, EACH).await;
+    for (reader, read) in readers.iter_mut().zip(&mut read) {
+        reader.read(read, EACH * of_them * 3).await;
+    }
+    let [node, curl, rust] = &read;
+    assert!(node.is_sorted_by(|one, next| one < next), "in order, and none twice");
+    assert_eq!((node, curl), (rust, rust));
+    drop(readers);
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs curl, and Node and its packages"]
+async fn everything_is_read_by_everybody_in_one_order_across_a_restart() {
+    all_read_the_same("/v1/events", 2).await;
+}
+
+#[tokio::test]
+#[ignore = "needs curl, and Node and its packages"]
+async fn a_conversation_is_read_by_everybody_in_one_order_across_a_restart() {
+    all_read_the_same("/v1/status/conv-1/events", 1).await;
+}
