@@ -16,6 +16,7 @@ import { Lines } from './lines.js';
 import { Painter } from './painter.js';
 import { Poller } from './poller.js';
 import { Server } from './server.js';
+import { Silence } from './silence.js';
 import { StreamView } from './stream-view.js';
 import { say, show } from './dom.js';
 
@@ -25,8 +26,8 @@ const now = () => performance.now();
 const server = new Server();
 const clock = new ServerClock();
 const serverNow = () => Date.now() + clock.offset;
-const [board, lines, health, latencies, announcer, painter] = [
-  new Board(), new Lines(), new Health(), new Latencies(), new Announcer(), new Painter(),
+const [board, lines, health, latencies, announcer, silence, painter] = [
+  new Board(), new Lines(), new Health(), new Latencies(), new Announcer(), new Silence(), new Painter(),
 ];
 let filter = Filter.fromHash(location.hash);
 let pace = null;
@@ -75,6 +76,7 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
   began(beginning) {
     linkView.began(beginning, now());
     connected = serverNow();
+    silence.heard(now());
     live = beginning === 'resumed';
     if (beginning === 'restarted' || beginning === 'lost') board.clear();
     const note = noteOf(beginning);
@@ -84,6 +86,7 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
     painter.changed('board');
   },
   updates(updates, retained) {
+    silence.heard(now());
     for (const update of updates) take(update, retained);
     if (retained && !live && updates.length > 0) {
       lines.note('Live from here: above is what stood already', serverNow());
@@ -147,13 +150,15 @@ new Poller(async (signal) => {
     const told = latencies.take();
     health.take(answer, told, now());
     pace = told ?? pace;
+    if (silence.isDead(answer.ledger.delivered, now())) {
+      silence.heard(now());
+      link.connect();
+    }
     filterView.order(answer.categories);
     filterView.paint(filter);
   } catch {
-    // The connection says that the server is away; the charts have a hole there.
-    return;
+    // The connection says that the server is away, and the figures how old they are.
   }
-  painter.changed('health');
 });
 
 // What only time changes: ages, values that have ended, how long it has been reconnecting.
@@ -166,6 +171,7 @@ setInterval(() => {
   if (document.hidden) return;
   say(at('pause'), painter.paused ? `Go on (${plural(held, 'update')})` : 'Pause');
   painter.changed('board');
+  painter.changed('health');
   linkView.paint(now());
 }, 1_000);
 

@@ -1,6 +1,7 @@
 // Using the page: with a keyboard, with a screen reader, on a phone, on a wall.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
@@ -179,6 +180,18 @@ test('a screen reader is told of ends, not of every line', async (t) => {
   await until(status, 'one-2 failed. one-1 done.');
 });
 
+test('where nothing has been said it says how, and that works as pasted', async (t) => {
+  const empty = await start(t, ['serve', '--listen', '127.0.0.1:0']);
+  const { page, problems } = await open(t, browser, empty.url);
+  await until(page.locator('#nothing p'), 'Nothing has been said yet. Say something:');
+  await picture(page, 'empty-light');
+  const answer = execFileSync('sh', ['-c', await page.locator('#example').textContent()], { stdio: 'pipe' });
+  assert.deepEqual(JSON.parse(answer), { accepted: 1, refused: [] });
+  await until(page.locator('.card h3'), 'hello');
+  await until(page.locator('.key .percent'), '41 %');
+  assert.deepEqual(problems(), []);
+});
+
 test('where a token is needed it is asked for, and kept out of the address', async (t) => {
   const token = 'a-token-of-forty-characters-or-so-0123456789';
   const closed = await start(t, ['serve', '--listen', '127.0.0.1:0'], { WATCH_TOKEN: token });
@@ -190,8 +203,6 @@ test('where a token is needed it is asked for, and kept out of the address', asy
   await page.locator('#token').fill(token);
   await page.keyboard.press('Enter');
   await until(page.locator('#link'), 'Live');
-  await until(page.locator('#nothing'), /Nothing has been said yet/);
-  await picture(page, 'empty-light');
   await page.goto(`${closed.url}/?access_token=${token}#find=x`);
   await until(page.locator('#link'), 'Live');
   assert.equal(page.url(), `${closed.url}/#find=x`);

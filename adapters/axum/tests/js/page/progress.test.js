@@ -31,6 +31,9 @@ test('what is shown already is not said again', () => {
     ['download: 45% at 3 MB/s', 'download', 'at 3 MB/s'],
     ['[3/10] Building a', '[/10]', '[3/10] Building a'],
     ['92/340 files', 'files', '92/340 files'],
+    ['   Building [====>   ] 3/10: serde, syn', 'Building', '3/10: serde, syn'],
+    ['Load:  45%|████▌     | 45/100 [00:12<00:30]', 'Load', '45/100 [00:12<00:30]'],
+    ['[done] a', 'k', '[done] a'],
     ['שלום 45%', 'k', 'שלום'],
   ];
   for (const [text, key, rest] of rules) assert.equal(restOf(text, key), rest, text);
