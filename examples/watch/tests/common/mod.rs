@@ -2,7 +2,7 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -93,11 +93,11 @@ impl Watch {
 
     fn of(mut child: Child, lines: Receiver<String>, reading: Option<Sender<()>>) -> Self {
         let (send, errors) = channel();
-        let mut stderr = child.stderr.take().expect("piped");
+        let stderr = child.stderr.take().expect("piped");
         thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).expect("UTF-8");
-            let _ = send.send(text);
+            for line in BufReader::new(stderr).lines() {
+                let _ = send.send(line.expect("UTF-8") + "\n");
+            }
         });
         let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid")).expect("a pid");
         let stdin = child.stdin.take();
@@ -109,6 +109,13 @@ impl Watch {
     /// The next line.
     pub(crate) fn line(&mut self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("another line")
+    }
+
+    /// Where it says that it serves.
+    pub(crate) fn address(&mut self) -> String {
+        let line = self.errors.recv_timeout(PATIENCE).expect("it says where it serves");
+        let (_, address) = line.trim_end().split_once("serving at http://").expect("an address");
+        address.to_owned()
     }
 
     /// Reads until a line has `text` in it, and answers that line.
@@ -145,7 +152,7 @@ impl Watch {
         drop(self.stdin);
         let status = self.exit.recv_timeout(PATIENCE).expect("it ends");
         let lines = self.lines.iter().collect();
-        let errors = self.errors.recv_timeout(PATIENCE).expect("standard error ends");
+        let errors = self.errors.iter().collect();
         Ended { code: status.code(), lines, errors }
     }
 }
