@@ -1,5 +1,7 @@
 //! Who may read and say what.
 
+pub(crate) mod bearer;
+
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;

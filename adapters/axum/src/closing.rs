@@ -56,6 +56,14 @@ impl Closing {
         self.stages.ended.cancel();
     }
 
+    /// Ends the delivery, and lets the bus be: streams of a bus that was shut down end when they
+    /// are read; others, as with [`close`](Self::close), when `patience` is over.
+    pub async fn close_after(&self, patience: Duration) {
+        self.begin(patience.saturating_add(LAST_WORDS));
+        tokio::time::sleep(patience).await;
+        self.stages.ended.cancel();
+    }
+
     fn begin(&self, deadline: Duration) {
         let now = Instant::now();
         // A deadline beyond all clocks is none that comes.

@@ -9,7 +9,9 @@ use crate::caller::Caller;
 use crate::closing::Closing;
 use crate::limits::Limits;
 use crate::origin::Origins;
+use crate::peaks::Peaks;
 use crate::problem::Problem;
+use crate::publish::Room;
 use crate::seats::Seats;
 use crate::sse::Frames;
 
@@ -23,6 +25,9 @@ pub(crate) struct Context {
     /// Places for streams and sockets.
     pub(crate) seats: Arc<Seats>,
     pub(crate) frames: Arc<Frames>,
+    /// Room for the bodies of requests.
+    pub(crate) room: Room,
+    pub(crate) peaks: Peaks,
 }
 
 impl Context {

@@ -70,14 +70,18 @@ impl From<Denied> for Problem {
     }
 }
 
+/// An answer in JSON, of which nobody keeps a copy.
+pub(crate) fn json(answer: &impl Serialize) -> Response {
+    // Strings and numbers of ours: writing them cannot fail.
+    let body = serde_json::to_vec(answer).unwrap_or_default();
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (headers, body).into_response()
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        // Two strings: serialising them cannot fail.
-        let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = (self.status, body).into_response();
+        let mut response = (self.status, json(&self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -11,8 +11,10 @@ use crate::closing::Closing;
 use crate::context::Context;
 use crate::limits::Limits;
 use crate::origin::{OriginError, Origins};
+use crate::peaks::Peaks;
+use crate::publish::Room;
 use crate::seats::Seats;
-use crate::{health, page, phoenix, sse};
+use crate::{health, health_figures, page, phoenix, publish, retained, sse};
 
 /// The HTTP delivery of a bus: choose who may do what, then [`router`](Self::router).
 #[must_use = "nothing is served until the router is"]
@@ -73,13 +75,24 @@ impl Routes {
     pub fn router(self) -> Router {
         let Self { status, authorize, origins, limits, closing } = self;
         let seats = Seats::new(limits.streams);
-        let frames = Arc::default();
-        let context =
-            Arc::new(Context { status, authorize, origins, limits, closing, seats, frames });
+        let context = Arc::new(Context {
+            status,
+            authorize,
+            origins,
+            limits,
+            closing,
+            seats,
+            frames: Arc::default(),
+            room: Room::default(),
+            peaks: Peaks::default(),
+        });
         Router::new()
             .merge(health::router())
+            .merge(health_figures::router())
             .merge(page::router())
             .merge(phoenix::router())
+            .merge(publish::router())
+            .merge(retained::router())
             .merge(sse::router())
             .with_state(context)
     }

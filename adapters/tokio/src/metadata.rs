@@ -1,12 +1,13 @@
 //! What an update says besides its text.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::IgnoredAny;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-/// A JSON object that goes along with an update, in its written form.
+/// A JSON object that goes along with an update, in its written form. It can be read by everybody:
+/// text that is no Unicode, numbers beyond an `f64` and what is nested in more than 64 levels are
+/// refused, as they would make what else is in a batch unreadable for some.
 ///
 /// ```
 /// use statusbus_tokio::Metadata;
@@ -31,10 +32,12 @@ impl std::str::FromStr for Metadata {
     type Err = MetadataError;
 
     fn from_str(json: &str) -> Result<Self, MetadataError> {
-        match serde_json::from_str::<HashMap<Cow<'_, str>, IgnoredAny>>(json) {
+        let mut reader = serde_json::Deserializer::from_str(json);
+        let read = reader.deserialize_map(Readable { levels: 64 }).and_then(|()| reader.end());
+        match read {
             // Between the tokens a line break is white space, and inside of one there is none: so
             // the object stays on one line.
-            Ok(_) => Ok(Self(json.trim().replace(['\r', '\n'], " ").into())),
+            Ok(()) => Ok(Self(json.trim().replace(['\r', '\n'], " ").into())),
             Err(error) => Err(MetadataError(error.to_string())),
         }
     }
@@ -43,6 +46,73 @@ impl std::str::FromStr for Metadata {
 impl From<serde_json::Map<String, serde_json::Value>> for Metadata {
     fn from(object: serde_json::Map<String, serde_json::Value>) -> Self {
         Self(serde_json::Value::Object(object).to_string().into())
+    }
+}
+
+/// Reads JSON and keeps nothing of it.
+#[derive(Clone, Copy)]
+struct Readable {
+    levels: u8,
+}
+
+impl Readable {
+    fn inside<E: Error>(self) -> Result<Self, E> {
+        let deeper = self.levels.checked_sub(1).map(|levels| Self { levels });
+        deeper.ok_or_else(|| E::custom("it is nested in more than 64 levels"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Readable {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let inside = self.inside()?;
+        while seq.next_element_seed(inside)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let inside = self.inside()?;
+        while map.next_key_seed(inside)?.is_some() {
+            map.next_value_seed(inside)?;
+        }
+        Ok(())
     }
 }
 
@@ -57,3 +127,34 @@ impl fmt::Display for MetadataError {
 }
 
 impl std::error::Error for MetadataError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_an_object_that_everybody_can_read() {
+        let nested = |levels: usize| "{\"a\":".repeat(levels) + "1" + &"}".repeat(levels);
+        for json in ["{}", " {\"a\":[1,-2.5e3,true,null,\"\\u00e9\"]}\n", &nested(64)] {
+            let metadata: Metadata = json.parse().expect("an object");
+            assert_eq!(metadata.as_json(), json.trim());
+        }
+        for (json, why) in [
+            ("[1]", "expected an object"),
+            ("1", "expected an object"),
+            ("null", "expected an object"),
+            ("\"{}\"", "expected an object"),
+            ("", "EOF"),
+            ("{} {}", "trailing characters"),
+            ("{\"a\":\"\\ud800\"}", "hex escape"),
+            ("{\"\\ud800\":1}", "hex escape"),
+            ("{\"a\":1e999}", "out of range"),
+            ("{\"a\":\"\n\"}", "control character"),
+            (&nested(65), "64 levels"),
+            (&nested(100_000), "64 levels"),
+        ] {
+            let error = json.parse::<Metadata>().expect_err(json).to_string();
+            assert!(error.contains(why), "{json:.50}: {error}");
+        }
+    }
+}

@@ -235,6 +235,12 @@ impl Status {
         self.handle.shared.names.lock().len()
     }
 
+    /// The last position that was given: where a reader is who has read everything.
+    #[must_use]
+    pub fn head(&self) -> u64 {
+        self.handle.shared.hub.everything().head().seq
+    }
+
     /// Readers there are.
     #[must_use]
     pub fn readers(&self) -> usize {

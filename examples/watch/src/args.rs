@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use statusbus_tokio::{Builder, Config, ConfigError, Overflow, Status};
 
 use crate::view::Form;
 
-/// Runs a command, or follows files, and shows live what they say
+/// Runs a command, or follows files, and shows live what they say, here and over HTTP
 ///
 /// Every line becomes a status update on a statusbus: progress is shown as a bar, a flood is
 /// thinned out, and whatever is not shown is counted. On a terminal a panel shows what stands;
@@ -27,6 +28,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Action {
     Run(Run),
     Tail(Tail),
+    Serve(Serve),
 }
 
 /// Run a command and show what it does
@@ -73,6 +75,9 @@ pub(crate) struct Run {
     pub(crate) view: View,
 
     #[command(flatten)]
+    pub(crate) serving: Serving,
+
+    #[command(flatten)]
     pub(crate) bus: Bus,
 }
 
@@ -102,7 +107,52 @@ pub(crate) struct Tail {
     pub(crate) view: View,
 
     #[command(flatten)]
+    pub(crate) serving: Serving,
+
+    #[command(flatten)]
     pub(crate) bus: Bus,
+}
+
+/// Serve what others publish over HTTP, and show it
+///
+/// It runs until it is interrupted.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  watch serve
+  curl -d '{\"conversation\":\"conv-1\",\"category\":\"tool\",\"text\":\"searching\"}' localhost:7077/v1/status
+  curl -N localhost:7077/v1/events")]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) view: View,
+
+    #[command(flatten)]
+    pub(crate) serving: Serving,
+
+    #[command(flatten)]
+    pub(crate) bus: Bus,
+}
+
+/// Where it is served over HTTP, and to whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Serving")]
+pub(crate) struct Serving {
+    /// Serve at this address, as in 127.0.0.1:8080; `off`: not at all [default: 127.0.0.1:7077, or
+    /// another port if that is taken and nobody has to know it]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen)]
+    pub(crate) listen: Option<Listen>,
+
+    /// Serve only who brings this token; needed to serve others than this machine
+    ///
+    /// Everybody on this machine can see a command line: rather set the variable.
+    #[arg(long, value_name = "TOKEN", env = "WATCH_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+}
+
+/// Where to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listen {
+    At(SocketAddr),
+    Off,
 }
 
 /// How things are shown.
@@ -157,22 +207,39 @@ impl View {
 }
 
 impl Bus {
-    /// The bus that is asked for.
+    /// The bus that is asked for, for one command or some files.
     pub(crate) fn builder(&self) -> Result<Builder, ConfigError> {
+        // Who names conversations and keys is the command: what is kept of each is little.
+        Ok(self.wide_builder()?.conversations(256).history(16).retained_keys(32))
+    }
+
+    /// The same, for whoever may publish.
+    pub(crate) fn wide_builder(&self) -> Result<Builder, ConfigError> {
         let config = Config::new()
             .queue_limit(self.queue_limit)?
             .batch_size(self.batch_size)?
             .flush_interval(self.flush_interval)?
             .overflow(self.overflow);
-        // Who names conversations and keys is the command: what is kept of each is little.
-        let builder = Status::builder().config(config).window(self.window());
-        Ok(builder.conversations(256).history(16).retained_keys(32))
+        Ok(Status::builder().config(config).window(self.window()))
     }
 
     /// Updates that a reader may be behind before it misses any.
     pub(crate) fn window(&self) -> usize {
         self.window.get()
     }
+}
+
+fn listen(text: &str) -> Result<Listen, String> {
+    if text == "off" {
+        return Ok(Listen::Off);
+    }
+    // `localhost` and a port by itself are what people write.
+    let written = match text.rsplit_once(':') {
+        Some(("localhost" | "", port)) => format!("127.0.0.1:{port}"),
+        _ => text.to_owned(),
+    };
+    let like = "give it an address and a port, as in 127.0.0.1:7077, or `off`";
+    written.parse().map(Listen::At).map_err(|_| like.to_owned())
 }
 
 fn queue_limit(text: &str) -> Result<usize, String> {
@@ -216,7 +283,7 @@ mod tests {
         let words = ["watch", "run"].into_iter().chain(arguments.split(' '));
         match Arguments::try_parse_from(words).map_err(|error| error.to_string())?.action {
             Action::Run(run) => Ok(run),
-            Action::Tail(_) => Err("tail".to_owned()),
+            other => Err(format!("{other:?}")),
         }
     }
 

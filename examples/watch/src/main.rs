@@ -1,4 +1,4 @@
-//! Runs a command, or follows files, and shows live what they say.
+//! Runs a command, or follows files, and shows live what they say, here and over HTTP.
 
 mod args;
 mod command;
@@ -7,6 +7,7 @@ mod meaning;
 mod name;
 mod output;
 mod pace;
+mod serving;
 mod signals;
 mod speaker;
 mod tail;
@@ -21,8 +22,9 @@ use clap::Parser;
 use statusbus_tokio::{Conversation, Status};
 use tokio::time::Instant;
 
-use crate::args::{Action, Arguments, Run};
+use crate::args::{Action, Arguments, Run, Serve};
 use crate::pace::Pace;
+use crate::serving::{Serving, Taken};
 use crate::signals::Interrupts;
 use crate::tail::{Start, Tail};
 use crate::view::Viewing;
@@ -35,9 +37,10 @@ const FOREVER: Duration = Duration::from_secs(365 * 86_400);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // The runner has a thread for itself, and so have reading (this one) and showing (the view's).
+    // The runner and the server have two threads, reading (this one) and showing (the view's) one
+    // each.
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = runtime.and_then(|runtime| {
         let result = runtime.block_on(watch(arguments.action));
         // A view that nothing can be done for is not waited for.
@@ -58,11 +61,12 @@ async fn watch(action: Action) -> io::Result<u8> {
     match action {
         Action::Run(arguments) => run(arguments, interrupts).await,
         Action::Tail(arguments) => tail(arguments, interrupts).await,
+        Action::Serve(arguments) => serve(arguments, interrupts).await,
     }
 }
 
 async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
-    let Run { name, backpressure, grace, view, bus, command } = arguments;
+    let Run { name, backpressure, grace, view, serving, bus, command } = arguments;
     let name = match (&name, command.first()) {
         (Some(name), _) => name::valid(name),
         (None, Some(program)) => name::of_path(program),
@@ -70,6 +74,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
     };
     let status = bus.builder().map_err(io::Error::other)?.spawn();
     let conversation = conversation(&status, &name)?;
+    let serving = serving::open(&serving, Taken::Another, &status).await?;
     let running = match command::spawn(&command) {
         Ok(running) => running,
         Err(error) => {
@@ -79,11 +84,12 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
         }
     };
     let mut viewing = view::open(view.form(), &status, Some(name), bus.window())?;
-    let pace = backpressure.then(|| Pace::new(&status, bus.window()));
+    let pace = backpressure.then(|| Pace::new(&status, viewing.progress(), bus.window()));
     let ended = running
         .follow(&status, &conversation, pace.as_ref(), grace, &mut viewing, &mut interrupts)
         .await?;
-    let shown = finish(&status, viewing, &mut interrupts, ended.interrupt().is_some()).await;
+    let shown =
+        finish(&status, viewing, serving, &mut interrupts, ended.interrupt().is_some()).await;
     Ok(match (ended.exit_code(), shown) {
         (0, false) => 1,
         (code, _) => code,
@@ -91,8 +97,9 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
 }
 
 async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u8> {
-    let args::Tail { lines, from_start, every, view, bus, files } = arguments;
+    let args::Tail { lines, from_start, every, view, serving, bus, files } = arguments;
     let status = bus.builder().map_err(io::Error::other)?.spawn();
+    let serving = serving::open(&serving, Taken::Another, &status).await?;
     let start = if from_start { Start::Beginning } else { Start::Lines(lines) };
     // By the last part of its path, if no other file has the same.
     let mut names = HashSet::new();
@@ -108,14 +115,30 @@ async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u
         let conversation = conversation(&status, &name(file))?;
         tails.push(Tail::new(file, start, &status, &conversation));
     }
-    let pace = Pace::new(&status, bus.window());
+    let pace = Pace::new(&status, viewing.progress(), bus.window());
     let interrupt = tokio::select! {
         interrupt = interrupts.next() => Some(interrupt),
         () = viewing.ended() => None,
         () = tail::follow(&mut tails, &pace, every) => None,
     };
     tails.iter_mut().for_each(Tail::finish);
-    let shown = finish(&status, viewing, &mut interrupts, true).await;
+    let shown = finish(&status, viewing, serving, &mut interrupts, true).await;
+    Ok(match interrupt {
+        Some(interrupt) => interrupt.exit_code(),
+        None => u8::from(!shown),
+    })
+}
+
+async fn serve(arguments: Serve, mut interrupts: Interrupts) -> io::Result<u8> {
+    let Serve { view, serving, bus } = arguments;
+    let status = bus.wide_builder().map_err(io::Error::other)?.spawn();
+    let serving = serving::open(&serving, Taken::Fails, &status).await?;
+    let mut viewing = view::open(view.form(), &status, None, bus.window())?;
+    let interrupt = tokio::select! {
+        interrupt = interrupts.next() => Some(interrupt),
+        () = viewing.ended() => None,
+    };
+    let shown = finish(&status, viewing, serving, &mut interrupts, true).await;
     Ok(match interrupt {
         Some(interrupt) => interrupt.exit_code(),
         None => u8::from(!shown),
@@ -131,10 +154,13 @@ fn conversation(status: &Status, name: &str) -> io::Result<Conversation> {
 async fn finish(
     status: &Status,
     mut viewing: Viewing,
+    serving: Option<Serving>,
     interrupts: &mut Interrupts,
     interrupted: bool,
 ) -> bool {
     let mut patience = if interrupted { PATIENCE } else { FOREVER };
+    // Nobody waits for those who read elsewhere, but for a moment.
+    let serving = serving.map(|serving| tokio::spawn(serving.end()));
     loop {
         let deadline = Instant::now() + patience;
         let shown = async {
@@ -149,6 +175,10 @@ async fn finish(
             },
         }
     }
+    if let Some(serving) = serving {
+        let _ = serving.await;
+    }
+    let progress = viewing.progress().clone();
     match viewing.into_result() {
         Some(Ok(())) => return true,
         // Whoever has closed it has seen enough.
@@ -159,11 +189,11 @@ async fn finish(
         }
         None => {
             view::restore();
-            let unread = status.unread();
+            let unread = status.head().saturating_sub(progress.seq());
             complain(format_args!("the output was too slow: {unread} updates were not shown"));
         }
     }
-    let _ = writeln!(io::stderr(), "{}", view::closing(&status.ledger(), status.missed()));
+    let _ = writeln!(io::stderr(), "{}", view::closing(&status.ledger(), progress.missed()));
     false
 }
 

@@ -5,23 +5,26 @@ use std::time::Duration;
 use statusbus_tokio::Status;
 
 use crate::speaker::Speaker;
+use crate::view::Progress;
 
-/// Lets no more lines onto the bus than its queue has room for and its readers have still to read,
-/// all of them together, so that none is lost. Whoever writes them waits: a command because its pipe is full, a file in any case.
+/// Lets no more lines onto the bus than its queue has room for and the view has still to read, so
+/// that it shows them all. Whoever writes them waits: a command because its pipe is full, a file in
+/// any case.
 pub(crate) struct Pace {
     status: Status,
+    view: Progress,
     queue: u64,
     window: u64,
 }
 
-/// How long to wait for a reader.
+/// How long to wait for the view.
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Pace {
-    /// `window`: updates that a reader may be behind before it misses any.
-    pub(crate) fn new(status: &Status, window: usize) -> Self {
+    /// `window`: updates that the view may be behind before it misses any.
+    pub(crate) fn new(status: &Status, view: &Progress, window: usize) -> Self {
         let queue = status.config().values().queue_limit as u64;
-        Self { status: status.clone(), queue, window: window as u64 }
+        Self { status: status.clone(), view: view.clone(), queue, window: window as u64 }
     }
 
     /// Says each line that ends in `chunk`, when there is room for it.
@@ -51,9 +54,10 @@ impl Pace {
         (self.queue / 2).max(1).saturating_sub(self.waiting())
     }
 
-    /// Lines until a reader that reads nothing would miss one; half of them, as above.
+    /// Lines until a view that reads nothing would miss one; half of them, as above.
     fn window_room(&self) -> u64 {
-        let behind = self.status.unread() + self.waiting();
+        let unread = self.status.head().saturating_sub(self.view.seq());
+        let behind = unread + self.waiting();
         (self.window / 2).max(1).saturating_sub(behind)
     }
 

@@ -7,6 +7,7 @@ mod json;
 mod paint;
 mod panel;
 mod plain;
+mod progress;
 mod reader;
 mod safe;
 mod screen;
@@ -22,6 +23,7 @@ use tokio::sync::oneshot;
 use reader::Reader;
 
 pub(crate) use figures::closing;
+pub(crate) use progress::Progress;
 pub(crate) use terminal::restore;
 
 /// How things are shown.
@@ -46,6 +48,7 @@ impl Form {
 /// A view that runs until the bus has been shut down and everything is shown, or it cannot write.
 pub(crate) struct Viewing {
     end: oneshot::Receiver<io::Result<()>>,
+    progress: Progress,
     result: Option<io::Result<()>>,
 }
 
@@ -60,20 +63,22 @@ pub(crate) fn open(
     let subscription = status.subscribe(Selector::Everything).open().map_err(io::Error::other)?;
     let (told, end) = oneshot::channel();
     let (runtime, status) = (Handle::current(), status.clone());
+    let progress = Progress::default();
+    let noted = progress.clone();
     let show = move || {
         let reader = |subscription| Reader::new(subscription, &status, window);
         let result = runtime.block_on(async {
             match form {
                 // What is on a terminal goes by anyway: there the latest matters.
-                Form::Terminal => terminal::show(subscription, &status, home).await,
-                Form::Plain => plain::show(reader(subscription), &status).await,
-                Form::Json => json::show(reader(subscription), &status).await,
+                Form::Terminal => terminal::show(subscription, &status, home, &noted).await,
+                Form::Plain => plain::show(reader(subscription), &status, &noted).await,
+                Form::Json => json::show(reader(subscription), &status, &noted).await,
             }
         });
         let _ = told.send(result);
     };
     std::thread::Builder::new().name("view".into()).spawn(show)?;
-    Ok(Viewing { end, result: None })
+    Ok(Viewing { end, progress, result: None })
 }
 
 impl Viewing {
@@ -83,6 +88,11 @@ impl Viewing {
             let panicked = |_| Err(io::Error::other("the view panicked"));
             self.result = Some((&mut self.end).await.unwrap_or_else(panicked));
         }
+    }
+
+    /// How far it is.
+    pub(crate) const fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// Whether it was seen to have ended.
@@ -100,15 +110,18 @@ impl Viewing {
 async fn pour(
     reader: &mut Reader,
     out: &mut impl Write,
+    progress: &Progress,
     mut form: impl FnMut(&mut Vec<u8>, &Event) -> io::Result<()>,
 ) -> io::Result<()> {
     const ENOUGH: usize = 64 * 1024;
     let mut text = Vec::new();
     while let Some(event) = reader.next().await {
+        progress.note(&event);
         form(&mut text, &event)?;
         while text.len() < ENOUGH
             && let Some(event) = reader.try_next()
         {
+            progress.note(&event);
             form(&mut text, &event)?;
         }
         write_all(out, &text)?;

@@ -4,4 +4,7 @@
 mod support;
 
 mod events;
+mod page;
+mod publish;
 mod resume;
+mod retained;

@@ -10,6 +10,7 @@ pub(crate) mod source;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use statusbus_axum::{Closing, Routes, Server};
 use statusbus_tokio::{Ledger, Status};
 use tokio::task::JoinHandle;
@@ -56,6 +57,18 @@ impl Served {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.client().await.get(path).await
+    }
+
+    /// Publishes a body of this content type.
+    pub(crate) async fn post(&self, content_type: &str, body: impl Into<Bytes>) -> Answer {
+        let client = self.client().await;
+        let request = client.request("POST", "/v1/status").header("content-type", content_type);
+        client.answer(request, body).await
+    }
+
+    /// Publishes JSON.
+    pub(crate) async fn publish(&self, body: impl ToString) -> Answer {
+        self.post("application/json", body.to_string()).await
     }
 
     /// Reads an event stream.

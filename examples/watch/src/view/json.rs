@@ -7,13 +7,17 @@ use statusbus_tokio::json::{self, Epoch};
 use statusbus_tokio::{Event, Status};
 
 use super::reader::Reader;
-use super::{Shown, pour, write_all};
+use super::{Progress, Shown, pour, write_all};
 
 /// Shows everything that `reader` reads; the last line is the ledger.
-pub(super) async fn show(mut reader: Reader, status: &Status) -> io::Result<()> {
+pub(super) async fn show(
+    mut reader: Reader,
+    status: &Status,
+    progress: &Progress,
+) -> io::Result<()> {
     let out = &mut io::stdout().lock();
     let mut lines = Lines { epoch: Epoch(status.epoch()), shown: Shown::default() };
-    pour(&mut reader, out, |text, event| lines.write(text, event, status)).await?;
+    pour(&mut reader, out, progress, |text, event| lines.write(text, event, status)).await?;
     let mut last = Vec::new();
     line(&mut last, &Record::Ledger(json::Ledger::from(&status.ledger())))?;
     write_all(out, &last)?;

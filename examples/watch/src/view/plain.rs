@@ -9,13 +9,17 @@ use statusbus_tokio::{Event, Gap, Status, Update};
 
 use super::figures::{because, closing, count};
 use super::reader::Reader;
-use super::{Shown, pour, safe};
+use super::{Progress, Shown, pour, safe};
 
 /// Shows everything that `reader` reads, and the ledger on standard error.
-pub(super) async fn show(mut reader: Reader, status: &Status) -> io::Result<()> {
+pub(super) async fn show(
+    mut reader: Reader,
+    status: &Status,
+    progress: &Progress,
+) -> io::Result<()> {
     let out = &mut io::stdout().lock();
     let mut lines = Lines { clock: WallClock::new(), shown: Shown::default(), line: String::new() };
-    pour(&mut reader, out, |text, event| {
+    pour(&mut reader, out, progress, |text, event| {
         lines.write(text, event, status);
         Ok(())
     })

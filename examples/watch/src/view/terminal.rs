@@ -11,6 +11,7 @@ use crossterm::terminal::{Clear, ClearType, EnableLineWrap, EndSynchronizedUpdat
 use statusbus_tokio::{Status, Subscription};
 use tokio::time::Instant;
 
+use super::Progress;
 use super::figures::Account;
 use super::paint::Style;
 use super::screen::Screen;
@@ -30,6 +31,7 @@ pub(super) async fn show(
     mut reader: Subscription,
     status: &Status,
     home: Option<String>,
+    progress: &Progress,
 ) -> io::Result<()> {
     restore_on_panic();
     let began = Instant::now();
@@ -53,6 +55,7 @@ pub(super) async fn show(
         let now = Instant::now();
         match event {
             Ok(Some(event)) => {
+                progress.note(&event);
                 screen.take(&event, now - began);
                 changed = true;
             }
@@ -60,7 +63,7 @@ pub(super) async fn show(
             Err(_) => {}
         }
         if changed && now >= last + FRAME || now >= last + IDLE {
-            let account = account(status, &screen);
+            let account = account(status, progress, &screen);
             frame.clear();
             screen.draw(&mut frame, size(), &account, now - began)?;
             PANEL.store(true, Ordering::Release);
@@ -69,13 +72,13 @@ pub(super) async fn show(
         }
     }
     frame.clear();
-    screen.end(&mut frame, size(), &account(status, &screen), began.elapsed())?;
+    screen.end(&mut frame, size(), &account(status, progress, &screen), began.elapsed())?;
     PANEL.store(false, Ordering::Release);
     write(&frame)
 }
 
-fn account(status: &Status, screen: &Screen) -> Account {
-    let (ledger, missed, skipped) = (status.ledger(), status.missed(), screen.skipped());
+fn account(status: &Status, progress: &Progress, screen: &Screen) -> Account {
+    let (ledger, missed, skipped) = (status.ledger(), progress.missed(), screen.skipped());
     Account { ledger, missed, skipped, ended: false }
 }
 

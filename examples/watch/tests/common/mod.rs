@@ -33,10 +33,18 @@ pub(crate) struct Ended {
     pub(crate) errors: String,
 }
 
-/// `watch` with these arguments.
+/// `watch` with these arguments, not served unless they say so.
 pub(crate) fn watch(arguments: &[&str]) -> Command {
+    let (action, rest) = arguments.split_first().expect("an action");
+    let mut command = served(&[action, "--listen", "off"]);
+    command.args(rest);
+    command
+}
+
+/// `watch` with these arguments.
+pub(crate) fn served(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watch"));
-    command.args(arguments).env("TZ", "UTC").env_remove("RUST_BACKTRACE");
+    command.args(arguments).env("TZ", "UTC").env_remove("RUST_BACKTRACE").env_remove("WATCH_TOKEN");
     command
 }
 

@@ -1,0 +1,214 @@
+// The page: what comes in goes into the board and the stream, and the painter shows it.
+
+import { Announcer } from './announce.js';
+import { BoardView } from './board-view.js';
+import { Board } from './board.js';
+import { Latencies, ServerClock } from './clock.js';
+import { DetailsView } from './details-view.js';
+import { FilterView } from './filter-view.js';
+import { Filter } from './filter.js';
+import { plural } from './figures.js';
+import { HealthView } from './health-view.js';
+import { Health } from './health.js';
+import { LinkView, noteOf } from './link-view.js';
+import { Link } from './link.js';
+import { Lines } from './lines.js';
+import { Painter } from './painter.js';
+import { Poller } from './poller.js';
+import { Server } from './server.js';
+import { StreamView } from './stream-view.js';
+import { say, show } from './dom.js';
+
+const at = (id) => document.getElementById(id);
+const now = () => performance.now();
+
+const server = new Server();
+const clock = new ServerClock();
+const serverNow = () => Date.now() + clock.offset;
+const [board, lines, health, latencies, announcer, painter] = [
+  new Board(), new Lines(), new Health(), new Latencies(), new Announcer(), new Painter(),
+];
+let filter = Filter.fromHash(location.hash);
+let pace = null;
+/** When this connection began, by the server's clock: what was said before was not on its way here. */
+let connected = Infinity;
+let held = 0;
+
+const linkView = new LinkView(at('link'));
+const boardView = new BoardView({ list: at('cards'), rest: at('rest'), tally: at('tally'), nothing: at('nothing') });
+const healthView = new HealthView(at('tiles'));
+const details = new DetailsView(at('details'));
+const streamView = new StreamView({
+  box: at('lines'),
+  follow: at('follow'),
+  open: ({ update }) => details.open(update),
+  changed: () => painter.changed('stream'),
+});
+const filterView = new FilterView({
+  box: at('categories'),
+  only: at('only'),
+  find: at('find'),
+  filter: () => filter,
+  changed: filterChanged,
+});
+
+// A wall is looked at, not listened to: what moves all the time is drawn as often as is worth while.
+painter.add('stream', 120, () => streamView.paint(lines, filter));
+painter.add('board', 200, () => boardView.paint(board, filter, now(), serverNow()));
+painter.add('health', 500, () => healthView.paint(health, pace, now()));
+
+const link = new Link((lastId) => server.events(lastId), (url) => new EventSource(url), {
+  set: (act, wait) => setTimeout(act, wait),
+  clear: (timer) => clearTimeout(timer),
+}, {
+  changed(state) {
+    linkView.changed(state, now());
+    linkView.paint(now());
+    announceLink();
+    // The browser does not say why it gave up.
+    if (state.wait > 0) explain();
+  },
+  began(beginning) {
+    linkView.began(beginning, now());
+    connected = serverNow();
+    if (beginning === 'restarted' || beginning === 'lost') board.clear();
+    const note = noteOf(beginning);
+    if (note) lines.note(note, serverNow());
+    show(at('token-form'), false);
+    painter.changed('stream');
+    painter.changed('board');
+  },
+  updates(updates, retained) {
+    for (const update of updates) take(update, retained);
+    painter.changed('stream');
+    painter.changed('board');
+  },
+  gap(gap) {
+    lines.gap(gap, serverNow());
+    painter.changed('stream');
+  },
+  unreadable({ message }) {
+    lines.note(`An event of the server was left out, as it makes no sense: ${message}`, serverNow());
+    painter.changed('stream');
+  },
+});
+
+function take(update, retained) {
+  const age = Math.max(serverNow() - update.at, 0);
+  // What stands was said some time ago.
+  board.take(update, retained && age > 0 ? now() - age : now(), { retained });
+  lines.update(update, { retained });
+  filterView.know(update.category);
+  if (!retained && update.at >= connected) latencies.add(serverNow() - update.at);
+  if (painter.paused) held += 1;
+}
+
+function filterChanged() {
+  history.replaceState(null, '', filter.toHash() || location.pathname + location.search);
+  showFilter();
+}
+
+function showFilter() {
+  filterView.paint(filter);
+  streamView.clear();
+  painter.all();
+}
+
+function announceLink() {
+  const [kind, words] = linkView.read(now());
+  if (kind !== 'connecting') announcer.link(words);
+}
+
+async function explain() {
+  const why = await server.whyRefused();
+  if (why === null) return;
+  linkView.refused(why.detail);
+  show(at('token-form'), why.status === 401);
+  say(at('token-detail'), why.detail);
+  linkView.paint(now());
+}
+
+new Poller(async (signal) => {
+  const asked = Date.now();
+  try {
+    const answer = await server.health(signal);
+    clock.take(asked, answer.now_ms, Date.now());
+    pace = latencies.take();
+    health.take(answer, pace, now());
+    for (const category of answer.categories) filterView.know(category);
+    filterView.paint(filter);
+  } catch {
+    // The connection says that the server is away; the charts have a hole there.
+    return;
+  }
+  painter.changed('health');
+});
+
+// What only time changes: ages, values that have ended, how long it has been reconnecting.
+setInterval(() => {
+  board.settle(now());
+  for (const [name, state] of board.takeEnded()) announcer.ended(name, state);
+  const said = announcer.take(now());
+  if (said) say(at('announcement'), said);
+  showTitle();
+  if (document.hidden) return;
+  say(at('pause'), painter.paused ? `Go on (${plural(held, 'update')})` : 'Pause');
+  painter.changed('board');
+  linkView.paint(now());
+}, 1_000);
+
+function showTitle() {
+  const { active, failed } = board.tally();
+  const sums = [failed > 0 && `${failed} failed`, active > 0 && `${active} active`].filter(Boolean);
+  const title = sums.length > 0 ? `${sums.join(', ')} – statusbus` : 'statusbus';
+  if (document.title !== title) document.title = title;
+}
+
+at('pause').addEventListener('click', () => {
+  painter.paused = !painter.paused;
+  held = 0;
+  at('pause').setAttribute('aria-pressed', String(painter.paused));
+  say(at('pause'), painter.paused ? 'Go on' : 'Pause');
+  if (!painter.paused) painter.all();
+});
+
+at('cards').addEventListener('click', (event) => {
+  const card = event.target.closest('h3') && event.target.closest('li');
+  if (!card) return;
+  filter.conversation = filter.conversation === card.name ? undefined : card.name;
+  filterChanged();
+});
+
+at('token-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  server.useToken(at('token').value.trim());
+  at('token').value = '';
+  link.connect();
+});
+
+// What is behind `#` is the filter's.
+document.addEventListener('click', (event) => {
+  const part = event.target.closest?.('a[href^="#"]')?.getAttribute('href').slice(1);
+  if (!part) return;
+  event.preventDefault();
+  at(part).focus({ preventScroll: true });
+  at(part).scrollIntoView();
+});
+
+window.addEventListener('hashchange', () => {
+  filter = Filter.fromHash(location.hash);
+  showFilter();
+});
+window.addEventListener('online', () => link.nudge());
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden) return;
+  link.nudge();
+  painter.all();
+});
+
+say(at('host'), location.host);
+say(at('example'), `curl -H 'content-type: application/json' ${server.address('v1/status')} \\
+  -d '{"conversation":"hello","category":"progress","key":"first","text":"41 %"}'`);
+filterView.paint(filter);
+painter.all();
+link.connect();

@@ -1,0 +1,121 @@
+//! The page, and the figures it shows: how they are served. What the page does with them is tested in a
+//! browser, by `tests/js`.
+
+use statusbus_axum::{Access, Caller, Denied, Grant};
+use statusbus_tokio::{Category, Config, Status};
+
+use crate::support::{Served, serve, serve_with};
+
+#[tokio::test]
+async fn the_page_may_load_from_here_only() {
+    let served = serve(Status::builder().spawn()).await;
+    for path in ["/", "/page/main.js", "/page/base.css", "/page/favicon.svg"] {
+        let answer = served.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let policy = answer.header("content-security-policy").unwrap_or_default().to_owned();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+        for open in ["unsafe", "http:", "*"] {
+            assert!(!policy.contains(open), "{policy}");
+        }
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+    }
+    let types =
+        [("/", "text/html"), ("/page/main.js", "text/javascript"), ("/page/base.css", "text/css")];
+    for (path, kind) in types {
+        let told = served.get(path).await.header("content-type").map(str::to_owned);
+        assert!(told.as_deref().is_some_and(|told| told.starts_with(kind)), "{path}: {told:?}");
+    }
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_browser_that_has_a_file_is_told_so() {
+    let served = serve(Status::builder().spawn()).await;
+    let tag = served.get("/page/main.js").await.header("etag").unwrap_or_default().to_owned();
+    let other = served.get("/page/wire.js").await.header("etag").unwrap_or_default().to_owned();
+    assert!(tag.len() > 2 && tag != other, "{tag} {other}");
+    for (known, status) in [
+        (tag.clone(), 304),
+        (format!("{other}, W/{tag}"), 304),
+        (other, 200),
+        ("\"\"".to_owned(), 200),
+        ("\u{fe}".to_owned(), 200),
+    ] {
+        let client = served.client().await;
+        let request = client.request("GET", "/page/main.js").header("if-none-match", &known);
+        let answer = client.answer(request, "").await;
+        assert_eq!(answer.status, status, "{known}");
+        assert_eq!(answer.text.is_empty(), status == 304, "{known}");
+        assert_eq!(answer.header("etag"), Some(tag.as_str()));
+        assert_eq!(answer.header("cache-control"), Some("no-cache"));
+    }
+    served.end().await;
+}
+
+#[tokio::test]
+async fn there_is_no_other_file() {
+    let served = serve(Status::builder().spawn()).await;
+    for path in ["/page/", "/page/none.js", "/page/..%2fCargo.toml", "/page/package.json"] {
+        assert_eq!(served.get(path).await.status, 404, "{path}");
+    }
+    let (status, reason) = served.get("/page/none.js").await.reason();
+    assert_eq!((status, reason.as_str()), (404, "not_found"));
+    served.end().await;
+}
+
+/// The figures as JSON.
+async fn figures(served: &Served) -> serde_json::Value {
+    let answer = served.get("/v1/health").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    answer.json()
+}
+
+#[tokio::test]
+async fn the_figures_are_those_of_the_bus() {
+    let config = Config::new().queue_limit(50).expect("a limit");
+    let builder = Status::builder().config(config).epoch(0xab).category("deploy").expect("a name");
+    let served = serve(builder.spawn()).await;
+    let reader = served.events("/v1/events").await;
+    for n in 0..5 {
+        served.status.update("conv-1", Category::PROGRESS, format!("{n}")).key("k").send();
+    }
+    served.status.tool("a:b", "no name");
+    served.status.flush().await;
+    let told = figures(&served).await;
+    assert_eq!(told["epoch"], "00000000000000ab");
+    assert_eq!(told["ledger"]["sent"], 6);
+    assert_eq!(told["ledger"]["refused"]["invalid"], 1);
+    assert_eq!(told["queue"]["limit"], 50);
+    assert_eq!(told["queue"]["queued"], 0);
+    assert_eq!((&told["readers"], &told["conversations"]), (&1.into(), &1.into()));
+    let categories = told["categories"].as_array().map(Vec::len);
+    assert_eq!((categories, &told["categories"][7]), (Some(8), &"deploy".into()));
+    assert!(told["now_ms"].as_u64().is_some_and(|now| now > 1_600_000_000_000), "{told}");
+    let peak = told["queue"]["peak"].as_u64();
+    assert!(peak.is_some_and(|peak| peak >= 1), "{told}");
+    assert_eq!(
+        figures(&served).await["queue"]["peak"].as_u64(),
+        peak,
+        "who else asks is told it, too"
+    );
+    drop(reader);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn who_may_not_observe_is_told_no_figures() {
+    let decide = |caller: &Caller, access: Access<'_>| match (access, caller.token().as_deref()) {
+        (Access::Observe, Some("secret")) => Ok(Grant::unlimited()),
+        _ => Err(Denied::unauthenticated("bring the token of this server")),
+    };
+    let status = Status::builder().spawn();
+    let served = serve_with(status, |routes| routes.authorize(decide), |server| server).await;
+    assert_eq!(served.get("/").await.status, 200, "the page tells nothing: it asks for the token");
+    assert_eq!(served.get("/v1/health").await.reason(), (401, "unauthenticated".to_owned()));
+    let client = served.client().await;
+    let request = client.request("GET", "/v1/health").header("authorization", "Bearer secret");
+    assert_eq!(client.answer(request, "").await.status, 200);
+    served.end().await;
+}

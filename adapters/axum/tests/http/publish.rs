@@ -1,0 +1,200 @@
+//! Publishing: each update is judged by itself, and whatever is wrong is told with what would be
+//! right.
+
+use serde_json::{Value, json};
+use statusbus_axum::Limits;
+use statusbus_tokio::{Config, Overflow, RefuseReason, Status};
+
+use crate::support::{serve, serve_with};
+
+fn update(text: &str) -> Value {
+    json!({"conversation": "conv-1", "category": "tool", "text": text})
+}
+
+#[tokio::test]
+async fn an_update_arrives_as_it_was_sent() {
+    let served = serve(Status::builder().spawn()).await;
+    let mut source = served.events("/v1/events").await;
+    source.begins().await;
+    let answer = served
+        .publish(json!({"conversation": "conv-1", "category": "tool", "text": "found",
+            "metadata": {"hits": 3, "of": [1, null]}, "key": "search", "priority": "terminal",
+            "ttl_ms": 5000}))
+        .await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()),
+        (202, json!({"accepted": 1, "refused": []}))
+    );
+    let mut updates = source.expect("status").await;
+    updates[0]["at"].take();
+    assert_eq!(
+        updates,
+        json!([{"seq": 1, "conversation": "conv-1", "category": "tool", "text": "found",
+            "metadata": {"hits": 3, "of": [1, null]}, "key": "search", "priority": "terminal",
+            "at": null}])
+    );
+    served.end().await;
+}
+
+#[tokio::test]
+async fn many_keep_their_order_as_an_array_and_as_lines() {
+    let served = serve(Status::builder().spawn()).await;
+    let mut source = served.events("/v1/events").await;
+    source.begins().await;
+    let texts: Vec<String> = (0..1_000).map(|number| number.to_string()).collect();
+    let updates: Vec<Value> = texts.iter().map(|text| update(text)).collect();
+    let answer = served.publish(json!(updates)).await;
+    assert_eq!(answer.json(), json!({"accepted": 1_000, "refused": []}));
+    assert_eq!(source.read(1_000).await, texts);
+    let lines: Vec<String> = updates.iter().map(Value::to_string).collect();
+    let answer = served.post("application/x-ndjson", lines.join("\n")).await;
+    assert_eq!(answer.json(), json!({"accepted": 1_000, "refused": []}));
+    assert_eq!(source.read(1_000).await, texts);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_conversation_may_be_a_number_and_none_is_the_whole_system() {
+    let served = serve(Status::builder().spawn()).await;
+    let mut source = served.events("/v1/events").await;
+    source.begins().await;
+    let about = |conversation: Value| json!({"conversation": conversation, "category": "info", "text": "x"});
+    let none = json!({"category": "info", "text": "x"});
+    served.publish(json!([about(json!(42)), about(json!("42")), about(json!(null)), none])).await;
+    let mut seen = Vec::new();
+    while seen.len() < 4 {
+        let updates = source.expect("status").await;
+        let updates = updates.as_array().expect("an array").clone();
+        seen.extend(updates.into_iter().map(|mut update| update["conversation"].take()));
+    }
+    assert_eq!(seen, [json!("42"), json!("42"), json!(null), json!(null)]);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
+    let served = serve(Status::builder().spawn()).await;
+    let mut source = served.events("/v1/events").await;
+    source.begins().await;
+    let with = |field: &str, value: Value| {
+        let mut update = update("bad");
+        update[field] = value;
+        update
+    };
+    let bad = [
+        (with("category", json!("gossip")), "unknown_category", "use one of the built-in ones"),
+        (with("conversation", json!("system")), "invalid", "leave the conversation out"),
+        (with("conversation", json!("a:b")), "invalid", "leave out control characters"),
+        (with("conversation", json!("")), "invalid", "give it 1 to 128 bytes"),
+        (with("conversation", json!(1.5)), "invalid", "the name of a conversation"),
+        (with("text", json!("x".repeat(16 * 1024 + 1))), "too_large", "at most 16384"),
+        (with("text", json!(7)), "invalid", "expected a string"),
+        (with("key", json!("x".repeat(129))), "too_large", "at most 128"),
+        (with("key", json!("")), "invalid", "at least 1 byte"),
+        (with("metadata", json!({"a": "x".repeat(5_000)})), "too_large", "at most 4096"),
+        (with("metadata", json!([1])), "invalid", "has to be a JSON object"),
+        (with("priority", json!("urgent")), "invalid", "choose among progress, state, terminal"),
+        (with("ttl_ms", json!(-1)), "invalid", "expected u64"),
+        (with("conversaton", json!("conv-1")), "invalid", "unknown field `conversaton`, expected"),
+        (json!({"conversation": "conv-1", "category": "tool"}), "invalid", "missing field `text`"),
+        (json!({"text": "x"}), "invalid", "missing field `category`"),
+        (json!("x"), "invalid", "invalid type"),
+        (json!(null), "invalid", "invalid type"),
+    ];
+    let mut updates = Vec::new();
+    for (number, (bad, _, _)) in bad.iter().enumerate() {
+        updates.extend([update(&number.to_string()), bad.clone()]);
+    }
+    let answer = served.publish(json!(updates)).await.json();
+    assert_eq!(answer["accepted"], bad.len());
+    let refused = answer["refused"].as_array().expect("an array");
+    assert_eq!(refused.len(), bad.len());
+    for (number, ((sent, reason, detail), refusal)) in bad.iter().zip(refused).enumerate() {
+        assert_eq!(refusal["index"], 2 * number + 1, "{sent}");
+        assert_eq!(refusal["reason"], *reason, "{sent}");
+        let told = refusal["detail"].as_str().expect("a detail");
+        assert!(told.contains(detail), "{sent:.80}: {told}");
+    }
+    let good: Vec<String> = (0..bad.len()).map(|number| number.to_string()).collect();
+    assert_eq!(source.read(bad.len()).await, good, "the others are not lost with them");
+    let ledger = served.end().await;
+    let count = |reason| ledger.refused.count(reason);
+    assert_eq!(ledger.refused.total(), bad.len() as u64);
+    assert_eq!((count(RefuseReason::UnknownCategory), count(RefuseReason::TooLarge)), (1, 3));
+}
+
+#[tokio::test]
+async fn a_line_that_is_no_json_costs_itself_only() {
+    let served = serve(Status::builder().spawn()).await;
+    let lines = format!("{}\nnonsense\n\n{}\r\n{{", update("one"), update("two"));
+    let answer = served.post("application/x-ndjson", lines).await.json();
+    assert_eq!(answer["accepted"], 2);
+    let refused = answer["refused"].as_array().expect("an array");
+    let told: Vec<_> = refused.iter().map(|each| (&each["index"], &each["reason"])).collect();
+    assert_eq!(told, [(&json!(1), &json!("invalid")), (&json!(3), &json!("invalid"))]);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_as_a_whole() {
+    let limits = Limits::new().body(10_000).updates(3);
+    let served =
+        serve_with(Status::builder().spawn(), |routes| routes.limits(limits), |server| server)
+            .await;
+    let four = json!([update("1"), update("2"), update("3"), update("4")]);
+    let lines = [0; 4].map(|_| update("x").to_string()).join("\n");
+    for (content_type, body, told, detail) in [
+        ("application/json", "nonsense".into(), (400, "not_json"), "application/x-ndjson"),
+        ("application/json", String::new(), (400, "not_json"), "EOF"),
+        (
+            "application/json",
+            format!("{}\n{}", update("1"), update("2")),
+            (400, "not_json"),
+            "x-ndjson",
+        ),
+        ("application/json", "[".repeat(9_000), (400, "not_json"), "line 1"),
+        ("application/json", four.to_string(), (413, "too_large"), "at most 3 updates"),
+        ("application/x-ndjson", lines, (413, "too_large"), "at most 3 updates"),
+        ("application/json", "x".repeat(10_001), (413, "too_large"), "more than 10000 bytes"),
+    ] {
+        let answer = served.post(content_type, body).await;
+        assert_eq!(answer.reason(), (told.0, told.1.to_owned()), "{}", answer.text);
+        assert!(answer.text.contains(detail), "{}", answer.text);
+    }
+    let answer = served.post("application/json", vec![b'"', 0xff, b'"']).await;
+    assert_eq!(answer.reason(), (400, "not_json".to_owned()));
+    let client = served.client().await;
+    let packed = client.request("POST", "/v1/status").header("content-encoding", "gzip");
+    assert_eq!(client.answer(packed, "x").await.reason(), (415, "packed".to_owned()));
+    assert_eq!(served.end().await.sent, 0);
+}
+
+#[tokio::test]
+async fn what_a_full_queue_does_not_take_is_told() {
+    let config = Config::new().queue_limit(2).expect("valid").overflow(Overflow::Reject);
+    // Nothing is handed on: the runner does not run.
+    let (status, runner) = Status::builder().config(config).build();
+    let served = serve(status).await;
+    let answer = served.publish(json!([update("1"), update("2"), update("3")])).await.json();
+    assert_eq!(answer["accepted"], 2);
+    assert_eq!(answer["refused"][0]["index"], 2);
+    assert_eq!(answer["refused"][0]["reason"], "full");
+    served.status.reconfigure(config.overflow(Overflow::DropNewest));
+    let answer = served.publish(update("4")).await.json();
+    assert_eq!(answer["accepted"], 0);
+    assert_eq!(answer["refused"][0]["reason"], "newest");
+    tokio::spawn(runner.run());
+    let ledger = served.end().await;
+    assert_eq!((ledger.delivered, ledger.dropped.newest, ledger.refused.full), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn a_closed_bus_takes_nothing_in() {
+    let served = serve(Status::builder().spawn()).await;
+    let client = served.client().await;
+    served.status.shutdown(std::time::Duration::from_secs(1)).await;
+    let request = client.request("POST", "/v1/status");
+    let answer = client.answer(request, update("late").to_string()).await;
+    assert_eq!(answer.reason(), (503, "closing".to_owned()));
+    assert_eq!(served.end().await.refused.closed, 1);
+}

@@ -1,0 +1,70 @@
+// What lies between the browser and the server, where a test can cut it.
+
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+
+export class Cable {
+  #server;
+  #port;
+  #sockets = new Set();
+  /** The requests of the stream that came through: their addresses and `Last-Event-ID`. */
+  streams = [];
+  /** `whole`; `cut`: nothing comes through; or the status that is answered instead of the server. */
+  state = 'whole';
+
+  /** @returns {Promise<Cable>} a cable to a server on this machine */
+  static async to(port) {
+    const cable = new Cable();
+    cable.#port = port;
+    cable.#server = createServer((asked, answer) => cable.#pass(asked, answer));
+    cable.#server.on('connection', (socket) => {
+      cable.#sockets.add(socket);
+      socket.on('close', () => cable.#sockets.delete(socket));
+    });
+    cable.#server.listen(0, '127.0.0.1');
+    await once(cable.#server, 'listening');
+    cable.url = `http://127.0.0.1:${cable.#server.address().port}`;
+    return cable;
+  }
+
+  /** Ends all that is on its way; what comes next fares as `state` says. */
+  cut(state = 'cut') {
+    this.state = state;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Lets everything through again, to `port` if that has changed. */
+  mend(port = this.#port) {
+    this.#port = port;
+    this.state = 'whole';
+  }
+
+  close() {
+    this.cut();
+    this.#server.close();
+  }
+
+  #pass(asked, answer) {
+    if (this.state === 'cut') {
+      asked.socket.destroy();
+      return;
+    }
+    if (this.state !== 'whole') {
+      answer.writeHead(this.state).end();
+      return;
+    }
+    if (asked.url.includes('/v1/events')) {
+      this.streams.push({ url: asked.url, lastEventId: asked.headers['last-event-id'] ?? null });
+    }
+    const { method, url, headers } = asked;
+    const onward = request({ host: '127.0.0.1', port: this.#port, method, path: url, headers });
+    onward.on('response', (answered) => {
+      answer.writeHead(answered.statusCode, answered.headers);
+      answered.pipe(answer);
+      answered.on('error', () => answer.destroy());
+    });
+    onward.on('error', () => answer.destroy());
+    answer.on('close', () => onward.destroy());
+    asked.pipe(onward);
+  }
+}

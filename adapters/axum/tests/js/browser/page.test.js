@@ -1,0 +1,171 @@
+// The page in a real browser, on a real server: what somebody sees who leaves it open.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { launch, open, picture } from './browser.js';
+import { Cable } from './cable.js';
+import { texts, until } from './look.js';
+import { watchJob } from './watch.js';
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+test('a command is seen to progress and finish, and the page outlives it', async () => {
+  const watch = await watchJob({ name: 'import' });
+  const { page, problems, close } = await open(browser, watch.url);
+  const card = page.locator('.card', { hasText: 'import' });
+  const link = page.locator('#link');
+  await until(link, 'Live');
+  watch.says('Reading the list');
+  watch.says('Copying rows 30%');
+  await until(card.locator('.key .percent'), '30 %');
+  assert.equal(await card.locator('progress').evaluate((bar) => bar.value), 0.3);
+  watch.says('Copying rows 75%');
+  await until(card.locator('.key .percent'), '75 %');
+  assert.equal(await card.locator('.key').count(), 1, 'a key has one value');
+  await picture(page, 'running-light', {});
+  watch.says('Copying rows 100%');
+  await until(card.locator('.key .percent'), '✓ done');
+  assert.equal(await watch.ends(), 0);
+  await until(card.locator('.state'), /^✓ done/);
+  await until(link, /^Reconnecting for .*: values shown are the last ones/);
+  assert.match((await texts(page)).join('\n'), /Reading the list/, 'what was said is still there');
+  assert.match(await page.title(), /statusbus/);
+
+  const again = await watchJob({ port: watch.port, name: 'import-2' });
+  again.says('Begun anew');
+  await until(link, 'Live · not resumed, the server has started anew: values shown are the retained ones');
+  await until(page.locator('.card .said'), 'Begun anew');
+  assert.equal(await card.filter({ hasText: 'Reading' }).count(), 0, 'the other run stands no more');
+  await until(page.locator('.line[data-kind=note]'), /Connected again: not resumed/);
+  again.says('And going on');
+  await until(page.locator('.line').last(), /And going on/);
+  assert.deepEqual(problems(), []);
+  await close();
+  await again.ends();
+});
+
+test('where the connection breaks it goes on with nothing missing and nothing twice', async () => {
+  const watch = await watchJob();
+  const cable = await Cable.to(watch.port);
+  const { page, problems, close } = await open(browser, cable.url);
+  const link = page.locator('#link');
+  await until(link, 'Live');
+  watch.says('line 1');
+  await until(page.locator('.line').last(), /line 1/);
+  // Without a word; as a proxy whose server is away; and so that the browser gives up.
+  for (const [round, state] of ['cut', 502, 503].entries()) {
+    cable.cut(state);
+    await until(link, /^Reconnecting/);
+    for (const n of [2, 3, 4]) watch.says(`line ${round * 3 + n}`);
+    cable.mend();
+    await until(link, 'Live · resumed, nothing is missing');
+    await until(page.locator('.line:not([data-kind=note])').last(), new RegExp(`line ${round * 3 + 4}`));
+  }
+  const said = (await texts(page)).filter((text) => text.startsWith('line '));
+  assert.deepEqual(said, Array.from({ length: 10 }, (_, index) => `line ${index + 1}`));
+  const resumed = cable.streams.slice(1);
+  assert.ok(resumed.length >= 3);
+  for (const { url, lastEventId } of resumed) {
+    assert.ok(lastEventId ?? new URL(url, cable.url).searchParams.get('last_event_id'), url);
+  }
+  assert.equal(await page.locator('.line[data-kind=gap]').count(), 0);
+  assert.deepEqual(problems(), []);
+  await close();
+  cable.close();
+  await watch.ends();
+});
+
+test('hostile text is text', async () => {
+  const watch = await watchJob();
+  const { page, problems, close } = await open(browser, watch.url);
+  await until(page.locator('#link'), 'Live');
+  const image = '<img src=x onerror=alert(1)>';
+  const hostile = [
+    image,
+    '</script><script>alert(1)</script>',
+    '"><svg onload=alert(1)>',
+    'javascript:alert(1)',
+    '\u202egnp.exe\u202c and \u2066isolated\u2069',
+    'שלום עולם, مرحبا بالعالم',
+    '👩‍💻🚀🏳️‍🌈 émoji',
+    'z\u0300\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308\u0309\u030a\u030b'.repeat(40),
+    '{{constructor.constructor("alert(1)")()}}',
+    '\u0000\u0007\u001b[31m control',
+  ];
+  for (const text of hostile) {
+    const update = { conversation: image, category: 'tool', text, key: text.slice(0, 20), metadata: { [image]: image } };
+    watch.says(JSON.stringify(update));
+  }
+  watch.says(JSON.stringify({ conversation: image, category: 'info', text: `${'long '.repeat(3_000)}end` }));
+  watch.says(JSON.stringify({ conversation: 'last', category: 'info', text: 'the last one' }));
+  await until(page.locator('.line').last(), /the last one/);
+  const shown = await texts(page);
+  for (const text of hostile.slice(0, 4)) assert.ok(shown.some((line) => line.includes(text)), text);
+  assert.ok(shown.some((line) => line.includes('\ufffdgnp.exe\ufffd and \ufffdisolated\ufffd')));
+  assert.ok(shown.some((line) => line.includes('שלום עולם, مرحبا بالعالم')));
+  assert.ok(shown.some((line) => line.includes('␀␇␛[31m control')));
+  assert.equal(await page.locator('.card h3', { hasText: image }).count(), 1, 'a name is text, too');
+  assert.equal(await page.locator('main img, main script, main iframe').count(), 0);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(wide <= 0, `the page is ${wide} px wider than the screen`);
+  await picture(page, 'hostile-light');
+
+  await page.locator('.line', { hasText: 'long long' }).click();
+  const dialog = page.locator('dialog');
+  await until(dialog.locator('h2'), image);
+  assert.equal((await dialog.locator('pre').textContent()).length, 15_003, 'all of it');
+  await picture(page, 'details-light');
+  await page.keyboard.press('Escape');
+  await page.locator('.line', { hasText: 'onload' }).click();
+  await until(dialog.locator('dd', { hasText: image }), /"<img src=x onerror=alert\(1\)>": "<img/);
+  assert.deepEqual(problems(), []);
+  await close();
+  await watch.ends();
+});
+
+test('a flood does not freeze it, and what is not shown is counted', async () => {
+  const watch = await watchJob({ name: 'flood' });
+  const { page, problems, close } = await open(browser, watch.url, { colorScheme: 'dark' });
+  await until(page.locator('#link'), 'Live');
+  watch.says('flood 200000');
+  watch.says('{"text":"after the flood","category":"info","conversation":"calm"}');
+  // While it goes on the page answers.
+  await until(page.locator('.line').last(), /of a flood/);
+  await page.locator('#find').fill('calm');
+  await page.locator('#find').fill('');
+  await picture(page, 'flood-dark');
+  await until(page.locator('.line').last(), /after the flood/);
+  const rows = await page.locator('#lines li').count();
+  assert.ok(rows <= 300, `${rows} lines`);
+  const nodes = await page.evaluate(() => document.querySelectorAll('*').length);
+  assert.ok(nodes < 3_000, `${nodes} elements`);
+  const skipped = page.locator('.line[data-kind=left], .line[data-kind=gap]');
+  assert.ok((await skipped.count()) > 0, 'nobody can read that fast');
+  assert.deepEqual(problems(), []);
+  await close();
+  await watch.ends();
+});
+
+test('gaps are shown where they happened, and the health says why', async () => {
+  // The job is faster than a queue of ten: some of what it says is dropped.
+  const watch = await watchJob({ name: 'narrow', options: ['--queue-limit', '10', '--batch-size', '10'] });
+  const { page, problems, close } = await open(browser, watch.url, { colorScheme: 'dark' });
+  await until(page.locator('#link'), 'Live');
+  watch.says('before');
+  await until(page.locator('.line').last(), /before/);
+  watch.says('flood 20000');
+  watch.says('{"text":"behind","category":"info","priority":"terminal"}');
+  await until(page.locator('.line').last(), /behind/);
+  await until(page.locator('.line[data-kind=gap]').first(), /updates? (is|are) missing here, of .*: .*evicted/);
+  const lost = page.locator('.tile', { hasText: 'Lost' });
+  await until(lost.locator('.note'), /evicted [\d,]+/);
+  await picture(page, 'gaps-dark');
+  assert.deepEqual(problems(), []);
+  await close();
+  await watch.ends();
+});
