@@ -4,6 +4,7 @@
 import { valuesOf } from './board.js';
 import { element, foreign, say, set, show } from './dom.js';
 import { ago, percent, plural, short } from './figures.js';
+import { restOf } from './progress.js';
 import { oneLine } from './safe.js';
 
 /** Conversations that are shown at most, and keys of each. */
@@ -138,10 +139,7 @@ function fillKeys(card, values) {
     say(row.percent, percentOf(value));
     show(row.bar, known);
     if (known && row.bar.value !== value.fraction) row.bar.value = value.fraction;
-    const text = oneLine(value.text);
-    say(row.text, text);
-    // What is said by name and percentage need not be said again.
-    show(row.text, text !== '' && text !== value.key && text.replace(/\s/g, '') !== row.percent.textContent.replace(/\s/g, ''));
+    say(row.text, oneLine(known ? restOf(value.text, value.key) : value.text));
   }
   show(card.keys, values.length > 0);
 }

@@ -16,6 +16,7 @@ import { Lines } from './lines.js';
 import { Painter } from './painter.js';
 import { Poller } from './poller.js';
 import { Server } from './server.js';
+import { Silence } from './silence.js';
 import { StreamView } from './stream-view.js';
 import { say, show } from './dom.js';
 
@@ -25,14 +26,18 @@ const now = () => performance.now();
 const server = new Server();
 const clock = new ServerClock();
 const serverNow = () => Date.now() + clock.offset;
-const [board, lines, health, latencies, announcer, painter] = [
-  new Board(), new Lines(), new Health(), new Latencies(), new Announcer(), new Painter(),
+const [board, lines, health, latencies, announcer, silence, painter] = [
+  new Board(), new Lines(), new Health(), new Latencies(), new Announcer(), new Silence(), new Painter(),
 ];
 let filter = Filter.fromHash(location.hash);
 let pace = null;
 /** When this connection began, by the server's clock: what was said before was not on its way here. */
 let connected = Infinity;
 let held = 0;
+/** What stood already when the connection began has been shown. */
+let live = false;
+/** When the newest update was said: a gap behind it is no older. */
+let newest = 0;
 
 const linkView = new LinkView(at('link'));
 const boardView = new BoardView({ list: at('cards'), rest: at('rest'), tally: at('tally'), nothing: at('nothing') });
@@ -71,6 +76,8 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
   began(beginning) {
     linkView.began(beginning, now());
     connected = serverNow();
+    silence.heard(now());
+    live = beginning === 'resumed';
     if (beginning === 'restarted' || beginning === 'lost') board.clear();
     const note = noteOf(beginning);
     if (note) lines.note(note, serverNow());
@@ -79,12 +86,17 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
     painter.changed('board');
   },
   updates(updates, retained) {
+    silence.heard(now());
     for (const update of updates) take(update, retained);
+    if (retained && !live && updates.length > 0) {
+      lines.note('Live from here: above is what stood already', serverNow());
+    }
+    live = true;
     painter.changed('stream');
     painter.changed('board');
   },
   gap(gap) {
-    lines.gap(gap, serverNow());
+    lines.gap(gap, Math.max(serverNow(), newest));
     painter.changed('stream');
   },
   unreadable({ message }) {
@@ -99,6 +111,8 @@ function take(update, retained) {
   board.take(update, retained && age > 0 ? now() - age : now(), { retained });
   lines.update(update, { retained });
   filterView.know(update.category);
+  newest = Math.max(newest, update.at || 0);
+  if (!retained) clock.hear(update.at, Date.now());
   if (!retained && update.at >= connected) latencies.add(serverNow() - update.at);
   if (painter.paused) held += 1;
 }
@@ -133,15 +147,18 @@ new Poller(async (signal) => {
   try {
     const answer = await server.health(signal);
     clock.take(asked, answer.now_ms, Date.now());
-    pace = latencies.take();
-    health.take(answer, pace, now());
-    for (const category of answer.categories) filterView.know(category);
+    const told = latencies.take();
+    health.take(answer, told, now());
+    pace = told ?? pace;
+    if (silence.isDead(answer.ledger.delivered, now())) {
+      silence.heard(now());
+      link.connect();
+    }
+    filterView.order(answer.categories);
     filterView.paint(filter);
   } catch {
-    // The connection says that the server is away; the charts have a hole there.
-    return;
+    // The connection says that the server is away, and the figures how old they are.
   }
-  painter.changed('health');
 });
 
 // What only time changes: ages, values that have ended, how long it has been reconnecting.
@@ -154,6 +171,7 @@ setInterval(() => {
   if (document.hidden) return;
   say(at('pause'), painter.paused ? `Go on (${plural(held, 'update')})` : 'Pause');
   painter.changed('board');
+  painter.changed('health');
   linkView.paint(now());
 }, 1_000);
 
@@ -207,8 +225,10 @@ document.addEventListener('visibilitychange', () => {
 });
 
 say(at('host'), location.host);
-say(at('example'), `curl -H 'content-type: application/json' ${server.address('v1/status')} \\
-  -d '{"conversation":"hello","category":"progress","key":"first","text":"41 %"}'`);
+say(at('example'), `curl ${server.address('v1/status')} \\
+  -H 'content-type: application/json' \\
+  -d '{"conversation":"hello","category":"progress",
+       "key":"first","text":"41 %"}'`);
 filterView.paint(filter);
 painter.all();
 link.connect();

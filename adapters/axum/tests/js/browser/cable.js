@@ -7,14 +7,16 @@ export class Cable {
   #server;
   #port;
   #sockets = new Set();
+  #open = [];
   /** The requests of the stream that came through: their addresses and `Last-Event-ID`. */
   streams = [];
   /** `whole`; `cut`: nothing comes through; or the status that is answered instead of the server. */
   state = 'whole';
 
   /** @returns {Promise<Cable>} a cable to a server on this machine */
-  static async to(port) {
+  static async to(test, port) {
     const cable = new Cable();
+    test.after(() => cable.#close());
     cable.#port = port;
     cable.#server = createServer((asked, answer) => cable.#pass(asked, answer));
     cable.#server.on('connection', (socket) => {
@@ -33,13 +35,18 @@ export class Cable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Nothing more comes through the streams that are open, and nobody is told. */
+  hold() {
+    for (const [answered, answer] of this.#open) answered.unpipe(answer);
+  }
+
   /** Lets everything through again, to `port` if that has changed. */
   mend(port = this.#port) {
     this.#port = port;
     this.state = 'whole';
   }
 
-  close() {
+  #close() {
     this.cut();
     this.#server.close();
   }
@@ -53,7 +60,8 @@ export class Cable {
       answer.writeHead(this.state).end();
       return;
     }
-    if (asked.url.includes('/v1/events')) {
+    const stream = asked.url.includes('/v1/events');
+    if (stream) {
       this.streams.push({ url: asked.url, lastEventId: asked.headers['last-event-id'] ?? null });
     }
     const { method, url, headers } = asked;
@@ -61,6 +69,7 @@ export class Cable {
     onward.on('response', (answered) => {
       answer.writeHead(answered.statusCode, answered.headers);
       answered.pipe(answer);
+      if (stream) this.#open.push([answered, answer]);
       answered.on('error', () => answer.destroy());
     });
     onward.on('error', () => answer.destroy());
