@@ -14,7 +14,6 @@ use super::frame::{self, Recovered};
 use super::frames::Member;
 use crate::authorize::Grant;
 use crate::context::Context;
-use crate::problem::Problem;
 use crate::request::Reading;
 use crate::seats::Seat;
 
@@ -50,22 +49,20 @@ impl Stream {
         reading: &Reading,
         grant: Grant,
         seat: Seat,
-    ) -> Result<Self, Problem> {
+    ) -> Self {
         let subscription = reading.subscribe(&context.status).open();
-        let subscription =
-            subscription.map_err(|error| Problem::bad_request("invalid", error.to_string()))?;
         let ends = grant.ends().and_then(|end| {
             let left = end.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
             Instant::now().checked_add(left)
         });
-        Ok(Self {
+        Self {
             context: Arc::clone(context),
             subscription,
             member: context.frames.join(reading.selector.clone(), reading.categories),
             state: State::Begins,
             ends,
             _seat: seat,
-        })
+        }
     }
 
     /// The frames, until the bus was shut down or the reader has to go.
