@@ -28,10 +28,9 @@ export class BoardView {
   #list;
   #rest;
   #tally;
-  #nothing;
 
-  constructor({ list, rest, tally, nothing }) {
-    [this.#list, this.#rest, this.#tally, this.#nothing] = [list, rest, tally, nothing];
+  constructor({ list, rest, tally }) {
+    [this.#list, this.#rest, this.#tally] = [list, rest, tally];
   }
 
   /**
@@ -72,7 +71,6 @@ export class BoardView {
     ].filter(Boolean);
     say(this.#rest, rest.join(' · '));
     show(this.#rest, rest.length > 0);
-    show(this.#nothing, board.size === 0);
     const { active, done, failed } = board.tally();
     const sums = [[active, 'active'], [done, 'done'], [failed, 'failed']].filter(([number]) => number > 0);
     const text = sums.map(([number, state]) => `${number} ${state}`).join();

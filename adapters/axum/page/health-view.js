@@ -74,7 +74,7 @@ export class HealthView {
 
   constructor(root) {
     this.#tiles = TILES.map((tile) => {
-      const figure = element('b');
+      const figure = element('b', '', '–');
       const unit = element('span', 'unit');
       const note = element('p', 'note');
       const most = element('p', 'most');

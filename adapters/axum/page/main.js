@@ -40,7 +40,7 @@ let live = false;
 let newest = 0;
 
 const linkView = new LinkView(at('link'));
-const boardView = new BoardView({ list: at('cards'), rest: at('rest'), tally: at('tally'), nothing: at('nothing') });
+const boardView = new BoardView({ list: at('cards'), rest: at('rest'), tally: at('tally') });
 const healthView = new HealthView(at('tiles'));
 const details = new DetailsView(at('details'));
 const streamView = new StreamView({
@@ -59,7 +59,10 @@ const filterView = new FilterView({
 
 // A wall is looked at, not listened to: what moves all the time is drawn as often as is worth while.
 painter.add('stream', 120, () => streamView.paint(lines, filter));
-painter.add('board', 200, () => boardView.paint(board, filter, now(), serverNow()));
+painter.add('board', 200, () => {
+  boardView.paint(board, filter, now(), serverNow());
+  show(at('nothing'), board.size === 0 && connected !== Infinity);
+});
 painter.add('health', 500, () => healthView.paint(health, pace, now()));
 
 const link = new Link((lastId) => server.events(lastId), (url) => new EventSource(url), {
@@ -70,8 +73,8 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
     linkView.changed(state, now());
     linkView.paint(now());
     announceLink();
-    // The browser does not say why it gave up.
-    if (state.wait > 0) explain();
+    // The browser does not say why it gave up. A server that comes back may need a moment.
+    if (state.wait > 0 && (connected === Infinity || state.attempts > 2)) explain();
   },
   began(beginning) {
     linkView.began(beginning, now());
@@ -136,9 +139,10 @@ function announceLink() {
 async function explain() {
   const why = await server.whyRefused();
   if (why === null) return;
-  linkView.refused(why.detail);
-  show(at('token-form'), why.status === 401);
-  say(at('token-detail'), why.detail);
+  const needed = why.status === 401;
+  linkView.refused(needed ? 'A token is needed' : `Refused: ${why.detail}`);
+  show(at('token-form'), needed);
+  say(at('token-detail'), needed && server.hasToken ? why.detail : '');
   linkView.paint(now());
 }
 

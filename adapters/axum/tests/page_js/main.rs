@@ -10,6 +10,8 @@
 //!
 //! Pictures of the page in both themes and on a phone are left in `tests/js/pictures`.
 
+#![allow(clippy::panic)] // a test that panics says what went wrong
+
 use std::path::Path;
 use std::process::Command;
 

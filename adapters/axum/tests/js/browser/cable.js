@@ -8,6 +8,7 @@ export class Cable {
   #port;
   #sockets = new Set();
   #open = [];
+  #turned = () => {};
   /** The requests of the stream that came through: their addresses and `Last-Event-ID`. */
   streams = [];
   /** `whole`; `cut`: nothing comes through; or the status that is answered instead of the server. */
@@ -35,6 +36,13 @@ export class Cable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Waits until somebody has asked for a stream and not got it. */
+  async turnsAway() {
+    await new Promise((resolve) => {
+      this.#turned = resolve;
+    });
+  }
+
   /** Nothing more comes through the streams that are open, and nobody is told. */
   hold() {
     for (const [answered, answer] of this.#open) answered.unpipe(answer);
@@ -52,15 +60,16 @@ export class Cable {
   }
 
   #pass(asked, answer) {
+    const stream = asked.url.includes('/v1/events');
+    if (stream && this.state !== 'whole') asked.socket.once('close', this.#turned);
     if (this.state === 'cut') {
       asked.socket.destroy();
       return;
     }
     if (this.state !== 'whole') {
-      answer.writeHead(this.state).end();
+      answer.writeHead(this.state, { connection: 'close' }).end();
       return;
     }
-    const stream = asked.url.includes('/v1/events');
     if (stream) {
       this.streams.push({ url: asked.url, lastEventId: asked.headers['last-event-id'] ?? null });
     }

@@ -97,7 +97,10 @@ test('everything can be done with the keyboard', async (t) => {
     stops.push(await focused());
   }
   assert.deepEqual(stops.slice(0, 5), ['skip', 'pause', 'theme', 'find', 'scroll'], 'from top to bottom');
-  assert.equal(stops.at(-1), 'lines', 'the stream is one stop');
+  assert.equal(stops.at(-1), 'lines');
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement.closest('#lines')), null, 'the stream is one stop');
+  await page.locator('#lines').focus();
   await page.keyboard.press('ArrowUp');
   await page.keyboard.press('ArrowUp');
   const chosen = await page.evaluate(() => document.activeElement.querySelector('.text').textContent);
@@ -195,11 +198,12 @@ test('where nothing has been said it says how, and that works as pasted', async 
 test('where a token is needed it is asked for, and kept out of the address', async (t) => {
   const token = 'a-token-of-forty-characters-or-so-0123456789';
   const closed = await start(t, ['serve', '--listen', '127.0.0.1:0'], { WATCH_TOKEN: token });
-  const { page, problems } = await open(t, browser, closed.url);
-  await until(page.locator('#link'), /^Refused: /);
+  const { page, problems } = await open(t, browser, closed.url, { colorScheme: 'dark' });
+  await until(page.locator('#link'), 'A token is needed');
+  await picture(page, 'refused-dark');
   await page.locator('#token').fill('wrong');
   await page.keyboard.press('Enter');
-  await until(page.locator('#link'), /^Refused: /);
+  await until(page.locator('#token-detail'), /token/);
   await page.locator('#token').fill(token);
   await page.keyboard.press('Enter');
   await until(page.locator('#link'), 'Live');
