@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let status = Status::builder().spawn();
-    let watching = status.subscribe(Selector::Everything).open()?.deliver(|event| async move {
+    let watching = status.subscribe(Selector::Everything).open().deliver(|event| async move {
         if let Event::Batch(batch) = event {
             for update in &batch {
                 println!("{}: {}", update.conversation().unwrap_or("system"), update.text());

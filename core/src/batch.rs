@@ -1,6 +1,7 @@
 //! What `poll` hands on.
 
 use core::hash::{Hash, Hasher};
+use core::marker::PhantomData;
 use core::time::Duration;
 
 use crate::gap::Gap;
@@ -13,29 +14,48 @@ use crate::{FlushReason, Priority, Update};
 /// [`Bus::poll`](crate::Bus::poll) moves updates into it; from then on they are in flight, and the
 /// bus is free. Read them in order with [`iter`](Self::iter), by topic with
 /// [`topics`](Self::topics), or take them out with [`drain`](Self::drain); then settle the batch
-/// with [`Bus::delivered`](crate::Bus::delivered) or [`Bus::failed`](crate::Bus::failed).
+/// with [`Bus::delivered`](crate::Bus::delivered) or [`Bus::failed`](crate::Bus::failed). Who gives
+/// the updates away for good, with the items in which they lie, [detaches](Self::detach) them.
 pub struct Batch<U: Update, B, const GAPS: usize = 4> {
-    items: B,
-    len: usize,
+    held: Detached<U, B>,
     /// Items before this one have been taken out.
     taken: usize,
-    pub(crate) info: Info,
+    /// Updates of it that are not settled yet.
+    in_flight: usize,
+    reason: FlushReason,
     gap: Option<Gap<U::Topic, GAPS>>,
 }
 
-/// What the bus notes about a batch.
-#[derive(Clone, Copy)]
-pub(crate) struct Info {
+/// The updates of a batch apart from it, in order: see [`Batch::detach`].
+pub struct Detached<U, B> {
+    items: B,
+    len: usize,
+    stamp: Stamp,
+    updates: PhantomData<U>,
+}
+
+/// The duty to settle a batch whose updates were taken away: see [`Batch::detach`].
+#[derive(Debug)]
+#[must_use = "what is not settled stays in flight"]
+pub struct Receipt {
     pub(crate) in_flight: usize,
+    pub(crate) handed_on: Instant,
+}
+
+/// What the updates of a batch have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Stamp {
     pub(crate) first_seq: u64,
     pub(crate) handed_on: Instant,
-    pub(crate) reason: FlushReason,
 }
 
 /// Room for one update of a batch.
 pub struct Item<U> {
     place: Place<U>,
-    terms: Terms,
+    // Not one field of type `Terms`: so the priority takes a byte and no padding.
+    arrival: Instant,
+    expiry: Instant,
+    priority: Priority,
     /// The next update of the same topic.
     same: Link,
     /// For the first update of a topic: the last one.
@@ -52,13 +72,28 @@ impl<U> Item<U> {
     /// Room with nothing in it.
     pub const VACANT: Self = Self {
         place: Place::VACANT,
-        terms: Terms::NONE,
+        arrival: Instant::ZERO,
+        expiry: Instant::ZERO,
+        priority: Priority::Progress,
         same: Link::NONE,
         last: Link::NONE,
         next: Link::NONE,
         chain: Link::NONE,
         bucket: Link::NONE,
     };
+
+    /// Moves an update in.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
+        self.place.fill(place);
+        (self.arrival, self.expiry) = (terms.arrival, terms.expiry);
+        self.priority = terms.priority;
+    }
+
+    #[inline(always)]
+    const fn terms(&self) -> Terms {
+        Terms { arrival: self.arrival, expiry: self.expiry, priority: self.priority }
+    }
 }
 
 impl<U> core::fmt::Debug for Item<U> {
@@ -85,15 +120,10 @@ impl<U: Update, const SIZE: usize, const GAPS: usize> Default for Batch<U, [Item
 impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
     const fn with_items_const(items: B) -> Self {
         Self {
-            items,
-            len: 0,
+            held: Detached::nothing_in(items),
             taken: 0,
-            info: Info {
-                in_flight: 0,
-                first_seq: 0,
-                handed_on: Instant::ZERO,
-                reason: FlushReason::Full,
-            },
+            in_flight: 0,
+            reason: FlushReason::Full,
             gap: None,
         }
     }
@@ -112,13 +142,13 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
     /// Why the batch was due.
     #[must_use]
     pub const fn reason(&self) -> FlushReason {
-        self.info.reason
+        self.reason
     }
 
     /// Updates in it that have not been taken out.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.len - self.taken
+        self.held.len - self.taken
     }
 
     /// Whether no update is in it; a gap may be.
@@ -127,13 +157,34 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
         self.len() == 0
     }
 
+    /// Takes its updates away, with the items in which they lie, and has `items` in their place. So
+    /// they need not be moved once more where they stay for long. The batch is settled with the
+    /// receipt: [`Bus::settle`](crate::Bus::settle). A gap stays: [take](Self::take_gap) it. What
+    /// was [drained](Self::drain) before is gone from them.
+    pub fn detach(&mut self, items: B) -> (Detached<U, B>, Receipt) {
+        let receipt = self.receipt();
+        self.taken = 0;
+        (core::mem::replace(&mut self.held, Detached::nothing_in(items)), receipt)
+    }
+
     /// Whether it was handed on and not settled yet.
     pub(crate) const fn is_unsettled(&self) -> bool {
-        self.info.in_flight > 0 || self.gap.is_some()
+        self.in_flight > 0 || self.gap.is_some()
+    }
+
+    /// Takes over the duty to settle it.
+    pub(crate) const fn receipt(&mut self) -> Receipt {
+        let handed_on = self.held.stamp.handed_on;
+        Receipt { in_flight: core::mem::replace(&mut self.in_flight, 0), handed_on }
     }
 
     pub(crate) fn put_gap(&mut self, gap: Gap<U::Topic, GAPS>) {
         self.gap = Some(gap);
+    }
+
+    /// What is in it is in flight from now on.
+    pub(crate) const fn hand_on(&mut self, stamp: Stamp, reason: FlushReason) {
+        (self.held.stamp, self.in_flight, self.reason) = (stamp, self.held.len, reason);
     }
 }
 
@@ -148,27 +199,22 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     /// Most updates that fit.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.items.as_ref().len().min(crate::Config::MOST)
+        self.held.items.as_ref().len().min(crate::Config::MOST)
     }
 
     /// The updates in the order in which they left the queue.
     pub fn iter(&self) -> impl Iterator<Item = Handed<&U>> {
-        let (info, taken) = (self.info, self.taken);
-        let items = self.items.as_ref().get(taken..self.len).unwrap_or_default();
-        items.iter().enumerate().filter_map(move |(index, item)| {
-            Some(Handed::new(info, taken + index, &item.terms, item.place.get()?))
-        })
+        self.held.iter_from(self.taken)
     }
 
     /// Takes the updates out, in order. Those that are not taken stay in the batch.
     pub fn drain(&mut self) -> impl Iterator<Item = Handed<U>> {
-        let (info, len) = (self.info, self.len);
-        let Self { items, taken, .. } = self;
-        let items = items.as_mut().get_mut(*taken..len).unwrap_or_default();
+        let Self { held: Detached { items, len, stamp, .. }, taken, .. } = self;
+        let items = items.as_mut().get_mut(*taken..*len).unwrap_or_default();
         items.iter_mut().filter_map(move |item| {
             let index = *taken;
             *taken += 1;
-            Some(Handed::new(info, index, &item.terms, item.place.take()?))
+            Some(Handed::new(*stamp, index, &item.terms(), item.place.take()?))
         })
     }
 
@@ -176,20 +222,20 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     /// Linear in the batch (expected: topics are hashed).
     pub fn topics(&mut self) -> impl Iterator<Item = Topic<'_, U>> {
         let mut link = self.group();
-        let info = self.info;
-        let items = self.items.as_ref();
+        let stamp = self.held.stamp;
+        let items = self.held.items.as_ref();
         core::iter::from_fn(move || {
             let first = link;
             let item = items.get(first.index())?;
             link = item.next;
-            Some(Topic { items, info, first, topic: item.topic()? })
+            Some(Topic { items, stamp, first, topic: item.topic()? })
         })
     }
 
     /// Links the updates of each topic, and answers with the first update of the first topic.
     fn group(&mut self) -> Link {
-        let (taken, len) = (self.taken, self.len);
-        let Some(items) = self.items.as_mut().get_mut(..len) else { return Link::NONE };
+        let (taken, len) = (self.taken, self.held.len);
+        let Some(items) = self.held.items.as_mut().get_mut(..len) else { return Link::NONE };
         for item in &mut *items {
             (item.same, item.bucket, item.next) = (Link::NONE, Link::NONE, Link::NONE);
         }
@@ -230,26 +276,144 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
 
     /// Empties the buffer.
     pub(crate) fn clear(&mut self) {
-        let held = self.items.as_mut().get_mut(self.taken..self.len).unwrap_or_default();
-        for item in held {
-            item.place = Place::VACANT;
-        }
-        (self.len, self.taken, self.gap, self.info.in_flight) = (0, 0, None, 0);
+        self.held.clear();
+        (self.taken, self.gap, self.in_flight) = (0, None, 0);
     }
 
-    /// Has the next item filled.
+    /// Moves an update in, if there are fewer than `room`; answers whether it did.
     #[inline(always)]
-    pub(crate) fn put(&mut self, terms: Terms, fill: impl FnOnce(&mut Place<U>)) {
-        if let Some(item) = self.items.as_mut().get_mut(self.len) {
-            item.terms = terms;
-            fill(&mut item.place);
-            self.len += 1;
-        }
+    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms, room: usize) -> bool {
+        let Detached { items, len, .. } = &mut self.held;
+        let Some(item) = items.as_mut().get_mut(*len).filter(|_| *len < room) else { return false };
+        item.put(place, terms);
+        *len += 1;
+        true
     }
 
     /// The update at `index` of the batch as it was handed on, if it has not been taken out.
     pub(crate) fn update(&self, index: usize) -> Option<&U> {
-        self.items.as_ref().get(index)?.place.get()
+        self.held.items.as_ref().get(index)?.place.get()
+    }
+}
+
+impl<U, B> Detached<U, B> {
+    const fn nothing_in(items: B) -> Self {
+        let stamp = Stamp { first_seq: 0, handed_on: Instant::ZERO };
+        Self { items, len: 0, stamp, updates: PhantomData }
+    }
+
+    /// How many there are, those among them that were drained before.
+    #[must_use]
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The position of the first one; the others follow without a hole.
+    #[must_use]
+    #[inline]
+    pub const fn first_seq(&self) -> u64 {
+        self.stamp.first_seq
+    }
+}
+
+impl<U, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>> Detached<U, B> {
+    /// The update at `index`, from zero.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<Handed<&U>> {
+        let item = self.items.as_ref().get(..self.len)?.get(index)?;
+        Some(Handed::new(self.stamp, index, &item.terms(), item.place.get()?))
+    }
+
+    /// The updates, in order.
+    #[inline]
+    pub fn iter(&self) -> DetachedIter<'_, U> {
+        self.iter_from(0)
+    }
+
+    /// The updates themselves, in order, for hosts that use a field of theirs for something else
+    /// from here on.
+    #[inline]
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut U> {
+        let items = self.items.as_mut().get_mut(..self.len).unwrap_or_default();
+        items.iter_mut().filter_map(|item| item.place.get_mut())
+    }
+
+    /// The items, vacant, to be used again.
+    #[must_use]
+    pub fn into_items(mut self) -> B {
+        self.clear();
+        self.items
+    }
+
+    #[inline]
+    fn iter_from(&self, first: usize) -> DetachedIter<'_, U> {
+        let items = self.items.as_ref().get(first..self.len).unwrap_or_default();
+        DetachedIter { items: items.iter(), stamp: self.stamp, index: first }
+    }
+
+    fn clear(&mut self) {
+        for item in self.items.as_mut().get_mut(..self.len).unwrap_or_default() {
+            item.place = Place::VACANT;
+        }
+        self.len = 0;
+    }
+}
+
+/// The updates of a [`Detached`], in order.
+pub struct DetachedIter<'a, U> {
+    items: core::slice::Iter<'a, Item<U>>,
+    stamp: Stamp,
+    /// Of the next item.
+    index: usize,
+}
+
+impl<U> Clone for DetachedIter<'_, U> {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone(), ..*self }
+    }
+}
+
+/// No updates.
+impl<U> Default for DetachedIter<'_, U> {
+    fn default() -> Self {
+        let stamp = Stamp { first_seq: 0, handed_on: Instant::ZERO };
+        Self { items: [].iter(), stamp, index: 0 }
+    }
+}
+
+impl<'a, U> Iterator for DetachedIter<'a, U> {
+    type Item = Handed<&'a U>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Handed<&'a U>> {
+        loop {
+            let item = self.items.next()?;
+            let index = self.index;
+            self.index += 1;
+            if let Some(update) = item.place.get() {
+                return Some(Handed::new(self.stamp, index, &item.terms(), update));
+            }
+        }
+    }
+
+    #[inline]
+    fn fold<A, F: FnMut(A, Self::Item) -> A>(self, first: A, mut each: F) -> A {
+        let Self { items, stamp, mut index } = self;
+        items.fold(first, |folded, item| {
+            index += 1;
+            match item.place.get() {
+                Some(update) => each(folded, Handed::new(stamp, index - 1, &item.terms(), update)),
+                None => folded,
+            }
+        })
     }
 }
 
@@ -280,15 +444,15 @@ pub struct Handed<U> {
 
 impl<U> Handed<U> {
     #[inline(always)]
-    fn new(info: Info, index: usize, terms: &Terms, update: U) -> Self {
+    fn new(stamp: Stamp, index: usize, terms: &Terms, update: U) -> Self {
         Self {
-            seq: info.first_seq + index as u64,
+            seq: stamp.first_seq + index as u64,
             priority: terms.priority,
             update,
-            waited: info.handed_on.micros_since(terms.arrival),
+            waited: stamp.handed_on.micros_since(terms.arrival),
             left: match terms.expiry {
                 Instant::NEVER => u64::MAX,
-                expiry => expiry.micros_since(info.handed_on),
+                expiry => expiry.micros_since(stamp.handed_on),
             },
         }
     }
@@ -305,6 +469,13 @@ impl<U> Handed<U> {
         self.waited
     }
 
+    /// What was left of its time-to-live when the batch was handed on, in microseconds; `u64::MAX`
+    /// if it has none.
+    #[must_use]
+    pub const fn ttl_left_micros(&self) -> u64 {
+        self.left
+    }
+
     /// What was left of its time-to-live when the batch was handed on; `None` if it has none.
     #[must_use]
     pub const fn ttl_left(&self) -> Option<Duration> {
@@ -319,7 +490,7 @@ impl<U> Handed<U> {
 #[derive(Debug)]
 pub struct Topic<'a, U: Update> {
     items: &'a [Item<U>],
-    info: Info,
+    stamp: Stamp,
     first: Link,
     topic: U::Topic,
 }
@@ -338,14 +509,26 @@ impl<U: Update> Topic<'_, U> {
             let index = link.index();
             let item = self.items.get(index)?;
             link = item.same;
-            Some(Handed::new(self.info, index, &item.terms, item.place.get()?))
+            Some(Handed::new(self.stamp, index, &item.terms(), item.place.get()?))
         })
     }
 }
 
-impl core::fmt::Debug for Info {
+impl core::fmt::Debug for Stamp {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "from {}", self.first_seq)
+    }
+}
+
+impl<U> core::fmt::Debug for DetachedIter<'_, U> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("DetachedIter").field("left", &self.items.len()).finish_non_exhaustive()
+    }
+}
+
+impl<U, B> core::fmt::Debug for Detached<U, B> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Detached").field("len", &self.len).finish_non_exhaustive()
     }
 }
 

@@ -53,7 +53,7 @@ impl Category {
 /// let set = CategorySet::NONE.with(Category::TOOL).with(Category::ERROR);
 /// assert!(set.contains(Category::ERROR) && !set.contains(Category::INFO));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CategorySet(u32);
 
 impl CategorySet {
@@ -90,6 +90,12 @@ impl CategorySet {
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    /// The category in the set, if there is exactly one.
+    #[must_use]
+    pub const fn only(self) -> Option<Category> {
+        if self.0.is_power_of_two() { Some(Category(self.0.trailing_zeros() as u8)) } else { None }
     }
 
     /// Whether no category is in the set.

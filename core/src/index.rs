@@ -120,8 +120,13 @@ pub(crate) fn insert<U: Update>(slots: &mut [Slot<U>], link: Link, hash: u32) {
     }
 }
 
+/// Whether the update in a slot can be found.
+#[inline(always)]
+pub(crate) fn has_key<U: Update>(slot: &Slot<U>) -> bool {
+    U::Keys::read(&slot.key).is_some_and(|links| links.home != Link::NONE)
+}
+
 /// Forgets the update in `link`, if it has a key. O(1).
-#[inline]
 pub(crate) fn remove<U: Update>(slots: &mut [Slot<U>], link: Link) {
     let Some(links) = at_mut(slots, link) else { return };
     if links.home == Link::NONE {

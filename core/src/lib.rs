@@ -22,7 +22,7 @@ mod update;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-pub use batch::{Batch, Handed, Item, Topic};
+pub use batch::{Batch, Detached, DetachedIter, Handed, Item, Receipt, Topic};
 pub use bus::{Bus, FlushMark, Outcome, Pushed};
 pub use category::{Categories, Category, CategoryError, CategorySet};
 pub use config::{Config, ConfigError, ConfigValues, Leading, Overflow};
@@ -34,4 +34,4 @@ pub use slots::{Place, Slot};
 pub use telemetry::{Depth, FlushReason, HandedOn, OverflowEdge, Telemetry};
 pub use time::Instant;
 pub use topic::{CONVERSATION_MAX, ConversationError, ConversationName, TopicError, TopicName};
-pub use update::Update;
+pub use update::{Facts, Update};

@@ -37,9 +37,9 @@ misuse! {
     // A batch of more than 65,534 updates.
     a_batch_that_is_too_large {
         right: "
-            let _: Box<Batch<Said, [Item<Said>; 65_534]>> = Box::new(Batch::new());",
+            const _: Batch<Said, [Item<Said>; 65_534]> = Batch::new();",
         wrong: "
-            let _: Box<Batch<Said, [Item<Said>; 65_535]>> = Box::new(Batch::new());"
+            const _: Batch<Said, [Item<Said>; 65_535]> = Batch::new();"
     }
     // A bus without slots: it would drop everything.
     a_bus_without_slots {

@@ -1,17 +1,19 @@
 //! The queue: one total order, and within it the order of each priority.
 
-use crate::index::{self, KeyMode};
-use crate::slots::{ByOrder, ByRank, Ends, Link, Place, Slot, Terms};
+use crate::index;
+use crate::slots::{ByOrder, ByRank, Ends, Link, Neighbours, Place, Slot, Terms};
 use crate::time::Instant;
 use crate::{Priority, Update};
 
 /// Which slots hold what, in which order. All steps are O(1) (finding a key: expected).
 pub(crate) struct Queue {
     order: Ends,
-    ranks: [Ends; 3],
-    /// Slots that were used and are free again, linked by `order.after`; the last one freed comes
-    /// first, while it is still in the cache.
-    free: Link,
+    /// By priority; the last one is there so that no index is out of bounds.
+    ranks: [Ends; 4],
+    /// Slots that were used and are free again, linked by `order.after`; the first one freed comes
+    /// first. So slots are used in the order in which they lie, which a processor sees coming when
+    /// it fetches them from another core.
+    free: Ends,
     /// Slots that were ever used: those behind have not been touched yet.
     touched: u16,
     len: u16,
@@ -23,8 +25,8 @@ impl Queue {
     pub(crate) const fn new() -> Self {
         Self {
             order: Ends::NONE,
-            ranks: [Ends::NONE; 3],
-            free: Link::NONE,
+            ranks: [Ends::NONE; 4],
+            free: Ends::NONE,
             touched: 0,
             len: 0,
             peak: 0,
@@ -40,19 +42,29 @@ impl Queue {
         terms: Terms,
         hash: Option<u32>,
     ) {
-        let link = match slots.get(self.free.index()) {
-            Some(slot) => core::mem::replace(&mut self.free, slot.order.after),
-            None => {
-                self.touched += 1;
-                Link::to(usize::from(self.touched) - 1)
-            }
-        };
+        let mut link = self.free.first;
+        if link == Link::NONE {
+            link = Link::to(usize::from(self.touched));
+            self.touched += 1;
+        }
         let Some(slot) = slots.get_mut(link.index()) else { return };
-        core::mem::swap(&mut slot.place, offered);
+        self.free.first = slot.order.after;
+        slot.place.fill(offered);
         slot.set_terms(terms);
-        self.order.append::<ByOrder, U>(slots, link);
+        let before = core::mem::replace(&mut self.order.last, link);
+        slot.order = Neighbours { before, after: Link::NONE };
         if U::RANKED {
-            self.rank(terms.priority).append::<ByRank, U>(slots, link);
+            let rank = self.rank(terms.priority);
+            let before_in_rank = core::mem::replace(&mut rank.last, link);
+            slot.rank = Neighbours { before: before_in_rank, after: Link::NONE };
+            match slots.get_mut(before_in_rank.index()) {
+                Some(slot) => slot.rank.after = link,
+                None => rank.first = link,
+            }
+        }
+        match slots.get_mut(before.index()) {
+            Some(slot) => slot.order.after = link,
+            None => self.order.first = link,
         }
         if let Some(hash) = hash {
             index::insert(slots, link, hash);
@@ -60,21 +72,61 @@ impl Queue {
         self.len += 1;
     }
 
-    /// Moves the first update to `place`, which is vacant.
+    /// Takes updates out from the front for as long as they have not expired and `take` takes
+    /// them, and answers how many. O(1) for each.
     #[inline(always)]
-    pub(crate) fn take_first<U: Update>(&mut self, slots: &mut [Slot<U>], place: &mut Place<U>) {
-        let link = self.order.first;
-        let Some(slot) = slots.get_mut(link.index()) else { return };
-        core::mem::swap(&mut slot.place, place);
-        let priority = slot.terms().priority;
-        let next = core::mem::replace(&mut slot.order.after, self.free);
-        self.free = link;
-        self.order.first = next;
-        match slots.get_mut(next.index()) {
-            Some(slot) => slot.order.before = Link::NONE,
-            None => self.order.last = Link::NONE,
+    pub(crate) fn drain<U: Update>(
+        &mut self,
+        slots: &mut [Slot<U>],
+        now: Instant,
+        mut take: impl FnMut(&mut Place<U>, &Terms) -> bool,
+    ) -> usize {
+        let first = self.order.first;
+        let (mut link, mut last, mut taken) = (first, Link::NONE, 0);
+        while let Some(slot) = slots.get_mut(link.index()) {
+            let terms = slot.terms();
+            if terms.is_expired(now) || !take(&mut slot.place, &terms) {
+                break;
+            }
+            let (next, next_in_rank) = (slot.order.after, slot.rank.after);
+            let keyed = index::has_key(slot);
+            if U::RANKED {
+                let rank = self.rank(terms.priority);
+                // who was raised in its place is not the first of its priority
+                match rank.first == link {
+                    true => rank.first = next_in_rank,
+                    false => rank.remove::<ByRank, U>(slots, link),
+                }
+            }
+            if keyed {
+                index::remove(slots, link);
+            }
+            (last, link) = (link, next);
+            taken += 1;
         }
-        self.forget(slots, link, priority);
+        if taken > 0 {
+            self.order.first = link;
+            self.order.begin::<ByOrder, U>(slots);
+            for rank in &mut self.ranks {
+                rank.begin::<ByRank, U>(slots);
+            }
+            self.release(slots, first, last);
+            self.peak = self.peak.max(self.len);
+            self.len -= taken;
+        }
+        usize::from(taken)
+    }
+
+    /// Frees slots that are linked by `order.after`, from `first` to `last`.
+    fn release<U: Update>(&mut self, slots: &mut [Slot<U>], first: Link, last: Link) {
+        if let Some(slot) = slots.get_mut(last.index()) {
+            slot.order.after = Link::NONE;
+        }
+        match slots.get_mut(self.free.last.index()).filter(|_| self.free.first != Link::NONE) {
+            Some(slot) => slot.order.after = first,
+            None => self.free.first = first,
+        }
+        self.free.last = last;
     }
 
     /// Takes an update out.
@@ -86,24 +138,14 @@ impl Queue {
         let slot = slots.get_mut(link.index())?;
         let (update, terms) = (slot.place.take()?, slot.terms());
         self.order.remove::<ByOrder, U>(slots, link);
-        if let Some(slot) = slots.get_mut(link.index()) {
-            slot.order.after = core::mem::replace(&mut self.free, link);
-        }
-        self.forget(slots, link, terms.priority);
-        Some((update, terms))
-    }
-
-    /// The rest of taking out: all but the order.
-    #[inline(always)]
-    fn forget<U: Update>(&mut self, slots: &mut [Slot<U>], link: Link, priority: Priority) {
         if U::RANKED {
-            self.rank(priority).remove::<ByRank, U>(slots, link);
+            self.rank(terms.priority).remove::<ByRank, U>(slots, link);
         }
-        if U::Keys::KEYED {
-            index::remove(slots, link);
-        }
+        index::remove(slots, link);
+        self.release(slots, link, link);
         self.peak = self.peak.max(self.len);
         self.len -= 1;
+        Some((update, terms))
     }
 
     /// Exchanges an update for another one with the same topic and key, in its place.
@@ -160,12 +202,7 @@ impl Queue {
 
     #[inline(always)]
     fn rank(&mut self, priority: Priority) -> &mut Ends {
-        let [progress, state, terminal] = &mut self.ranks;
-        match priority {
-            Priority::Progress => progress,
-            Priority::State => state,
-            Priority::Terminal => terminal,
-        }
+        &mut self.ranks[priority as usize & 3]
     }
 }
 

@@ -71,16 +71,23 @@ impl<U> Place<U> {
 
     /// Whether no update is in it.
     #[inline(always)]
-    #[must_use]
     pub const fn is_vacant(&self) -> bool {
         matches!(self.0, Content::Vacant)
     }
 
     /// The update in it.
     #[inline(always)]
-    #[must_use]
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
+            Content::Vacant => None,
+            Content::Update(update) => Some(update),
+        }
+    }
+
+    /// The update in it, to be changed.
+    #[inline(always)]
+    pub const fn get_mut(&mut self) -> Option<&mut U> {
+        match &mut self.0 {
             Content::Vacant => None,
             Content::Update(update) => Some(update),
         }
@@ -89,10 +96,19 @@ impl<U> Place<U> {
     /// Takes the update out.
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
-        match core::mem::replace(self, Self::VACANT).0 {
+        // not the constant, all of whose bytes would be written
+        match core::mem::replace(&mut self.0, Content::Vacant) {
             Content::Vacant => None,
             Content::Update(update) => Some(update),
         }
+    }
+
+    /// Moves the update of another place in, and leaves that one vacant.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, from: &mut Self) {
+        // first, so that nothing stands between taking it out there and putting it in here
+        self.0 = Content::Vacant;
+        self.0 = core::mem::replace(&mut from.0, Content::Vacant);
     }
 }
 
@@ -106,12 +122,9 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    pub(crate) const NONE: Self =
-        Self { arrival: Instant::ZERO, expiry: Instant::ZERO, priority: Priority::Progress };
-
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
         // the clock can come to the end of time, where what never expires still has not
-        self.expiry <= now && self.expiry != Instant::NEVER
+        self.expiry <= now.min(Instant::LAST)
     }
 }
 
@@ -193,7 +206,14 @@ impl Ends {
         }
     }
 
-    #[inline]
+    /// Has a list begin where its first slot now is, after those before it were taken out.
+    pub(crate) fn begin<L: Lane, U: Update>(&mut self, slots: &mut [Slot<U>]) {
+        match slots.get_mut(self.first.index()) {
+            Some(slot) => L::neighbours(slot).before = Link::NONE,
+            None => self.last = Link::NONE,
+        }
+    }
+
     pub(crate) fn remove<L: Lane, U: Update>(&mut self, slots: &mut [Slot<U>], link: Link) {
         let Some(slot) = slots.get_mut(link.index()) else { return };
         let Neighbours { before, after } = *L::neighbours(slot);

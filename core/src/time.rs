@@ -25,6 +25,9 @@ impl Instant {
     /// The end of time; nothing is ever due then.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
+    /// The last instant before that.
+    pub(crate) const LAST: Self = Self(u64::MAX - 1);
+
     /// An instant `micros` microseconds after the start of the clock.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {

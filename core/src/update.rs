@@ -65,3 +65,37 @@ pub trait Update {
         None
     }
 }
+
+/// What the bus decides by when an update comes: what [`Update`] answers. Without a key, by default,
+/// and with what its category says of priority and time-to-live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// See [`Update::category`].
+    pub category: Category,
+    /// See [`Update::priority`].
+    pub priority: Option<Priority>,
+    /// See [`Update::ttl`].
+    pub ttl: Option<Duration>,
+    /// See [`Update::key_hash`].
+    pub key_hash: Option<u32>,
+}
+
+impl Facts {
+    /// Those of an update that has nothing but a category.
+    #[must_use]
+    pub const fn plain(category: Category) -> Self {
+        Self { category, priority: None, ttl: None, key_hash: None }
+    }
+
+    /// Those of an update.
+    #[must_use]
+    #[inline]
+    pub fn of(update: &impl Update) -> Self {
+        Self {
+            category: update.category(),
+            priority: update.priority(),
+            ttl: update.ttl(),
+            key_hash: update.key_hash(),
+        }
+    }
+}

@@ -27,9 +27,6 @@ impl Reading {
         selector: Selector,
         status: &Status,
     ) -> Result<Self, Problem> {
-        if let Selector::Conversation(name) = &selector {
-            check_name(name)?;
-        }
         let categories = match caller.parameter("categories") {
             Some(names) => categories(&names, status)?,
             None => CategorySet::ALL,
@@ -64,14 +61,6 @@ impl Reading {
             Some(Position { epoch, seq }) => subscribe.retained().resume(epoch, seq),
             None => subscribe.retained(),
         }
-    }
-}
-
-/// Checks the name of a conversation.
-pub(crate) fn check_name(name: &str) -> Result<(), Problem> {
-    match statusbus_core::ConversationName::new(name) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Problem::bad_request("invalid", error.to_string())),
     }
 }
 

@@ -33,7 +33,7 @@ async fn conversation(
     Path(name): Path<String>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    retained(&context, &caller, Selector::Conversation(name)).await
+    retained(&context, &caller, Selector::conversation(&name)?).await
 }
 
 async fn system(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {
@@ -57,9 +57,7 @@ async fn retained(
         return Ok(json(&Retained { id, updates: Vec::new() }));
     }
     let subscribe = status.subscribe(reading.selector.clone()).categories(reading.categories);
-    let opened = subscribe.retained().open();
-    let mut subscription =
-        opened.map_err(|error| Problem::bad_request("invalid", error.to_string()))?;
+    let mut subscription = subscribe.retained().open();
     let id = Position { epoch, seq: subscription.seq() }.to_string();
     let batch = match subscription.try_next() {
         Some(Event::Retained(batch)) => Some(batch),

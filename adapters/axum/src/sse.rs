@@ -34,7 +34,7 @@ async fn conversation(
     Path(name): Path<String>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    events(&context, &caller, Selector::Conversation(name)).await
+    events(&context, &caller, Selector::conversation(&name)?).await
 }
 
 async fn system(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {
@@ -61,7 +61,7 @@ async fn events(
         return Ok(answer(Body::from(frame::farewell())));
     }
     let seat = context.seats.take().ok_or_else(|| Problem::crowded(context.seats.most()))?;
-    let stream = Stream::open(context, &reading, grant, seat)?;
+    let stream = Stream::open(context, &reading, grant, seat);
     Ok(answer(Body::from_stream(stream.frames())))
 }
 

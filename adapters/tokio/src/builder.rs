@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use statusbus_core::{Bus, Categories, Category, CategoryError, Config, Priority, Slot};
 
+use crate::bounds::{Amount, Bounds};
 use crate::clock::Clock;
 use crate::names::Names;
 use crate::publisher::Publisher;
@@ -21,9 +22,7 @@ pub struct Builder {
     categories: Categories<Box<str>>,
     defaults: Vec<(Category, Priority, Option<Duration>)>,
     sizes: Sizes,
-    window: usize,
-    history: usize,
-    retained_keys: usize,
+    bounds: Bounds,
     conversations: usize,
     idle_after: Duration,
     epoch: Option<u64>,
@@ -37,9 +36,11 @@ impl Builder {
             categories: Categories::new(),
             defaults: Vec::new(),
             sizes: Sizes { text: 16 * 1024, metadata: 4 * 1024, key: 128 },
-            window: 16_384,
-            history: 64,
-            retained_keys: 64,
+            bounds: Bounds {
+                window: Amount { updates: 16_384, bytes: 16 << 20 },
+                history: Amount { updates: 16, bytes: 32 << 10 },
+                retained: Amount { updates: 64, bytes: 32 << 10 },
+            },
             conversations: 10_000,
             idle_after: Duration::from_secs(600),
             epoch: None,
@@ -54,7 +55,7 @@ impl Builder {
     }
 
     /// Slots of the queue: what the queue limit can be raised to while the bus runs. 1 to 65,534;
-    /// default: the queue limit. A slot takes 120 bytes.
+    /// default: the queue limit. A slot takes 112 bytes.
     #[must_use]
     pub const fn capacity(mut self, slots: usize) -> Self {
         self.capacity = Some(slots);
@@ -104,25 +105,47 @@ impl Builder {
     }
 
     /// Delivered updates that are kept for readers to come to, of all conversations together:
-    /// whoever is further behind lags. Default 16,384, at 88 bytes each and what its text takes.
+    /// whoever is further behind lags. Each takes about 105 bytes, or up to twice that while batches
+    /// are not full, and what counts for [`window_bytes`](Self::window_bytes). Default 16,384.
     #[must_use]
     pub const fn window(mut self, updates: usize) -> Self {
-        self.window = updates;
+        self.bounds.window.updates = updates as u64;
+        self
+    }
+
+    /// What the updates of the [`window`](Self::window) may take together for texts of more than 40
+    /// bytes, keys and metadata, in bytes: whoever is further behind lags, too. Text that updates
+    /// share counts with each. The newest batch is kept whole, however large. Default 16 MiB.
+    #[must_use]
+    pub const fn window_bytes(mut self, bytes: usize) -> Self {
+        self.bounds.window.bytes = bytes as u64;
         self
     }
 
     /// Delivered updates that each conversation keeps at least, also when others have pushed them
-    /// out of the window, so that its readers can resume. Default 64.
+    /// out of the window, so that its readers can resume; as far as they fit
+    /// [`conversation_bytes`](Self::conversation_bytes). Default 16.
     #[must_use]
     pub const fn history(mut self, updates: usize) -> Self {
-        self.history = updates;
+        self.bounds.history.updates = updates as u64;
         self
     }
 
-    /// Keys whose last update each conversation retains. Default 64.
+    /// Keys whose last update each conversation retains, as far as they fit
+    /// [`conversation_bytes`](Self::conversation_bytes). Default 64.
     #[must_use]
     pub const fn retained_keys(mut self, keys: usize) -> Self {
-        self.retained_keys = keys;
+        self.bounds.retained.updates = keys as u64;
+        self
+    }
+
+    /// What each conversation may take for texts of more than 40 bytes, keys and metadata, in bytes:
+    /// as much for its [`history`](Self::history) as for its retained values. Of both the oldest are
+    /// forgotten first; the last retained value stays, however large. Default 32 KiB.
+    #[must_use]
+    pub const fn conversation_bytes(mut self, bytes: usize) -> Self {
+        self.bounds.history.bytes = bytes as u64;
+        self.bounds.retained.bytes = bytes as u64;
         self
     }
 
@@ -177,7 +200,7 @@ impl Builder {
         let epoch = self.epoch.unwrap_or_else(random);
         let shared = Shared::new(bus, names, Clock::start(), self.categories, self.sizes, epoch);
         let shared = Arc::new(shared);
-        let publisher = Publisher::new(self.window as u64, self.history as u64, self.retained_keys);
+        let publisher = Publisher::new(self.bounds);
         (Status::new(Arc::clone(&shared)), Runner::new(shared, publisher))
     }
 }

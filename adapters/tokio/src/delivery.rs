@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering;
 
 use tokio::task::JoinHandle;
 
+use crate::event::Event;
 use crate::runner::{Contained, message};
-use crate::subscription::{Event, Subscription};
+use crate::subscription::Subscription;
 
 impl Subscription {
     /// Calls `handler` with each event, one after the other, on a task of its own. A handler that

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statusbus_core::{
-    Category, ConversationError, DropReason, Loss, Outcome, Priority, RefuseReason,
+    Category, ConversationError, DropReason, Facts, Loss, Outcome, Place, Priority, RefuseReason,
 };
 
 use crate::conversation::ConversationState;
@@ -133,8 +133,10 @@ impl<'a> Draft<'a> {
     /// It was refused.
     pub fn try_send(self) -> Result<Sent, Refused> {
         let shared = self.shared;
-        let post = self.check().inspect_err(|refused| shared.refuse(refused.reason))?;
-        match shared.offer(post) {
+        let (post, conversation) =
+            self.check().inspect_err(|refused| shared.refuse(refused.reason))?;
+        let facts = Facts::of(&post);
+        match shared.offer_and_let_go(Place::new(post), facts, &conversation) {
             Outcome::Queued => Ok(Sent::Queued),
             Outcome::Merged => Ok(Sent::Merged),
             Outcome::Displaced(loss) => Ok(Sent::Displaced(loss)),
@@ -143,7 +145,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn check(self) -> Result<Post, Refused> {
+    fn check(self) -> Result<(Post, Arc<ConversationState>), Refused> {
         let Self { shared, about, category, text, key, priority, ttl, metadata, age } = self;
         let (conversation, category) = (about?, category?);
         let sizes = shared.sizes;
@@ -156,13 +158,13 @@ impl<'a> Draft<'a> {
             if key.is_empty() {
                 return Err(Refused { reason: RefuseReason::Invalid, detail: Detail::Key });
             }
-            let topic = Arc::as_ptr(&conversation) as usize;
-            key_hash = shared.seed.hash_one((topic, category, key)) as u32;
+            key_hash = shared.seed.hash_one((conversation.number, category, key)) as u32;
         }
         let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
         let plain = key.is_none() && ttl.is_none() && metadata.is_none() && age == 0;
         let extra = (!plain).then(|| Arc::new(Extra { key, key_hash, ttl, metadata, age }));
-        Ok(Post { conversation, extra, text, category, priority })
+        let about = conversation.number;
+        Ok((Post { text, extra, about, category, priority }, conversation))
     }
 }
 

@@ -68,6 +68,21 @@ pub(crate) enum Source {
     Conversation(Arc<ConversationState>),
 }
 
+impl Source {
+    /// The conversation, if it is one.
+    pub(crate) fn conversation(&self) -> Option<&ConversationState> {
+        match self {
+            Self::Everything => None,
+            Self::Conversation(conversation) => Some(conversation),
+        }
+    }
+
+    /// The name of the conversation.
+    pub(crate) fn name(&self) -> Option<&Arc<str>> {
+        self.conversation()?.name()
+    }
+}
+
 struct Reader {
     source: Source,
     /// How many updates of the ring it has read.
@@ -173,10 +188,13 @@ impl Hub {
         self.bus_gaps.lock().floor.seq <= seq
     }
 
-    /// Wakes every reader who waits for a conversation.
+    /// Hands out every reader who waits for a conversation. O(readers). Whoever reads everything is
+    /// woken by its ring, in which the losses of the whole bus are.
     pub(crate) fn wake_everyone(&self, wakers: &mut Vec<Waker>) {
         for (_, reader) in &*self.readers.lock() {
-            self.ring(&reader.source).wake(wakers);
+            if let Source::Conversation(conversation) = &reader.source {
+                conversation.ring().wake(wakers);
+            }
         }
     }
 

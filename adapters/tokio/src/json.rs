@@ -268,7 +268,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_update_has_all_its_fields_and_lies_on_one_line() {
         let status = Status::builder().epoch(0xab).spawn();
-        let mut reader = status.subscribe(Selector::Everything).open().expect("everything");
+        let mut reader = status.subscribe(Selector::Everything).open();
         let metadata: Metadata = "{\"fraction\":\r\n0.50}".parse().expect("an object");
         status
             .update("conv-1", Category::PROGRESS, "half \"way\"\r\n\0\u{2028}</script>")

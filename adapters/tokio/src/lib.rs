@@ -1,12 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod bounds;
+mod buffers;
 mod builder;
+mod bus_call;
 mod clock;
 mod conversation;
 mod delivery;
+mod departures;
 mod draft;
+mod event;
 #[cfg(feature = "wire")]
 mod frames;
+mod grouping;
+mod history;
 mod hub;
 #[cfg(feature = "json")]
 pub mod json;
@@ -15,11 +22,14 @@ mod layer;
 mod metadata;
 mod names;
 mod parcel;
+mod peak;
 mod post;
 mod publisher;
+mod read;
 mod retained;
 mod ring;
 mod runner;
+mod selector;
 mod shared;
 mod status;
 mod subscription;
@@ -28,19 +38,21 @@ mod text;
 
 pub use builder::Builder;
 pub use draft::{Draft, Refused, Sent};
+pub use event::{Event, Gap, GapScope, Lagged};
 #[cfg(feature = "wire")]
 pub use frames::{DeviceReader, DeviceReport};
 #[cfg(feature = "layer")]
 pub use layer::StatusLayer;
 pub use metadata::{Metadata, MetadataError};
-pub use parcel::{Batch, Update, Updates};
+pub use read::{Batch, Update, Updates};
 pub use runner::Runner;
+pub use selector::{CheckedName, Selector};
 pub use status::{Conversation, Status};
-pub use subscription::{Event, Gap, GapScope, Lagged, Selector, Subscribe, Subscription};
+pub use subscription::{OnLag, Subscribe, Subscription};
 pub use text::Text;
 
 pub use statusbus_core::{
     Categories, Category, CategoryError, CategorySet, Config, ConfigError, ConfigValues,
-    ConversationError, Depth, DropReason, Dropped, Leading, Ledger, Loss, Losses, Overflow,
-    Priority, RefuseReason, Refused as RefusedCounts,
+    ConversationError, ConversationName, Depth, DropReason, Dropped, Leading, Ledger, Loss, Losses,
+    Overflow, Priority, RefuseReason, Refused as RefusedCounts,
 };

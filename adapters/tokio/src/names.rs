@@ -5,22 +5,31 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use statusbus_core::{ConversationError, ConversationName};
+use parking_lot::{Mutex, MutexGuard};
+use slab::Slab;
 
 use crate::conversation::ConversationState;
+use crate::departures::Departures;
+use crate::selector::CheckedName;
 
-/// All conversations that are remembered. Those that nobody uses are forgotten when they have been
-/// idle for a time, or when there are more than a number: a hand goes round and looks at a few with
-/// each new conversation and with each batch, so nothing here takes long and no timer runs.
+/// All conversations that are remembered, by name and by number. Those that nobody uses are
+/// forgotten when they have been idle for a time, or when there are more than a number: a hand goes
+/// round and looks at a few with each new conversation and with each batch, so nothing here takes
+/// long and no timer runs.
 pub(crate) struct Names {
-    /// Indices of `entries`.
+    pub(crate) system: Arc<ConversationState>,
+    /// Numbers of conversations, by the hashes of their names.
     table: HashTable<u32>,
-    entries: Vec<Arc<ConversationState>>,
+    /// Conversations by number; the first one is the system.
+    entries: Slab<Arc<ConversationState>>,
+    /// Numbers are below this.
+    span: usize,
     hand: usize,
     most: usize,
     idle_after: u64,
     /// The last position of any conversation that was forgotten: a new one may have been it.
     forgotten_to: u64,
+    pub(crate) departures: Departures,
 }
 
 /// Conversations that the hand looks at in one go.
@@ -29,66 +38,73 @@ const LOOK: usize = 16;
 impl Names {
     /// `idle_after` is in microseconds.
     pub(crate) fn new(most: usize, idle_after: u64) -> Self {
+        let system = Arc::new(ConversationState::new(None, 0, 0, 0, 0));
+        let mut entries = Slab::new();
+        entries.insert(Arc::clone(&system));
         Self {
+            system,
             table: HashTable::new(),
-            entries: Vec::new(),
+            entries,
+            span: 1,
             hand: 0,
             most,
             idle_after,
             forgotten_to: 0,
+            departures: Departures::default(),
         }
+    }
+
+    pub(crate) fn numbered(&self, number: u32) -> Option<&Arc<ConversationState>> {
+        self.entries.get(number as usize)
     }
 
     #[inline]
     pub(crate) fn find(&self, hash: u64, name: &str) -> Option<&Arc<ConversationState>> {
-        let same = |&index: &u32| {
-            self.entries
-                .get(index as usize)
+        let same = |&number: &u32| {
+            self.numbered(number)
                 .is_some_and(|entry| entry.name().is_some_and(|known| &**known == name))
         };
-        self.table.find(hash, same).and_then(|&index| self.entries.get(index as usize))
+        self.table.find(hash, same).and_then(|&number| self.numbered(number))
     }
 
     /// The conversation of that name; a new one if there is none.
     pub(crate) fn get(
         &mut self,
         hash: u64,
-        name: &str,
+        name: &CheckedName,
         now: u64,
-    ) -> Result<Arc<ConversationState>, ConversationError> {
+    ) -> Arc<ConversationState> {
         if let Some(known) = self.find(hash, name) {
-            return Ok(Arc::clone(known));
+            return Arc::clone(known);
         }
-        let name = ConversationName::new(name)?;
-        if self.entries.len() >= self.most {
+        if self.len() >= self.most {
             self.forget(LOOK, self.most.saturating_sub(1), now);
         }
-        let name = Some(Arc::from(name.as_str()));
-        let entry = Arc::new(ConversationState::new(name, hash, self.forgotten_to, now));
+        let name = Some(name.shared());
         let Self { table, entries, .. } = self;
-        entries.push(Arc::clone(&entry));
-        let index = (entries.len() - 1) as u32;
-        table.insert_unique(hash, index, |&index| {
-            entries.get(index as usize).map_or(0, |entry| entry.hash)
+        let vacant = entries.vacant_entry();
+        let number = vacant.key() as u32;
+        let entry = ConversationState::new(name, hash, number, self.forgotten_to, now);
+        let entry = Arc::clone(vacant.insert(Arc::new(entry)));
+        table.insert_unique(hash, number, |&number| {
+            entries.get(number as usize).map_or(0, |entry| entry.hash)
         });
-        Ok(entry)
+        self.span = self.span.max(number as usize + 1);
+        entry
     }
 
-    /// A reader who held it has gone: forgets a conversation that nothing was ever said in, so that
-    /// names that readers made up do not take the places of others.
+    /// A reader, who still holds it, is going: forgets a conversation that nothing was ever said in,
+    /// so that names that readers made up do not take the places of others.
     pub(crate) fn leave(&mut self, state: &Arc<ConversationState>) {
-        // The registry holds it and the reader does; nobody can take it up while we are here.
-        const NOBODY_ELSE: usize = 2;
-        if Arc::strong_count(state) > NOBODY_ELSE || !state.ring().is_blank() {
+        let known = self.numbered(state.number).is_some_and(|known| Arc::ptr_eq(known, state));
+        if !known || state.name().is_none() || !state.is_held_by(1, self.departures.left()) {
             return;
         }
-        let entries = &self.entries;
-        let found = self.table.find(state.hash, |&index| {
-            entries.get(index as usize).is_some_and(|entry| Arc::ptr_eq(entry, state))
-        });
-        if let Some(&index) = found {
-            self.forgotten_to = self.forgotten_to.max(state.ring().head().seq);
-            self.remove(index as usize);
+        let ring = state.ring();
+        if ring.is_blank() {
+            self.forgotten_to = self.forgotten_to.max(ring.head().seq);
+            drop(ring);
+            self.remove(state.number as usize);
         }
     }
 
@@ -98,59 +114,69 @@ impl Names {
         self.forget(count, self.most, now);
     }
 
-    fn forget(&mut self, mut count: usize, most: usize, now: u64) {
-        count = count.min(self.entries.len());
-        while count > 0 {
-            count -= 1;
-            if self.hand >= self.entries.len() {
-                self.hand = 0;
-            }
-            let Some(entry) = self.entries.get(self.hand) else { return };
+    fn forget(&mut self, count: usize, most: usize, now: u64) {
+        for _ in 0..count.min(self.span) {
+            let number = self.hand;
+            self.hand = if number + 1 < self.span { number + 1 } else { 0 };
+            let Some(entry) = self.entries.get(number).filter(|entry| entry.name().is_some())
+            else {
+                continue;
+            };
             let long = now.saturating_sub(entry.idle_since()) >= self.idle_after;
-            let unused = entry.is_unused();
-            let goes = long || (unused && self.entries.len() > most);
-            if !goes {
-                self.hand += 1;
+            let unused = entry.is_unused(self.departures.left());
+            if !(long || unused && self.len() > most) {
                 continue;
             }
-            {
-                let mut ring = entry.ring();
-                if ring.readers > 0 {
-                    self.hand += 1;
-                    continue;
-                }
-                self.forgotten_to = self.forgotten_to.max(ring.head().seq);
-                if !ring.is_blank() {
-                    ring.forget();
-                }
+            let mut ring = entry.ring();
+            if ring.readers > 0 {
+                continue;
             }
+            self.forgotten_to = self.forgotten_to.max(ring.head().seq);
+            if !ring.is_blank() {
+                ring.forget();
+            }
+            drop(ring);
             if unused {
-                self.remove(self.hand);
-            } else {
-                self.hand += 1;
+                self.remove(number);
             }
         }
     }
 
-    fn remove(&mut self, index: usize) {
-        let Self { table, entries, .. } = self;
-        let removed = entries.swap_remove(index);
-        if let Ok(slot) = table.find_entry(removed.hash, |&known| known as usize == index) {
-            slot.remove();
-        }
-        // The last entry has taken its place.
-        let (last, Some(moved)) = (entries.len(), entries.get(index)) else { return };
-        if let Some(known) = table.find_mut(moved.hash, |&known| known as usize == last) {
-            *known = index as u32;
+    fn remove(&mut self, number: usize) {
+        let removed = self.entries.remove(number);
+        if let Ok(known) = self.table.find_entry(removed.hash, |&known| known as usize == number) {
+            known.remove();
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.table.len()
     }
 
-    pub(crate) fn all(&self) -> &[Arc<ConversationState>] {
-        &self.entries
+    /// All conversations, and the system.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<ConversationState>> {
+        self.entries.iter().map(|(_, entry)| entry)
+    }
+}
+
+/// The registry, locked when it is first needed.
+pub(crate) struct WhenNeeded<'a> {
+    names: &'a Mutex<Names>,
+    locked: Option<MutexGuard<'a, Names>>,
+}
+
+impl Names {
+    pub(crate) const fn when_needed(names: &Mutex<Self>) -> WhenNeeded<'_> {
+        WhenNeeded { names, locked: None }
+    }
+}
+
+impl WhenNeeded<'_> {
+    /// The conversation of that number; the system if there is none, which cannot be while an update
+    /// of it is in flight.
+    pub(crate) fn numbered(&mut self, number: u32) -> Arc<ConversationState> {
+        let names = self.locked.get_or_insert_with(|| self.names.lock());
+        Arc::clone(names.numbered(number).unwrap_or(&names.system))
     }
 }
 
@@ -167,7 +193,7 @@ mod tests {
     /// Hashes that often fall together.
     fn get(names: &mut Names, name: &str, now: u64) -> Arc<ConversationState> {
         let hash = name.len() as u64 % 2;
-        names.get(hash, name, now).expect("a name")
+        names.get(hash, &CheckedName::new(name).expect("a name"), now)
     }
 
     #[test]

@@ -1,336 +1,354 @@
 //! Delivered updates, as readers share them.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use statusbus_core::{Category, CategorySet, Priority};
+use statusbus_core::{Category, CategorySet, Detached, DetachedIter, Handed, Item, Priority};
 
-use crate::Text;
-use crate::post::Extra;
+use crate::post::Post;
+use crate::read::Update;
 
-/// A batch of updates, written once by the runner and read by everyone who holds it. Updates of one
-/// conversation are linked, so that its readers need no copy of their own.
+/// A batch as it left the queue, in the buffer that it left into.
+pub(crate) type Posts = Detached<Post, Box<[Item<Post>]>>;
+
+/// A batch of updates, which everyone who holds it reads: none of them needs a copy of his own.
 #[derive(Default)]
 pub(crate) struct Parcel {
-    pub(crate) updates: Vec<Delivered>,
+    held: Held,
     pub(crate) groups: Vec<Group>,
+    /// The indices of the updates, by group. Empty if there is only one.
+    order: Vec<u16>,
+    /// The categories of the updates: what readers who want only some of them go through.
+    kinds: Vec<Category>,
+    /// All of these.
+    categories: CategorySet,
+    /// The indices of the updates, by category: for readers who want only one. Empty if there is
+    /// only one.
+    by_kind: Vec<u16>,
+    /// Where the categories end in these.
+    kind_ends: Vec<u16>,
+}
+
+enum Held {
+    /// As they left the queue; with the bus's clock and the wall clock at that time, in
+    /// microseconds.
+    Posts { posts: Posts, now: u64, wall: u64 },
+    /// Copied out of other parcels.
+    Copies(Vec<Delivered>),
 }
 
 /// The updates of one conversation in a parcel.
 pub(crate) struct Group {
     /// The name of the conversation; none if it is the system.
     pub(crate) name: Option<Arc<str>>,
-    pub(crate) first: u16,
-    pub(crate) last: u16,
+    /// The number of the conversation.
+    pub(crate) number: u32,
+    /// Its place in the order.
+    start: u32,
     pub(crate) len: u32,
+    /// What its updates have allocated.
+    bytes: u64,
     pub(crate) categories: CategorySet,
+    /// Some of its updates may have a key.
     pub(crate) keyed: bool,
 }
 
+/// An update that was copied out of its parcel.
 #[derive(Clone)]
 pub(crate) struct Delivered {
+    pub(crate) post: Post,
     pub(crate) seq: u64,
     /// Microseconds since 1970.
-    pub(crate) at: u64,
-    /// When it is no longer worth showing, on the bus's clock in microseconds; `u64::MAX`: never.
+    pub(crate) said: u64,
+    /// On the bus's clock in microseconds; `u64::MAX`: never.
     pub(crate) expiry: u64,
-    pub(crate) extra: Option<Arc<Extra>>,
-    pub(crate) text: Text,
-    pub(crate) group: u32,
-    /// The next update of the same group; its own index if it is the last one.
-    pub(crate) next: u16,
-    pub(crate) category: Category,
     pub(crate) priority: Priority,
 }
 
 impl Delivered {
-    pub(crate) fn key(&self) -> Option<&str> {
-        self.extra.as_ref()?.key.as_deref()
+    pub(crate) fn of(update: Update<'_>) -> Self {
+        Self {
+            post: update.post.clone(),
+            seq: update.seq,
+            said: update.said,
+            expiry: update.expiry,
+            priority: update.priority,
+        }
     }
 
-    /// The index of the next update, of the same group or of all; past the end after the last one.
-    fn next_index(&self, index: usize, linked: bool) -> usize {
-        let next = if linked { usize::from(self.next) } else { index + 1 };
-        if next == index { usize::MAX } else { next }
+    pub(crate) const fn update<'a>(&'a self, groups: &'a [Group]) -> Update<'a> {
+        Update {
+            post: &self.post,
+            seq: self.seq,
+            said: self.said,
+            expiry: self.expiry,
+            priority: self.priority,
+            groups,
+        }
     }
 }
 
-impl Parcel {
-    /// Appends an update to its group.
-    #[inline]
-    pub(crate) fn push(&mut self, mut delivered: Delivered) {
-        let index = self.updates.len() as u16;
-        delivered.next = index;
-        if let Some(group) = self.groups.get_mut(delivered.group as usize) {
-            if group.len == 0 {
-                group.first = index;
-            } else if let Some(last) = self.updates.get_mut(usize::from(group.last)) {
-                last.next = index;
-            }
-            group.last = index;
-            group.len += 1;
-            group.categories = group.categories.with(delivered.category);
-            group.keyed |= delivered.extra.is_some();
-        }
-        self.updates.push(delivered);
-    }
-
-    /// Appends an update of another parcel, to whichever group has its name.
-    pub(crate) fn copy(&mut self, name: Option<&Arc<str>>, delivered: &Delivered) {
-        let group = match self.groups.last() {
-            Some(group) if group.name.as_ref() == name => self.groups.len() - 1,
-            _ => {
-                self.groups.push(Group::new(name.cloned()));
-                self.groups.len() - 1
-            }
-        };
-        self.push(Delivered { group: group as u32, ..delivered.clone() });
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.updates.clear();
-        self.groups.clear();
-    }
-
-    /// The updates of a group, or all from `first` on.
-    pub(crate) fn walk(&self, first: u16, linked: bool) -> impl Iterator<Item = &Delivered> {
-        let mut index = usize::from(first);
-        std::iter::from_fn(move || {
-            let delivered = self.updates.get(index)?;
-            index = delivered.next_index(index, linked);
-            Some(delivered)
-        })
+impl Default for Held {
+    fn default() -> Self {
+        Self::Copies(Vec::new())
     }
 }
 
 impl Group {
-    pub(crate) const fn new(name: Option<Arc<str>>) -> Self {
-        Self { name, first: 0, last: 0, len: 0, categories: CategorySet::NONE, keyed: false }
-    }
-}
-
-/// Updates that arrived together, as one reader sees them. Cheap to clone: everyone who reads them
-/// shares them.
-#[derive(Clone)]
-pub struct Batch {
-    pub(crate) parcel: Arc<Parcel>,
-    pub(crate) first: u16,
-    /// Only the updates linked to the first one.
-    pub(crate) linked: bool,
-    pub(crate) categories: CategorySet,
-    /// Up to this position the reader has them already.
-    pub(crate) after: u64,
-    pub(crate) last_seq: u64,
-}
-
-impl Batch {
-    /// The updates, in order.
-    #[must_use]
-    pub fn iter(&self) -> Updates<'_> {
-        let parcel = &*self.parcel;
-        let first = usize::from(self.first);
-        let whole = !self.linked || parcel.groups.len() == 1;
-        let wanted = parcel
-            .groups
-            .iter()
-            .all(|group| group.categories.intersection(self.categories) == group.categories);
-        let known = parcel.updates.get(first).is_none_or(|update| update.seq <= self.after);
-        let plain = whole && wanted && !known;
-        Updates {
-            parcel,
-            rest: parcel.updates.get(first..).filter(|_| plain).unwrap_or_default().iter(),
-            index: if plain { usize::MAX } else { first },
-            batch: self,
+    pub(crate) const fn new(name: Option<Arc<str>>, number: u32) -> Self {
+        Self {
+            name,
+            number,
+            start: 0,
+            len: 0,
+            bytes: 0,
+            categories: CategorySet::NONE,
+            keyed: false,
         }
     }
 
-    /// The position up to which a reader is who has read this batch: resume behind it.
-    #[must_use]
-    pub const fn seq(&self) -> u64 {
-        self.last_seq
-    }
-
-    /// Whether no update is in it; only a batch of retained updates can be empty.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+    /// Counts an update in.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, post: &Post) {
+        self.len += 1;
+        self.bytes += post.allocated();
+        self.categories = self.categories.with(post.category);
+        self.keyed |= post.extra.is_some();
     }
 }
 
-impl std::fmt::Debug for Batch {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
+impl Parcel {
+    /// Takes a batch in. Its groups are those of this parcel: each update says which is its own.
+    pub(crate) fn fill(&mut self, posts: Posts, now: u64, wall: u64) {
+        self.categories =
+            self.groups.iter().fold(CategorySet::NONE, |all, group| all.union(group.categories));
+        self.kinds.extend(posts.iter().map(|handed| handed.update.category));
+        self.sort_kinds();
+        if self.groups.len() > 1 {
+            let mut start = 0;
+            for group in &mut self.groups {
+                group.start = start;
+                start += group.len;
+            }
+            self.order.resize(posts.len(), 0);
+            for (index, handed) in posts.iter().enumerate() {
+                if let Some(group) = self.groups.get_mut(handed.update.about as usize)
+                    && let Some(place) = self.order.get_mut(group.start as usize)
+                {
+                    *place = index as u16;
+                    group.start += 1;
+                }
+            }
+            for group in &mut self.groups {
+                group.start -= group.len;
+            }
+        }
+        self.held = Held::Posts { posts, now, wall };
+    }
+
+    fn sort_kinds(&mut self) {
+        let Self { kinds, categories, by_kind, kind_ends, .. } = self;
+        if kinds.first().is_none_or(|first| CategorySet::NONE.with(*first) == *categories) {
+            return;
+        }
+        // first how many there are of each, then where they begin, and at last where they end
+        kind_ends.resize(Category::MAX, 0);
+        for kind in &*kinds {
+            if let Some(count) = kind_ends.get_mut(kind.index()) {
+                *count += 1;
+            }
+        }
+        let mut begin = 0;
+        for count in &mut *kind_ends {
+            begin += std::mem::replace(count, begin);
+        }
+        by_kind.resize(kinds.len(), 0);
+        for (index, kind) in kinds.iter().enumerate() {
+            if let Some(end) = kind_ends.get_mut(kind.index())
+                && let Some(place) = by_kind.get_mut(usize::from(*end))
+            {
+                *place = index as u16;
+                *end += 1;
+            }
+        }
+    }
+
+    /// The indices of the updates of these categories, in order, if they are to be had at once.
+    #[inline]
+    pub(crate) fn of_kinds(&self, chosen: CategorySet) -> Option<&[u16]> {
+        let kind = self.categories.intersection(chosen).only()?.index();
+        let end = usize::from(*self.kind_ends.get(kind)?);
+        let begin = match kind.checked_sub(1) {
+            Some(before) => usize::from(*self.kind_ends.get(before)?),
+            None => 0,
+        };
+        self.by_kind.get(begin..end)
+    }
+
+    /// Appends a copy of another parcel's update, to whichever group has its name.
+    pub(crate) fn copy(&mut self, name: Option<&Arc<str>>, mut delivered: Delivered) {
+        if self.groups.last().is_none_or(|group| group.name.as_ref() != name) {
+            self.groups.push(Group::new(name.cloned(), 0));
+        }
+        if let Some(group) = self.groups.last_mut() {
+            group.count(&delivered.post);
+        }
+        let category = delivered.post.category;
+        self.kinds.push(category);
+        self.categories = self.categories.with(category);
+        delivered.post.about = self.groups.len() as u32 - 1;
+        if let Held::Copies(copies) = &mut self.held {
+            copies.push(delivered);
+        }
+    }
+
+    /// Empties it, and hands out the buffer that the updates lay in.
+    pub(crate) fn clear(&mut self) -> Option<Box<[Item<Post>]>> {
+        self.groups.clear();
+        self.order.clear();
+        self.kinds.clear();
+        self.by_kind.clear();
+        self.kind_ends.clear();
+        self.categories = CategorySet::NONE;
+        match std::mem::take(&mut self.held) {
+            Held::Posts { posts, .. } => Some(posts.into_items()),
+            Held::Copies(_) => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) const fn len(&self) -> usize {
+        self.kinds.len()
+    }
+
+    #[inline]
+    pub(crate) const fn categories(&self) -> CategorySet {
+        self.categories
+    }
+
+    /// The position of the first update; none if there is none.
+    #[inline]
+    pub(crate) fn first_seq(&self) -> Option<u64> {
+        match &self.held {
+            Held::Posts { posts, .. } => Some(posts.first_seq()),
+            Held::Copies(copies) => Some(copies.first()?.seq),
+        }
+    }
+
+    /// What the updates of a group, or all of them, have allocated.
+    pub(crate) fn allocated(&self, group: Option<u32>) -> u64 {
+        match group {
+            Some(group) => self.groups.get(group as usize).map_or(0, |group| group.bytes),
+            None => self.groups.iter().map(|group| group.bytes).sum(),
+        }
+    }
+
+    /// Of the updates from `index` on, the first one of these categories.
+    #[inline]
+    pub(crate) fn find(&self, index: usize, categories: CategorySet) -> Option<usize> {
+        let kinds = self.kinds.get(index..)?;
+        Some(index + kinds.iter().position(|kind| categories.contains(*kind))?)
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, index: usize) -> Option<Update<'_>> {
+        match &self.held {
+            Held::Posts { posts, now, wall } => {
+                Some(handed(posts.get(index)?, *now, *wall, &self.groups))
+            }
+            Held::Copies(copies) => Some(copies.get(index)?.update(&self.groups)),
+        }
+    }
+
+    /// The update at a position.
+    pub(crate) fn at(&self, seq: u64) -> Option<Update<'_>> {
+        let index = match &self.held {
+            Held::Posts { posts, .. } => seq.checked_sub(posts.first_seq())? as usize,
+            Held::Copies(copies) => copies.iter().position(|copy| copy.seq == seq)?,
+        };
+        self.get(index)
+    }
+
+    /// The updates of a group by their indices, in order; none: they are all of the parcel.
+    pub(crate) fn order_of(&self, group: Option<u32>) -> Option<&[u16]> {
+        if self.order.is_empty() {
+            return None;
+        }
+        let group = self.groups.get(group? as usize)?;
+        self.order.get(group.start as usize..)?.get(..group.len as usize)
+    }
+
+    /// The updates of a group, or all of them, with their indices, in order.
+    pub(crate) fn walk(&self, group: Option<u32>) -> impl Iterator<Item = (usize, Update<'_>)> {
+        let order = self.order_of(group);
+        let len = order.map_or(self.len(), <[u16]>::len);
+        (0..len).filter_map(move |place| {
+            let index = match order {
+                Some(order) => usize::from(*order.get(place)?),
+                None => place,
+            };
+            Some((index, self.get(index)?))
+        })
+    }
+
+    /// All updates.
+    pub(crate) fn iter(&self) -> All<'_> {
+        match &self.held {
+            Held::Posts { posts, now, wall } => All {
+                posts: posts.iter(),
+                copies: [].iter(),
+                now: *now,
+                wall: *wall,
+                groups: &self.groups,
+            },
+            Held::Copies(copies) => All { copies: copies.iter(), ..All::none(&self.groups) },
+        }
     }
 }
 
-/// The updates of a [`Batch`].
+/// All updates of a parcel.
 #[derive(Clone)]
-pub struct Updates<'a> {
-    parcel: &'a Parcel,
-    /// What is left if all of the parcel is wanted, as it mostly is.
-    rest: std::slice::Iter<'a, Delivered>,
-    /// The next one to look at, if not.
-    index: usize,
-    batch: &'a Batch,
+pub(crate) struct All<'a> {
+    posts: DetachedIter<'a, Post>,
+    copies: std::slice::Iter<'a, Delivered>,
+    now: u64,
+    wall: u64,
+    groups: &'a [Group],
 }
 
-impl<'a> Iterator for Updates<'a> {
+impl<'a> All<'a> {
+    pub(crate) fn none(groups: &'a [Group]) -> Self {
+        Self { posts: DetachedIter::default(), copies: [].iter(), now: 0, wall: 0, groups }
+    }
+}
+
+impl<'a> Iterator for All<'a> {
     type Item = Update<'a>;
 
     #[inline]
     fn next(&mut self) -> Option<Update<'a>> {
-        match self.rest.next() {
-            Some(delivered) => Some(Update { delivered, groups: &self.parcel.groups }),
-            None => self.next_wanted(),
+        match self.posts.next() {
+            Some(post) => Some(handed(post, self.now, self.wall, self.groups)),
+            None => Some(self.copies.next()?.update(self.groups)),
         }
     }
-}
 
-impl<'a> Updates<'a> {
-    fn next_wanted(&mut self) -> Option<Update<'a>> {
-        loop {
-            let delivered = self.parcel.updates.get(self.index)?;
-            self.index = delivered.next_index(self.index, self.batch.linked);
-            if self.batch.categories.contains(delivered.category)
-                && delivered.seq > self.batch.after
-            {
-                return Some(Update { delivered, groups: &self.parcel.groups });
-            }
-        }
-    }
-}
-
-impl std::fmt::Debug for Updates<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.clone()).finish()
-    }
-}
-
-impl<'a> IntoIterator for &'a Batch {
-    type Item = Update<'a>;
-    type IntoIter = Updates<'a>;
-
-    fn into_iter(self) -> Updates<'a> {
-        self.iter()
-    }
-}
-
-/// One delivered update.
-#[derive(Clone, Copy)]
-pub struct Update<'a> {
-    delivered: &'a Delivered,
-    groups: &'a [Group],
-}
-
-impl<'a> Update<'a> {
-    /// Its position on the bus; together with the bus's epoch it is never given twice.
-    #[must_use]
-    pub const fn seq(&self) -> u64 {
-        self.delivered.seq
-    }
-
-    /// What it is about; `None`: the whole system.
-    #[must_use]
-    pub fn conversation(&self) -> Option<&'a str> {
-        self.groups.get(self.delivered.group as usize)?.name.as_deref()
-    }
-
-    /// Its category.
-    #[must_use]
-    pub const fn category(&self) -> Category {
-        self.delivered.category
-    }
-
-    /// Its text.
-    #[must_use]
     #[inline]
-    pub fn text(&self) -> &'a str {
-        self.delivered.text.as_str()
-    }
-
-    /// Its metadata, a JSON object in its written form.
-    #[must_use]
-    pub fn metadata(&self) -> Option<&'a str> {
-        Some(self.delivered.extra.as_ref()?.metadata.as_ref()?.as_json())
-    }
-
-    /// The thing whose current value it is.
-    #[must_use]
-    pub fn key(&self) -> Option<&'a str> {
-        self.delivered.key()
-    }
-
-    /// Its priority: its own, or its category's.
-    #[must_use]
-    pub const fn priority(&self) -> Priority {
-        self.delivered.priority
-    }
-
-    /// When it was sent, by the wall clock. While the queue is not empty, senders share one reading
-    /// of the clock: it is exact to the flush interval.
-    #[must_use]
-    pub fn at(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_micros(self.delivered.at)
+    fn fold<A, F: FnMut(A, Self::Item) -> A>(self, first: A, mut each: F) -> A {
+        let Self { posts, copies, now, wall, groups } = self;
+        let folded =
+            posts.fold(first, |folded, post| each(folded, handed(post, now, wall, groups)));
+        copies.fold(folded, |folded, delivered| each(folded, delivered.update(groups)))
     }
 }
 
-impl std::fmt::Debug for Update<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Update")
-            .field("seq", &self.seq())
-            .field("conversation", &self.conversation())
-            .field("category", &self.category())
-            .field("text", &self.text())
-            .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn delivered(seq: u64) -> Delivered {
-        Delivered {
-            seq,
-            at: 0,
-            expiry: u64::MAX,
-            extra: None,
-            text: Text::from_static("text"),
-            group: 0,
-            next: 0,
-            category: Category::TOOL,
-            priority: Priority::State,
-        }
-    }
-
-    /// What [`Builder::window`](crate::Builder::window) promises.
-    #[test]
-    #[cfg(target_pointer_width = "64")]
-    fn a_delivered_update_takes_88_bytes() {
-        assert_eq!(size_of::<Delivered>(), 88);
-    }
-
-    /// Retained values of a whole bus are not bounded by the size of a batch.
-    #[test]
-    fn a_parcel_takes_more_than_fit_16_bits() {
-        let names: Vec<Arc<str>> = vec!["a".into(), "b".into(), "c".into()];
-        for conversations in [1, 3] {
-            let whose = |seq: u64| names.get(seq as usize % conversations);
-            let mut parcel = Parcel::default();
-            for seq in 1..=70_000 {
-                parcel.copy(whose(seq), &delivered(seq));
-            }
-            let categories = CategorySet::ALL.without(Category::INFO);
-            let parcel = Arc::new(parcel);
-            for after in [0, 65_536] {
-                let parcel = Arc::clone(&parcel);
-                let batch =
-                    Batch { parcel, first: 0, linked: false, categories, after, last_seq: 70_000 };
-                let read = batch.iter().map(|update| (update.seq(), update.conversation()));
-                let expected =
-                    (after + 1..=70_000).map(|seq| (seq, whose(seq).map(|name| &**name)));
-                assert!(read.eq(expected), "{conversations} conversations, behind {after}");
-            }
-        }
+#[inline(always)]
+fn handed<'a>(handed: Handed<&'a Post>, now: u64, wall: u64, groups: &'a [Group]) -> Update<'a> {
+    Update {
+        post: handed.update,
+        seq: handed.seq,
+        said: wall.saturating_sub(handed.waited_micros()),
+        expiry: now.saturating_add(handed.ttl_left_micros()),
+        priority: handed.priority,
+        groups,
     }
 }

@@ -1,18 +1,21 @@
-//! An update on its way through the queue.
+//! An update on its way through the queue and to its readers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use statusbus_core::{Category, Keyed, Priority, Update};
 
-use crate::conversation::ConversationState;
 use crate::{Metadata, Text};
 
-/// An update as the queue holds it: 72 bytes, what is rare apart.
+/// An update as the queue holds it and, once it is delivered, as its readers share it: 64 bytes,
+/// what is rare apart.
+#[derive(Clone)]
 pub(crate) struct Post {
-    pub(crate) conversation: Arc<ConversationState>,
-    pub(crate) extra: Option<Arc<Extra>>,
     pub(crate) text: Text,
+    pub(crate) extra: Option<Arc<Extra>>,
+    /// While it is queued, the number of its conversation; once it is delivered, the index of its
+    /// group in the parcel.
+    pub(crate) about: u32,
     pub(crate) category: Category,
     pub(crate) priority: Option<Priority>,
 }
@@ -29,30 +32,37 @@ pub(crate) struct Extra {
 }
 
 impl Post {
+    /// Nothing but a text.
+    #[inline(always)]
+    pub(crate) const fn plain(text: Text, about: u32, category: Category) -> Self {
+        Self { text, extra: None, about, category, priority: None }
+    }
+
     pub(crate) fn key(&self) -> Option<&str> {
         self.extra.as_ref()?.key.as_deref()
     }
+
+    /// Bytes that it has allocated. What it shares with others counts with each.
+    #[inline]
+    pub(crate) fn allocated(&self) -> u64 {
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.allocated());
+        (self.text.allocated() + extra) as u64
+    }
 }
 
-/// A conversation, or the system, and a category.
-#[derive(Clone)]
+impl Extra {
+    fn allocated(&self) -> usize {
+        let key = self.key.as_ref().map_or(0, |key| key.len());
+        let metadata = self.metadata.as_ref().map_or(0, |metadata| metadata.as_json().len());
+        size_of::<Self>() + key + metadata
+    }
+}
+
+/// The number of a conversation, or of the system, and a category.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Topic {
-    pub(crate) conversation: Arc<ConversationState>,
+    pub(crate) conversation: u32,
     pub(crate) category: Category,
-}
-
-impl PartialEq for Topic {
-    fn eq(&self, other: &Self) -> bool {
-        self.category == other.category && Arc::ptr_eq(&self.conversation, &other.conversation)
-    }
-}
-
-impl Eq for Topic {}
-
-impl std::hash::Hash for Topic {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        (Arc::as_ptr(&self.conversation) as usize, self.category).hash(state);
-    }
 }
 
 impl Update for Post {
@@ -60,7 +70,7 @@ impl Update for Post {
     type Keys = Keyed;
 
     fn topic(&self) -> Topic {
-        Topic { conversation: Arc::clone(&self.conversation), category: self.category }
+        Topic { conversation: self.about, category: self.category }
     }
 
     #[inline]
@@ -75,9 +85,7 @@ impl Update for Post {
     }
 
     fn same_key(&self, other: &Self) -> bool {
-        self.category == other.category
-            && Arc::ptr_eq(&self.conversation, &other.conversation)
-            && self.key() == other.key()
+        self.topic() == other.topic() && self.key() == other.key()
     }
 
     #[inline]
@@ -88,5 +96,17 @@ impl Update for Post {
     #[inline]
     fn ttl(&self) -> Option<Duration> {
         self.extra.as_ref()?.ttl
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The slots of the queue and the window of what was delivered are made of these.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn an_update_takes_64_bytes() {
+        assert_eq!(size_of::<Post>(), 64);
     }
 }

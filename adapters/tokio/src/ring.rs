@@ -1,21 +1,25 @@
 //! A bounded ring of what was delivered, for readers who each have their own position.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
 
 use slab::Slab;
 use statusbus_core::{Category, CategorySet, Losses};
 
-use crate::parcel::{Batch, Parcel};
+use crate::bounds::Amount;
+use crate::history::History;
+use crate::parcel::{Delivered, Parcel};
+use crate::read::{Batch, Update};
 use crate::retained::Retained;
 
 /// What readers of one conversation, or of everything, can still get.
 #[derive(Default)]
 pub(crate) struct Ring {
+    history: History,
+    /// What lies in the window.
     entries: VecDeque<Entry>,
-    /// Entries at the front whose updates lie in parcels of the ring's own.
-    own: usize,
     /// Updates that were ever appended.
     appended: u64,
     /// Up to this position something may have left the ring.
@@ -43,15 +47,12 @@ pub(crate) struct Entry {
 pub(crate) enum Record {
     Updates {
         parcel: Arc<Parcel>,
-        first: u16,
-        linked: bool,
+        /// Only the updates of this group of the parcel.
+        group: Option<u32>,
         categories: CategorySet,
     },
     /// A loss: of one category, or of the whole bus.
-    Gap {
-        category: Option<Category>,
-        losses: Losses,
-    },
+    Gap { category: Option<Category>, losses: Losses },
 }
 
 /// How far a reader is.
@@ -66,6 +67,8 @@ pub(crate) struct Cursor {
 /// What a reader finds behind its cursor.
 pub(crate) enum Found<'a> {
     Entry(&'a Entry),
+    /// Records of the history.
+    Past(Range<usize>),
     /// It was too slow: something behind its cursor has left the ring.
     Lagged,
     Nothing,
@@ -90,7 +93,21 @@ impl Ring {
         let before = self.appended;
         self.appended += len;
         self.head = last_seq;
+        if len == 0 {
+            self.make_room_for_a_gap();
+        }
         self.entries.push_back(Entry { last_seq, before, len, record });
+    }
+
+    /// Losses alone do not age with the window, and must not pile up.
+    fn make_room_for_a_gap(&mut self) {
+        while let Some(first) = self.entries.front()
+            && first.len == 0
+            && self.entries.len() >= MOST_GAPS
+        {
+            self.history = History::default();
+            self.pop_front();
+        }
     }
 
     /// Hands out everyone who waits; to be woken without the lock.
@@ -134,7 +151,10 @@ impl Ring {
         let index =
             match self.entries.len().checked_sub(2).and_then(|index| self.entries.get(index)) {
                 Some(entry) if entry.last_seq <= cursor.seq => self.entries.len() - 1,
-                _ => self.entries.partition_point(|entry| entry.last_seq <= cursor.seq),
+                _ => match self.history.behind(cursor.seq) {
+                    Some(past) => return Found::Past(past),
+                    None => self.entries.partition_point(|entry| entry.last_seq <= cursor.seq),
+                },
             };
         match self.entries.get(index) {
             Some(entry) => Found::Entry(entry),
@@ -142,19 +162,51 @@ impl Ring {
         }
     }
 
+    /// A cursor behind records of the history.
+    pub(crate) fn behind(&self, past: &Range<usize>) -> Cursor {
+        let last = past.end.checked_sub(1).and_then(|last| self.history.get(last));
+        let seq = last.map_or(self.floor, |last| last.seq);
+        Cursor { seq, count: self.before() + self.history.count_to(seq) }
+    }
+
+    /// A copy of these updates of the history, for a reader who has everything up to `after`; none
+    /// if they are a loss.
+    pub(crate) fn past(
+        &self,
+        past: Range<usize>,
+        name: Option<&Arc<str>>,
+        after: u64,
+        categories: CategorySet,
+    ) -> Option<Batch> {
+        let last_seq = self.behind(&past).seq;
+        let parcel = Arc::new(self.history.parcel(past, name)?);
+        Some(Batch { parcel, group: None, categories, after, last_seq })
+    }
+
     /// The losses that were told at one position: of each category by itself.
     pub(crate) fn gaps_at(&self, seq: u64) -> impl Iterator<Item = (Option<Category>, Losses)> {
         let first = self.entries.partition_point(|entry| entry.last_seq < seq);
         let gaps = self.entries.range(first..).take_while(move |entry| entry.last_seq == seq);
-        gaps.filter_map(|entry| match entry.record {
+        let gaps = gaps.filter_map(|entry| match entry.record {
             Record::Gap { category, losses } => Some((category, losses)),
             Record::Updates { .. } => None,
-        })
+        });
+        self.history.gaps_at(seq).chain(gaps)
     }
 
     /// The cursor of a reader who wants what comes from now on.
     pub(crate) const fn head(&self) -> Cursor {
         Cursor { seq: self.head, count: self.appended }
+    }
+
+    /// The cursor of a reader who wants all that is still there.
+    pub(crate) fn tail(&self) -> Cursor {
+        Cursor { seq: self.floor, count: self.before() }
+    }
+
+    /// Updates that were appended before those that are still there.
+    fn before(&self) -> u64 {
+        self.appended - self.len() - self.history.updates()
     }
 
     /// The cursor of a reader who has everything up to `seq`; `None` if something behind it may
@@ -166,23 +218,26 @@ impl Ring {
         if seq >= self.head {
             return Some(Cursor { seq, count: self.appended });
         }
+        if self.history.behind(seq).is_some() {
+            return Some(Cursor { seq, count: self.before() + self.history.count_to(seq) });
+        }
         let index = self.entries.partition_point(|entry| entry.last_seq <= seq);
         let Some(entry) = self.entries.get(index) else { return Some(self.head()) };
         let read = match &entry.record {
             Record::Gap { .. } => 0,
-            Record::Updates { parcel, first, linked, .. } => {
-                parcel.walk(*first, *linked).take_while(|delivered| delivered.seq <= seq).count()
+            Record::Updates { parcel, group, .. } => {
+                parcel.walk(*group).take_while(|(_, update)| update.seq <= seq).count()
             }
         };
         Some(Cursor { seq, count: entry.before + read as u64 })
     }
 
-    /// Updates held.
+    /// Updates that lie in the window.
     pub(crate) fn len(&self) -> u64 {
         self.entries.front().map_or(0, |first| self.appended - first.before)
     }
 
-    /// Records held, those without an update among them.
+    /// Records of what lies in the window, those without an update among them.
     pub(crate) fn records(&self) -> usize {
         self.entries.len()
     }
@@ -194,104 +249,86 @@ impl Ring {
     pub(crate) fn pop_front(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
         self.floor = entry.last_seq;
-        self.own = self.own.saturating_sub(1);
         Some(entry)
     }
 
-    /// `parcel` is about to be given up, and with it everything up to `through`: copies out what
-    /// the ring is to keep, its last `keep` updates, and forgets the rest. `bus_gap` is the position
-    /// of the last loss of the whole bus up to there.
-    pub(crate) fn age(&mut self, parcel: &Arc<Parcel>, through: u64, keep: u64, bus_gap: u64) {
-        self.retained.copy_out(parcel);
-        while let Some(entry) = self.entries.get(self.own).filter(|entry| entry.last_seq <= through)
+    /// `parcel` is about to leave the window, and with it everything up to `through`: copies out what
+    /// the ring is to keep, of its last `keep` updates, and forgets the rest. `bus_gap` is the
+    /// position of the last loss of the whole bus up to there.
+    pub(crate) fn age(&mut self, parcel: &Parcel, through: u64, keep: Amount, bus_gap: u64) {
+        self.retained.copy_out(parcel, through);
+        while self.entries.front().is_some_and(|entry| entry.last_seq <= through)
+            && let Some(entry) = self.entries.pop_front()
         {
             let behind = self.appended - entry.before - entry.len;
-            if behind >= keep {
-                for _ in 0..=self.own {
-                    self.pop_front();
-                }
+            let most = Amount { updates: keep.updates.saturating_sub(behind), ..keep };
+            if most.updates == 0 {
+                self.history = History::default();
+                self.floor = entry.last_seq;
                 continue;
             }
-            self.keep(keep - behind, bus_gap);
-            // Losses without updates between them are bounded too.
-            let most = keep.saturating_mul(2).saturating_add(OWN_PARCEL);
-            while let Some(first) = self.entries.front().filter(|_| self.own > 0)
-                && (self.own as u64 > most || self.len() - first.len >= keep)
-            {
-                self.pop_front();
+            match entry.record {
+                Record::Gap { category, losses } => {
+                    self.history.push_gap(entry.last_seq, category, losses);
+                }
+                Record::Updates { parcel, group, .. } => {
+                    let skip = entry.len.saturating_sub(most.updates) as usize;
+                    for (place, (_, update)) in parcel.walk(group).enumerate() {
+                        if place >= skip {
+                            self.history.push(Delivered::of(update), bus_gap);
+                        } else {
+                            self.history = History::default();
+                            self.floor = update.seq;
+                        }
+                    }
+                }
+            }
+            if let Some(forgotten) = self.history.fit(most) {
+                self.floor = forgotten;
             }
         }
     }
 
-    /// Copies the last `most` updates of the first entry that is not the ring's own into a parcel of
-    /// its own: the one before, while it is short, nobody is reading it, and no loss of the whole bus
-    /// belongs between the two.
-    fn keep(&mut self, most: u64, bus_gap: u64) {
-        let Some(entry) = self.entries.get(self.own) else { return };
-        let Record::Updates { parcel, first, linked, categories } = entry.record.clone() else {
-            self.own += 1;
-            return;
-        };
-        let skip = entry.len.saturating_sub(most);
-        let (last_seq, before, len) = (entry.last_seq, entry.before + skip, entry.len - skip);
-        if let Some(skipped) = parcel.walk(first, linked).take(skip as usize).last() {
-            self.floor = skipped.seq;
-            self.entries.drain(..self.own);
-            self.own = 0;
-        }
-        let copy = |to: &mut Parcel| {
-            for delivered in parcel.walk(first, linked).skip(skip as usize) {
-                let group = parcel.groups.get(delivered.group as usize);
-                to.copy(group.and_then(|group| group.name.as_ref()), delivered);
+    /// The values that stand at `now`, which is the bus's clock in microseconds, without the name of
+    /// their conversation. Forgets what has expired.
+    pub(crate) fn retained(&mut self, now: u64) -> impl Iterator<Item = Update<'_>> {
+        self.retained.expire(now);
+        self.retained.places().filter_map(|place| match &place.own {
+            Some(own) => Some(own.update(&[])),
+            None => {
+                let index = self.entries.partition_point(|entry| entry.last_seq < place.seq);
+                match &self.entries.get(index)?.record {
+                    Record::Updates { parcel, .. } => parcel.at(place.seq),
+                    Record::Gap { .. } => None,
+                }
             }
-        };
-        let earlier = self.own.checked_sub(1).and_then(|index| self.entries.get_mut(index));
-        if let Some(earlier) = earlier.filter(|earlier| earlier.len + len <= OWN_PARCEL)
-            && earlier.last_seq > bus_gap
-            && let Record::Updates { parcel, categories: known, .. } = &mut earlier.record
-            && let Some(parcel) = Arc::get_mut(parcel)
-        {
-            copy(parcel);
-            *known = known.union(categories);
-            earlier.last_seq = last_seq;
-            earlier.len += len;
-            self.entries.remove(self.own);
-            return;
-        }
-        let mut own = Parcel::default();
-        copy(&mut own);
-        if let Some(entry) = self.entries.get_mut(self.own) {
-            let parcel = Arc::new(own);
-            let record = Record::Updates { parcel, first: 0, linked: false, categories };
-            *entry = Entry { last_seq, before, len, record };
-        }
-        self.own += 1;
+        })
     }
 
     /// Forgets everything that was delivered: who resumes is told so.
     pub(crate) fn forget(&mut self) {
         self.entries = VecDeque::new();
+        self.history = History::default();
         self.retained.clear();
-        (self.own, self.floor) = (0, self.head);
+        self.floor = self.head;
     }
 
     pub(crate) fn is_blank(&self) -> bool {
-        self.entries.is_empty() && self.retained.is_empty()
+        self.entries.is_empty() && self.history.is_empty() && self.retained.is_empty()
     }
 }
 
-/// Updates in a parcel of a ring's own: what is copied one by one shares an allocation.
-const OWN_PARCEL: u64 = 32;
+/// Records of losses that a ring holds without an update in front of them.
+const MOST_GAPS: usize = 256;
 
 impl Entry {
     /// The entry's updates as a batch for a reader; `None` if none of its categories is in it.
     pub(crate) fn batch(&self, after: u64, chosen: CategorySet) -> Option<Batch> {
         match &self.record {
-            Record::Updates { parcel, first, linked, categories } => {
+            Record::Updates { parcel, group, categories } => {
                 (!categories.intersection(chosen).is_empty()).then(|| Batch {
                     parcel: Arc::clone(parcel),
-                    first: *first,
-                    linked: *linked,
+                    group: *group,
                     categories: chosen,
                     after,
                     last_seq: self.last_seq,

@@ -9,8 +9,10 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use statusbus_core::{Item, Ledger};
+use statusbus_core::{Instant, Item, Ledger, Receipt};
 
+use crate::buffers::Buffers;
+use crate::bus_call::BusCall;
 use crate::clock::wall;
 use crate::publisher::{Handed, Publisher};
 use crate::shared::{Core, Heard, Shared};
@@ -23,15 +25,23 @@ pub struct Runner {
     shared: Arc<Shared>,
     publisher: Publisher,
     batch: Handed,
-    /// Readers have the batch: it only has to be settled.
-    published: bool,
+    owed: Option<Owed>,
+    bus_call: BusCall,
     reporter: Reporter,
+}
+
+/// A batch that is to be settled.
+struct Owed {
+    receipt: Receipt,
+    /// Readers have it.
+    published: bool,
 }
 
 impl Runner {
     pub(crate) fn new(shared: Arc<Shared>, publisher: Publisher) -> Self {
-        let batch = buffer(shared.bus.lock().config().values().batch_size);
-        Self { shared, publisher, batch, published: false, reporter: Reporter::default() }
+        let batch = Handed::with_items(Box::default());
+        let (bus_call, reporter) = (BusCall::default(), Reporter::default());
+        Self { shared, publisher, batch, owed: None, bus_call, reporter }
     }
 
     /// Runs. A panic of a metrics recorder, a log or a reader's waker is contained and counted, and
@@ -58,33 +68,18 @@ impl Runner {
 
     async fn deliver(&mut self) {
         loop {
-            let settled = std::mem::take(&mut self.published);
             // 1. Settle the last batch and take the next one.
-            let (handed, poll_at, drained, heard, ledger) = {
-                let mut bus = self.shared.bus.lock();
-                let now = self.shared.clock.now();
-                if settled {
-                    bus.delivered(&mut self.batch, now);
-                    *self.shared.flushed.lock() = Some(bus.flushed());
-                }
-                let size = bus.config().values().batch_size;
-                if self.batch.capacity() != size {
-                    bus.failed(&mut self.batch, 0, now);
-                    self.batch = buffer(size);
-                }
-                let handed = bus.poll(&mut self.batch, now);
-                let heard = std::mem::take(bus.telemetry());
-                (handed, bus.poll_at(), bus.is_drained(), heard, bus.ledger())
-            };
+            let settled = self.owed.is_some();
+            let (handed, poll_at, drained, heard, ledger) = self.take();
             if settled && self.shared.flushing.load(Ordering::Acquire) > 0 {
                 self.shared.settled.notify_waiters();
             }
             self.report(heard, &ledger);
+            let call_at = self.call_everyone();
             // 2. Deliver it, and let readers run.
             if handed {
                 let now = self.shared.clock.now().as_micros();
-                self.publisher.publish(&self.shared.hub, &mut self.batch, now, wall());
-                self.published = true;
+                self.publish(now, &ledger);
                 self.publisher.wake(&self.shared);
                 self.shared.names.lock().look(LOOK, now);
                 tokio::task::yield_now().await;
@@ -94,6 +89,7 @@ impl Runner {
                 return;
             }
             // 3. Nothing is due: sleep until the deadline or until woken.
+            let poll_at = poll_at.into_iter().chain(call_at).min();
             let deadline = match (poll_at, self.reporter.next_line()) {
                 (Some(poll), Some(line)) => Some(self.shared.clock.timer_at(poll).min(line)),
                 (Some(poll), None) => Some(self.shared.clock.timer_at(poll)),
@@ -107,6 +103,56 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// Wakes everyone who waits, if there is a loss of the whole bus to tell and it is time. Answers
+    /// when it will be.
+    fn call_everyone(&mut self) -> Option<Instant> {
+        let last_loss = self.shared.hub.bus_gap_seq();
+        if !self.bus_call.is_owed(last_loss) {
+            return None;
+        }
+        let interval = self.shared.bus.lock().config().values().flush_interval;
+        if self.bus_call.is_due(last_loss, interval, self.shared.clock.now()) {
+            let mut wakers = Vec::new();
+            self.shared.hub.wake_everyone(&mut wakers);
+            for waker in wakers {
+                self.shared.contain(|| waker.wake());
+            }
+        }
+        self.bus_call.due_at(last_loss, interval)
+    }
+
+    /// Settles the last batch and takes the next one.
+    fn take(&mut self) -> (bool, Option<Instant>, bool, Heard, Ledger) {
+        let mut bus = self.shared.bus.lock();
+        let now = self.shared.clock.now();
+        self.shared.settle(&mut bus, self.owed.take(), now);
+        let (queued, most) = (bus.ledger().queued as usize, bus.config().values().batch_size);
+        let size = Buffers::size(queued, most);
+        if self.batch.capacity() != size && (queued > 0 || self.batch.capacity() == 0) {
+            bus.failed(&mut self.batch, 0, now);
+            let buffers = &mut self.publisher.buffers;
+            let (other, nothing) = self.batch.detach(buffers.take(size));
+            buffers.put(other.into_items());
+            drop(nothing);
+        }
+        let handed = bus.poll(&mut self.batch, now);
+        let heard = std::mem::take(bus.telemetry());
+        (handed, bus.poll_at(), bus.is_drained(), heard, bus.ledger())
+    }
+
+    /// Publishes the batch. Should it panic, what was in it is not accepted by the sink, and its gap
+    /// is told with the next one.
+    fn publish(&mut self, now: u64, ledger: &Ledger) {
+        let buffer = self.publisher.buffers.take(self.batch.capacity());
+        let (posts, receipt) = self.batch.detach(buffer);
+        let size = posts.len() as u64;
+        let owed = self.owed.insert(Owed { receipt, published: false });
+        self.publisher.publish(&self.shared, self.batch.gap(), posts, now, wall());
+        owed.published = true;
+        self.batch.take_gap();
+        self.shared.names.lock().departures.batch(size, ledger.sent, ledger.queued);
     }
 
     fn report(&mut self, heard: Heard, ledger: &Ledger) {
@@ -123,9 +169,10 @@ impl Runner {
             if !bus.poll(&mut self.batch, now) {
                 return;
             }
+            let ledger = bus.ledger();
             drop(bus);
-            self.publisher.publish(&self.shared.hub, &mut self.batch, now.as_micros(), wall());
-            self.shared.with_bus(|bus, now| bus.delivered(&mut self.batch, now));
+            self.publish(now.as_micros(), &ledger);
+            self.shared.settle(&mut self.shared.bus.lock(), self.owed.take(), now);
         }
     }
 }
@@ -141,16 +188,17 @@ pub(crate) fn need_timers() {
 /// Conversations whose idleness is looked at with each batch.
 const LOOK: usize = 8;
 
-fn buffer(size: usize) -> Handed {
+fn batch(size: usize) -> Handed {
     Handed::with_items((0..size).map(|_| Item::VACANT).collect())
 }
 
 /// The runner ends: by itself when everything is delivered, or because its runtime does.
 impl Drop for Runner {
     fn drop(&mut self) {
-        if std::mem::take(&mut self.published) {
-            self.shared.with_bus(|bus, now| bus.delivered(&mut self.batch, now));
+        if self.batch.capacity() == 0 {
+            self.batch = batch(1);
         }
+        self.shared.with_bus(|bus, now| self.shared.settle(bus, self.owed.take(), now));
         let lost = self.shared.abandon(&mut self.batch);
         let shared = Arc::clone(&self.shared);
         shared.contain(|| self.tell_losses());
@@ -179,6 +227,17 @@ impl fmt::Debug for Runner {
 }
 
 impl Shared {
+    fn settle(&self, bus: &mut Core, owed: Option<Owed>, now: Instant) {
+        match owed {
+            Some(Owed { receipt, published: true }) => {
+                bus.settle(receipt, now);
+                *self.flushed.lock() = Some(bus.flushed());
+            }
+            Some(Owed { receipt, published: false }) => bus.settle_failed(receipt, 0, now),
+            None => {}
+        }
+    }
+
     /// Closes the bus and drops whatever is queued or in this batch. Answers how many.
     pub(crate) fn abandon(&self, batch: &mut Handed) -> u64 {
         let mut bus = self.bus.lock();
@@ -244,7 +303,7 @@ pub(crate) async fn shutdown(shared: &Shared, deadline: Duration) -> Ledger {
     };
     if tokio::time::timeout(deadline, all).await.is_err() {
         let size = shared.bus.lock().config().values().batch_size;
-        let lost = shared.abandon(&mut buffer(size));
+        let lost = shared.abandon(&mut batch(size));
         let unread = shared.hub.unread();
         shared.contain(|| {
             tracing::warn!(lost, unread, "the bus was shut down before everything was read");

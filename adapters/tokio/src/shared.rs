@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    Bus, Categories, ConversationError, Depth, FlushMark, HandedOn, Ledger, Outcome, OverflowEdge,
-    Place, RefuseReason, Slot, Telemetry,
+    Bus, Categories, ConversationError, Depth, Facts, FlushMark, HandedOn, Ledger, Outcome,
+    OverflowEdge, Place, RefuseReason, Slot, Telemetry,
 };
 use tokio::sync::Notify;
 
@@ -16,9 +16,12 @@ use crate::clock::Clock;
 use crate::conversation::ConversationState;
 use crate::hub::Hub;
 use crate::names::Names;
-use crate::parcel::Parcel;
+use crate::parcel::{Delivered, Parcel};
+use crate::peak::Peak;
 use crate::post::Post;
 use crate::publisher::GAPS;
+use crate::selector::CheckedName;
+use crate::text::Text;
 
 /// The core as this adapter uses it.
 pub(crate) type Core = Bus<Post, Box<[Slot<Post>]>, Heard, { statusbus_core::Category::MAX }, GAPS>;
@@ -87,16 +90,7 @@ pub(crate) struct Shared {
     pub(crate) ended: AtomicBool,
     pub(crate) panics: AtomicU64,
     missed: AtomicU64,
-    /// Peaks of the queue that the other one has seen first.
-    peaks: [AtomicUsize; 2],
-}
-
-/// Who asks for the depth of the queue. Each is told the peak since it last asked.
-#[derive(Clone, Copy)]
-pub(crate) enum Asker {
-    Caller,
-    #[cfg(feature = "metrics")]
-    Meter,
+    peak: Mutex<Peak>,
 }
 
 impl Shared {
@@ -109,11 +103,12 @@ impl Shared {
         sizes: Sizes,
         epoch: u64,
     ) -> Self {
+        let system = Arc::clone(&names.system);
         Self {
             bus: Mutex::new(bus),
             names: Mutex::new(names),
             hub: Hub::new(),
-            system: Arc::new(ConversationState::new(None, 0, 0, 0)),
+            system,
             clock,
             seed: RandomState::default(),
             categories,
@@ -126,22 +121,51 @@ impl Shared {
             ended: AtomicBool::new(false),
             panics: AtomicU64::new(0),
             missed: AtomicU64::new(0),
-            peaks: Default::default(),
+            peak: Mutex::default(),
         }
     }
 
     /// Puts an update into the queue. What comes back instead is dropped without the lock.
-    #[inline]
-    pub(crate) fn offer(&self, post: Post) -> Outcome {
-        let mut post = Place::new(post);
+    #[inline(always)]
+    pub(crate) fn offer(&self, post: Place<Post>, facts: Facts) -> Outcome {
+        self.offer_then(post, facts, |_| {})
+    }
+
+    /// The same, by somebody who lets go of the conversation afterwards.
+    pub(crate) fn offer_and_let_go(
+        &self,
+        post: Place<Post>,
+        facts: Facts,
+        conversation: &ConversationState,
+    ) -> Outcome {
+        self.offer_then(post, facts, |bus| conversation.let_go(bus.ledger().sent))
+    }
+
+    #[inline(always)]
+    fn offer_then(&self, mut post: Place<Post>, facts: Facts, then: impl FnOnce(&Core)) -> Outcome {
         let mut bus = self.bus.lock();
-        let outcome = bus.offer(&mut post, || self.clock.now());
+        let outcome = bus.offer(&mut post, facts, || self.clock.now());
+        then(&bus);
         let wake = bus.take_wake();
         drop(bus);
         if wake {
             self.wake.notify_one();
         }
+        if matches!(outcome, Outcome::Queued) {
+            // nothing came back: spares looking
+            std::mem::forget(post);
+        }
         outcome
+    }
+
+    /// Whether a text is not too large. If it is, that is counted.
+    #[inline]
+    pub(crate) fn takes(&self, text: &Text) -> bool {
+        let takes = text.len() <= self.sizes.text;
+        if !takes {
+            self.refuse(RefuseReason::TooLarge);
+        }
+        takes
     }
 
     pub(crate) fn refuse(&self, reason: RefuseReason) {
@@ -181,24 +205,31 @@ impl Shared {
         if let Some(known) = names.find(hash, name) {
             return Ok(Arc::clone(known));
         }
+        let name = CheckedName::new(name)?;
         let now = self.clock.now().as_micros();
-        names.get(hash, name, now)
+        Ok(names.get(hash, &name, now))
+    }
+
+    /// The conversation of a name that has been checked.
+    pub(crate) fn conversation_of(&self, name: &CheckedName) -> Arc<ConversationState> {
+        let hash = crate::names::hash(&self.seed, name);
+        let now = self.clock.now().as_micros();
+        self.names.lock().get(hash, name, now)
     }
 
     /// The values of all conversations that stand at position `through`.
     pub(crate) fn everything_retained(&self, through: u64) -> Parcel {
-        let mut all = self.names.lock().all().to_vec();
-        all.push(Arc::clone(&self.system));
+        let all: Vec<_> = self.names.lock().all().cloned().collect();
         let now = self.clock.now().as_micros();
         let mut values = Vec::new();
         for conversation in &all {
             let mut ring = conversation.ring();
-            let live = ring.retained.live(now).filter(|delivered| delivered.seq <= through);
-            values.extend(live.map(|delivered| (conversation.name().cloned(), delivered.clone())));
+            let live = ring.retained(now).filter(|value| value.seq <= through);
+            values.extend(live.map(|value| (conversation.name().cloned(), Delivered::of(value))));
         }
         values.sort_unstable_by_key(|(_, delivered)| delivered.seq);
         let mut parcel = Parcel::default();
-        for (name, delivered) in &values {
+        for (name, delivered) in values {
             parcel.copy(name.as_ref(), delivered);
         }
         parcel
@@ -212,16 +243,12 @@ impl Shared {
         }
     }
 
-    pub(crate) fn depth(&self, asker: Asker) -> Depth {
-        let mut depth = self.bus.lock().depth();
-        let [caller, meter] = &self.peaks;
-        let (own, other) = match asker {
-            Asker::Caller => (caller, meter),
-            #[cfg(feature = "metrics")]
-            Asker::Meter => (meter, caller),
-        };
-        other.fetch_max(depth.peak, Ordering::Relaxed);
-        depth.peak = depth.peak.max(own.swap(0, Ordering::Relaxed));
+    /// The depth of the queue now, and its peak in the last moments. The runner asks with each batch,
+    /// so that no peak is forgotten or found too late.
+    pub(crate) fn depth(&self) -> Depth {
+        let mut bus = self.bus.lock();
+        let mut depth = bus.depth();
+        depth.peak = self.peak.lock().note(depth.peak, self.clock.now());
         depth
     }
 

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use statusbus_core::{
-    Categories, Category, Config, ConversationError, Depth, Ledger, Priority, RefuseReason,
+    Categories, Category, Config, ConversationError, Depth, Facts, Ledger, Place, Priority,
+    RefuseReason,
 };
 
 use crate::Text;
 use crate::builder::Builder;
 use crate::conversation::ConversationState;
-use crate::draft::{Draft, too_large};
+use crate::draft::Draft;
 use crate::post::Post;
-use crate::shared::{Asker, Core, Shared};
-use crate::subscription::{Selector, Subscribe};
+use crate::selector::Selector;
+use crate::shared::{Core, Shared};
+use crate::subscription::Subscribe;
 
 /// Says what a program is doing. Clone it freely: all clones speak to the same bus, and when the
 /// last one is gone what was sent is still delivered.
@@ -191,10 +193,10 @@ impl Status {
         self.handle.shared.refuse(reason);
     }
 
-    /// The depth of the queue, and its peak since the last call.
+    /// The depth of the queue, and its peak in the last one to two seconds, the same for whoever asks.
     #[must_use]
     pub fn depth(&self) -> Depth {
-        self.handle.shared.depth(Asker::Caller)
+        self.handle.shared.depth()
     }
 
     /// Forgets the retained update of a conversation's category and key. Answers whether there was
@@ -272,7 +274,13 @@ impl Status {
     pub fn say(&self, conversation: &str, category: Category, text: impl Into<Text>) {
         let shared = &*self.handle.shared;
         match shared.conversation(conversation) {
-            Ok(state) => say(shared, state, category, text.into()),
+            Ok(state) => {
+                let text = text.into();
+                if shared.takes(&text) {
+                    let post = Place::new(Post::plain(text, state.number, category));
+                    shared.offer_and_let_go(post, Facts::plain(category), &state);
+                }
+            }
             Err(_) => shared.refuse(RefuseReason::Invalid),
         }
     }
@@ -300,6 +308,12 @@ pub struct Conversation {
     state: Arc<ConversationState>,
 }
 
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.state.let_go(self.handle.shared.ledger().sent);
+    }
+}
+
 impl Conversation {
     /// The name of the conversation; `None`: the whole system.
     #[must_use]
@@ -316,22 +330,17 @@ impl Conversation {
     /// Says something in a category.
     #[inline]
     pub fn say(&self, category: Category, text: impl Into<Text>) {
-        say(&self.handle.shared, Arc::clone(&self.state), category, text.into());
+        let shared = &*self.handle.shared;
+        let text = text.into();
+        if shared.takes(&text) {
+            let post = Place::new(Post::plain(text, self.state.number, category));
+            shared.offer(post, Facts::plain(category));
+        }
     }
 }
 
 impl fmt::Debug for Conversation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Conversation").field(&self.name()).finish()
-    }
-}
-
-#[inline]
-fn say(shared: &Shared, conversation: Arc<ConversationState>, category: Category, text: Text) {
-    match too_large("text", text.as_str().len(), shared.sizes.text) {
-        Ok(()) => {
-            shared.offer(Post { conversation, extra: None, text, category, priority: None });
-        }
-        Err(refused) => shared.refuse(refused.reason),
     }
 }

@@ -8,101 +8,56 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use statusbus_core::{Category, CategorySet, ConversationError, Losses};
+use statusbus_core::CategorySet;
 
 use crate::Batch;
+use crate::conversation::ConversationState;
+use crate::event::{Event, Gap, GapScope, Lagged};
 use crate::hub::{BusPlace, Source};
 use crate::parcel::{Delivered, Parcel};
 use crate::ring::{Cursor, Found, Record, Ring, Ticket};
+use crate::selector::Selector;
 use crate::shared::Shared;
 
-/// What to read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Selector {
-    /// One conversation.
-    Conversation(String),
-    /// What is said system-wide.
-    System,
-    /// Everything, in the one order of the bus.
-    Everything,
-}
-
-impl Selector {
-    /// One conversation.
-    pub fn conversation(name: impl Into<String>) -> Self {
-        Self::Conversation(name.into())
-    }
-}
-
-/// What a subscription gets, in order.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// The values that stand now: the last update of each topic and key. First, if asked for or if
-    /// resuming was not possible, and after [`Event::Lagged`].
-    Retained(Batch),
-    /// Updates that were delivered together.
-    Batch(Batch),
-    /// Updates are missing here: nobody gets them.
-    Gap(Gap),
-    /// This reader was too slow and missed what others got.
-    Lagged(Lagged),
-}
-
-impl Event {
-    /// The position up to which a reader is who has read this event: resume behind it.
-    #[must_use]
-    pub const fn seq(&self) -> u64 {
-        match self {
-            Self::Retained(batch) | Self::Batch(batch) => batch.seq(),
-            Self::Gap(gap) => gap.seq,
-            Self::Lagged(lagged) => lagged.seq,
-        }
-    }
-}
-
-/// Updates that nobody gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// The position that it leads up to.
-    pub seq: u64,
-    /// How many, and why.
-    pub losses: Losses,
-    /// Whose updates they were.
-    pub scope: GapScope,
-}
-
-/// Whose updates a gap counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GapScope {
-    /// This conversation's, of this category.
-    Topic(Category),
-    /// Anybody's: too many topics had losses to count them apart.
-    Bus,
-}
-
-/// Updates that this reader did not get because it was too slow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lagged {
-    /// The position that it leads up to.
-    pub seq: u64,
-    /// How many of the conversation's updates it missed, of whatever category.
-    pub missed: u64,
+/// What a subscription does when it was too slow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnLag {
+    /// Skips what it has not read: gets the values that stand now, and goes on with what comes next.
+    /// For whoever shows how things are.
+    #[default]
+    Latest,
+    /// Goes on with the oldest update that is still kept, and misses as little as it can. For
+    /// whoever writes down what was said. As long as it stays slower than what is sent it lags again
+    /// and again, and is told so each time.
+    Oldest,
 }
 
 /// How a subscription begins; from [`Status::subscribe`](crate::Status::subscribe).
 #[must_use = "a subscription begins with `open`"]
-#[derive(Debug)]
 pub struct Subscribe {
     shared: Arc<Shared>,
-    selector: Selector,
+    source: Source,
     categories: CategorySet,
     retained: bool,
     resume: Option<(u64, u64)>,
+    on_lag: OnLag,
 }
 
 impl Subscribe {
-    pub(crate) const fn new(shared: Arc<Shared>, selector: Selector) -> Self {
-        Self { shared, selector, categories: CategorySet::ALL, retained: false, resume: None }
+    pub(crate) fn new(shared: Arc<Shared>, selector: Selector) -> Self {
+        let source = match selector {
+            Selector::Everything => Source::Everything,
+            Selector::System => Source::Conversation(Arc::clone(&shared.system)),
+            Selector::Conversation(name) => Source::Conversation(shared.conversation_of(&name)),
+        };
+        Self {
+            shared,
+            source,
+            categories: CategorySet::ALL,
+            retained: false,
+            resume: None,
+            on_lag: OnLag::Latest,
+        }
     }
 
     /// Only these categories.
@@ -124,23 +79,23 @@ impl Subscribe {
         self
     }
 
+    /// What it does when it was too slow. Default [`OnLag::Latest`].
+    pub const fn on_lag(mut self, on_lag: OnLag) -> Self {
+        self.on_lag = on_lag;
+        self
+    }
+
     /// Begins to read. Everything that is delivered from now on is read or told as missed.
-    ///
-    /// # Errors
-    /// The conversation's name is none.
-    pub fn open(self) -> Result<Subscription, ConversationError> {
-        let Self { shared, selector, categories, retained, resume } = self;
-        let source = match selector {
-            Selector::Everything => Source::Everything,
-            Selector::System => Source::Conversation(Arc::clone(&shared.system)),
-            Selector::Conversation(name) => Source::Conversation(shared.conversation(&name)?),
-        };
+    #[must_use]
+    pub fn open(self) -> Subscription {
+        let Self { shared, source, categories, retained, resume, on_lag } = self;
         let count = Arc::new(AtomicU64::new(0));
         let key = shared.hub.enter(source.clone(), Arc::clone(&count));
         let mut subscription = Subscription {
             shared,
             source,
             categories,
+            on_lag,
             cursor: Cursor::default(),
             bus_place: BusPlace::default(),
             pending: VecDeque::new(),
@@ -150,17 +105,18 @@ impl Subscribe {
             recovered: false,
         };
         subscription.begin(retained, resume);
-        Ok(subscription)
+        subscription
     }
 }
 
 /// A reader: a stream of [`Event`]s. It has its own position on what was delivered, so however slow
 /// it is, it holds up nobody: when it falls behind too far it is told so, gets the values that stand
-/// now, and goes on from there.
+/// now, and goes on from there, or goes on with what is still kept ([`OnLag`]).
 pub struct Subscription {
     shared: Arc<Shared>,
     source: Source,
     categories: CategorySet,
+    on_lag: OnLag,
     cursor: Cursor,
     /// The last loss of the whole bus that it was told.
     bus_place: BusPlace,
@@ -183,6 +139,13 @@ impl Subscription {
     #[must_use]
     pub const fn seq(&self) -> u64 {
         self.cursor.seq
+    }
+
+    /// Updates of its conversation, or of all, of whatever category, that it has not come to: those
+    /// that it will find and those that it will be told as missed. Costs a lock.
+    #[must_use]
+    pub fn unread(&self) -> u64 {
+        self.shared.hub.ring(&self.source).appended().saturating_sub(self.cursor.count)
     }
 
     /// The next event; `None` when the bus was shut down and everything is read. Safe to cancel.
@@ -224,33 +187,20 @@ impl Subscription {
         }
         self.bus_place = self.shared.hub.bus_place(self.cursor.seq);
         let first = (retained || resume.is_some()) && !self.recovered;
-        let snapshot = first.then(|| self.snapshot(&mut ring));
+        let values = first.then(|| values_of(&self.shared, self.source.conversation(), &mut ring));
         drop(ring);
         self.count.store(self.cursor.count, Ordering::Relaxed);
-        if let Some(snapshot) = snapshot {
-            self.push_retained(snapshot);
+        if let Some(values) = values {
+            self.push_retained(values);
         }
     }
 
-    /// The values that stand now, where they can be had under the ring's lock.
-    fn snapshot(&self, ring: &mut Ring) -> Option<Parcel> {
-        let Source::Conversation(conversation) = &self.source else { return None };
-        let mut parcel = Parcel::default();
-        let now = self.shared.clock.now().as_micros();
-        let mut values: Vec<&Delivered> = ring.retained.live(now).collect();
-        values.sort_unstable_by_key(|delivered| delivered.seq);
-        for delivered in values {
-            parcel.copy(conversation.name(), delivered);
-        }
-        Some(parcel)
-    }
-
-    fn push_retained(&mut self, snapshot: Option<Parcel>) {
-        let parcel = snapshot.unwrap_or_else(|| self.shared.everything_retained(self.cursor.seq));
+    /// `values` are those of its conversation, if it reads one.
+    fn push_retained(&mut self, values: Option<Parcel>) {
+        let parcel = values.unwrap_or_else(|| self.shared.everything_retained(self.cursor.seq));
         self.pending.push_back(Event::Retained(Batch {
             parcel: Arc::new(parcel),
-            first: 0,
-            linked: false,
+            group: None,
             categories: self.categories,
             after: 0,
             last_seq: self.cursor.seq,
@@ -277,16 +227,16 @@ impl Subscription {
 
     /// Looks at what comes next. Ready with nothing: look again.
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let shared = Arc::clone(&self.shared);
+        let Self { shared, source, .. } = self;
         let hub = &shared.hub;
-        let source = self.source.clone();
-        let mut ring = hub.ring(&source);
+        let mut ring = hub.ring(source);
         let found = ring.find(self.cursor);
         // Whoever reads everything has the losses of the whole bus in its ring.
-        if hub.bus_gap_seq() > self.bus_place.seq && !self.is_of_everything() {
+        if hub.bus_gap_seq() > self.bus_place.seq && !matches!(source, Source::Everything) {
             let through = match &found {
                 Found::Entry(entry) => entry.last_seq,
-                Found::Lagged => ring.head().seq,
+                Found::Past(past) => ring.behind(past).seq,
+                Found::Lagged => self.on_lag.behind(&ring).seq,
                 Found::Nothing | Found::End => u64::MAX,
             };
             let place = hub.bus_place(through);
@@ -300,49 +250,54 @@ impl Subscription {
                 }
             }
         }
-        match found {
+        let after = self.cursor.seq;
+        let batch = match found {
             Found::Entry(entry) => {
-                let after = self.cursor.seq;
                 self.cursor = Cursor { seq: entry.last_seq, count: entry.before + entry.len };
-                self.count.store(self.cursor.count, Ordering::Relaxed);
-                Poll::Ready(match &entry.record {
-                    Record::Updates { .. } => entry
-                        .batch(after, self.categories)
-                        .filter(|batch| !batch.is_empty())
-                        .map(Event::Batch),
-                    Record::Gap { .. } => {
-                        let seq = entry.last_seq;
-                        for (category, losses) in ring.gaps_at(seq) {
-                            if category.is_none_or(|category| self.categories.contains(category)) {
-                                let scope = category.map_or(GapScope::Bus, GapScope::Topic);
-                                self.pending.push_back(Event::Gap(Gap { seq, losses, scope }));
-                            }
-                        }
-                        None
-                    }
-                })
+                if matches!(entry.record, Record::Gap { .. }) {
+                    push_gaps(&mut self.pending, &ring, entry.last_seq, self.categories);
+                }
+                entry.batch(after, self.categories)
+            }
+            Found::Past(past) => {
+                self.cursor = ring.behind(&past);
+                let batch = ring.past(past, source.name(), after, self.categories);
+                if batch.is_none() {
+                    push_gaps(&mut self.pending, &ring, self.cursor.seq, self.categories);
+                }
+                batch
             }
             Found::Nothing => {
                 self.ticket = Some(ring.wait(self.ticket, cx.waker()));
-                Poll::Pending
+                return Poll::Pending;
             }
             Found::Lagged => {
-                let head = ring.head();
-                let missed = head.count.saturating_sub(self.cursor.count);
-                self.cursor = head;
-                self.count.store(self.cursor.count, Ordering::Relaxed);
-                let snapshot = self.snapshot(&mut ring);
+                let behind = self.on_lag.behind(&ring);
+                let values = (self.on_lag == OnLag::Latest)
+                    .then(|| values_of(shared, source.conversation(), &mut ring));
                 drop(ring);
-                shared.count_missed(missed);
-                self.pending.push_back(Event::Lagged(Lagged { seq: head.seq, missed }));
-                self.push_retained(snapshot);
-                Poll::Ready(None)
+                self.catch_up(behind, values);
+                return Poll::Ready(None);
             }
             Found::End => {
                 drop(ring);
                 self.leave();
-                Poll::Ready(None)
+                return Poll::Ready(None);
             }
+        };
+        self.count.store(self.cursor.count, Ordering::Relaxed);
+        Poll::Ready(batch.filter(Batch::has_news).map(Event::Batch))
+    }
+
+    /// It was too slow: tells it so, and the values that stand where it goes on.
+    fn catch_up(&mut self, behind: Cursor, values: Option<Option<Parcel>>) {
+        let missed = behind.count.saturating_sub(self.cursor.count);
+        self.cursor = behind;
+        self.count.store(self.cursor.count, Ordering::Relaxed);
+        self.shared.count_missed(missed);
+        self.pending.push_back(Event::Lagged(Lagged { seq: behind.seq, missed }));
+        if let Some(values) = values {
+            self.push_retained(values);
         }
     }
 
@@ -361,6 +316,42 @@ impl Subscription {
     }
 }
 
+/// The values of a conversation that stand now, where they can be had under the ring's lock.
+fn values_of(
+    shared: &Shared,
+    conversation: Option<&ConversationState>,
+    ring: &mut Ring,
+) -> Option<Parcel> {
+    let name = conversation?.name();
+    let mut values: Vec<_> = ring.retained(shared.clock.now().as_micros()).collect();
+    values.sort_unstable_by_key(|value| value.seq);
+    let mut parcel = Parcel::default();
+    for value in values {
+        parcel.copy(name, Delivered::of(value));
+    }
+    Some(parcel)
+}
+
+/// The losses at one position, as far as they are of these categories.
+fn push_gaps(pending: &mut VecDeque<Event>, ring: &Ring, seq: u64, categories: CategorySet) {
+    for (category, losses) in ring.gaps_at(seq) {
+        if category.is_none_or(|category| categories.contains(category)) {
+            let scope = category.map_or(GapScope::Bus, GapScope::Topic);
+            pending.push_back(Event::Gap(Gap { seq, losses, scope }));
+        }
+    }
+}
+
+impl OnLag {
+    /// Where a reader goes on that was too slow.
+    fn behind(self, ring: &Ring) -> Cursor {
+        match self {
+            Self::Latest => ring.head(),
+            Self::Oldest => ring.tail(),
+        }
+    }
+}
+
 impl Drop for Subscription {
     fn drop(&mut self) {
         self.leave();
@@ -372,6 +363,12 @@ impl Stream for Subscription {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.poll_event(cx)
+    }
+}
+
+impl fmt::Debug for Subscribe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscribe").field("resume", &self.resume).finish_non_exhaustive()
     }
 }
 

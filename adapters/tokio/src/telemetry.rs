@@ -19,10 +19,11 @@ impl Reporter {
     pub(crate) fn report(&mut self, shared: &Shared, heard: &Heard, ledger: &Ledger) {
         // A recorder that panics is not told the same again.
         let told = std::mem::replace(&mut self.told, *ledger);
+        let depth = heard.handed_on.map(|_| shared.depth());
         #[cfg(feature = "metrics")]
-        meter::record(shared, heard, ledger, &told);
+        meter::record(depth, heard, ledger, &told);
         #[cfg(not(feature = "metrics"))]
-        let _ = (shared, heard, told);
+        let _ = (depth, told);
     }
 
     pub(crate) fn report_overflow(&mut self, heard: &Heard, ledger: &Ledger) {
@@ -130,12 +131,12 @@ impl Line {
 #[cfg(feature = "metrics")]
 mod meter {
     use metrics::{counter, gauge, histogram};
-    use statusbus_core::{DropReason, Ledger, RefuseReason};
+    use statusbus_core::{Depth, DropReason, Ledger, RefuseReason};
 
-    use crate::shared::{Asker, Heard, Shared};
+    use crate::shared::Heard;
 
     /// Counters by difference, so that the send path touches none of them.
-    pub(super) fn record(shared: &Shared, heard: &Heard, ledger: &Ledger, told: &Ledger) {
+    pub(super) fn record(depth: Option<Depth>, heard: &Heard, ledger: &Ledger, told: &Ledger) {
         count("statusbus_sent_total", ledger.sent, told.sent);
         count("statusbus_delivered_total", ledger.delivered, told.delivered);
         count("statusbus_coalesced_total", ledger.coalesced, told.coalesced);
@@ -159,7 +160,7 @@ mod meter {
         histogram!("statusbus_batch_size", "reason" => batch.reason.as_str())
             .record(batch.size as f64);
         histogram!("statusbus_queue_wait_seconds").record(batch.longest_wait.as_secs_f64());
-        let depth = shared.depth(Asker::Meter);
+        let Some(depth) = depth else { return };
         gauge!("statusbus_queue_depth").set(depth.queued as f64);
         gauge!("statusbus_queue_depth_peak").set(depth.peak as f64);
         gauge!("statusbus_queue_oldest_seconds").set(depth.oldest.as_secs_f64());

@@ -35,10 +35,31 @@ impl Text {
     #[must_use]
     #[inline]
     pub fn as_str(&self) -> &str {
+        // most texts are short: readers of many should not have to choose between three each time
+        if let Repr::Inline(text) = &self.0 { text } else { self.as_long_str() }
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.as_str().len()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn as_long_str(&self) -> &str {
         match &self.0 {
             Repr::Inline(text) => text,
             Repr::Static(text) => text,
             Repr::Shared(text) => text,
+        }
+    }
+
+    /// Bytes that it has allocated.
+    #[inline]
+    pub(crate) fn allocated(&self) -> usize {
+        match &self.0 {
+            Repr::Shared(text) => text.len(),
+            Repr::Inline(_) | Repr::Static(_) => 0,
         }
     }
 }

@@ -31,7 +31,7 @@ fn said(seq: u64, text: &str) -> Record<'_> {
 /// Everything that is said when these bytes come in, as conversation, category and text.
 async fn read(bytes: &[u8]) -> (DeviceReport, Vec<(Option<String>, usize, String)>) {
     let status = Status::builder().spawn();
-    let mut everything = status.subscribe(Selector::Everything).open().unwrap();
+    let mut everything = status.subscribe(Selector::Everything).open();
     let report = DeviceReader::new(bytes, status.clone()).run().await.unwrap();
     let mut all = Vec::new();
     let reading = async {
@@ -108,7 +108,7 @@ async fn what_the_device_lost_is_said_where_it_was_lost() {
 #[tokio::test(start_paused = true)]
 async fn key_priority_metadata_and_age_come_along() {
     let status = Status::builder().spawn();
-    let mut reader = status.subscribe(Selector::System).open().unwrap();
+    let mut reader = status.subscribe(Selector::System).open();
     let update = Update {
         key: Some("release"),
         priority: Some(Priority::Terminal),

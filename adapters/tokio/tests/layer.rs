@@ -14,7 +14,7 @@ type Said = (Option<String>, Category, String, Option<String>, Priority, Option<
 /// What the bus delivers of the events that `log` makes.
 async fn said(log: impl FnOnce()) -> Vec<Said> {
     let status = Status::builder().category("deploy").unwrap().spawn();
-    let mut everything = status.subscribe(Selector::Everything).open().unwrap();
+    let mut everything = status.subscribe(Selector::Everything).open();
     let layer = StatusLayer::new(&status);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
     let mut all = Vec::new();
@@ -108,7 +108,7 @@ async fn what_cannot_be_an_update_is_refused_and_counted() {
 #[tokio::test(start_paused = true)]
 async fn the_layer_does_not_keep_the_bus_open() {
     let status = Status::builder().spawn();
-    let mut reader = status.subscribe(Selector::Everything).open().unwrap();
+    let mut reader = status.subscribe(Selector::Everything).open();
     let layer = StatusLayer::new(&status);
     drop(status);
     assert!(reader.next().await.is_none(), "the last handle is gone");

@@ -9,7 +9,7 @@ use crate::ledger::{DropReason, RefuseReason};
 use crate::queue;
 use crate::slots::{Link, Place, Slot, Terms};
 use crate::time::{Instant, micros};
-use crate::{Category, Leading, Overflow, Priority, Telemetry, Update};
+use crate::{Category, Facts, Leading, Overflow, Priority, Telemetry, Update};
 
 impl<U, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS>
 where
@@ -21,8 +21,9 @@ where
     #[inline]
     pub fn push(&mut self, update: U, now: Instant) -> Pushed<U> {
         self.clock.advance(now);
+        let facts = Facts::of(&update);
         let mut offered = Place::new(update);
-        let outcome = self.offer(&mut offered, || now);
+        let outcome = self.offer(&mut offered, facts, || now);
         match (outcome, offered.take()) {
             (Outcome::Merged, Some(update)) => Pushed::Merged(update),
             (Outcome::Displaced(loss), Some(update)) => Pushed::Displaced(update, loss),
@@ -35,14 +36,21 @@ where
     /// Like [`push`](Self::push), for hosts that count instructions.
     ///
     /// The update is moved once, into its slot, and what comes back is left in its place; the place
-    /// must not be empty. The clock is only read if a reading is needed: because the update is the
-    /// first in the queue, has a time-to-live, or finds the queue full. Others take the last reading
-    /// for theirs.
+    /// must not be empty. Its facts need not be read out of it again; they must be what it says
+    /// itself. The clock is only read if a reading is needed: because the update is the first in the
+    /// queue, has a time-to-live, or finds the queue full. Others take the last reading for theirs.
     #[inline]
-    pub fn offer(&mut self, offered: &mut Place<U>, reading: impl FnOnce() -> Instant) -> Outcome {
-        let Some(update) = offered.get() else { return Outcome::Queued };
+    pub fn offer(
+        &mut self,
+        offered: &mut Place<U>,
+        facts: Facts,
+        reading: impl FnOnce() -> Instant,
+    ) -> Outcome {
+        if offered.is_vacant() {
+            return Outcome::Queued;
+        }
+        let Facts { category, priority, ttl, key_hash } = facts;
         self.books.attempt();
-        let category = update.category();
         let defaults = match self.settings.by_category.get(category.index()) {
             Some(defaults) if defaults.known => *defaults,
             _ => match self.prepared(category) {
@@ -50,7 +58,7 @@ where
                 None => return self.refuse_unknown(),
             },
         };
-        let ttl = match update.ttl() {
+        let ttl = match ttl {
             Some(ttl) => Some(micros(ttl)),
             None => defaults.ttl.checked_sub(1),
         };
@@ -62,13 +70,13 @@ where
         };
         let terms = Terms {
             priority: match U::RANKED {
-                true => update.priority().unwrap_or(defaults.priority),
+                true => priority.unwrap_or(defaults.priority),
                 false => Priority::State,
             },
             arrival: now,
             expiry: ttl.map_or(Instant::NEVER, |ttl| now.plus(ttl)),
         };
-        let hash = if U::Keys::KEYED { update.key_hash() } else { None };
+        let hash = if U::Keys::KEYED { key_hash } else { None };
         if len >= self.settings.room || hash.is_some() {
             return self.offer_slowly(offered, terms, hash);
         }

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use super::{Bus, FlushMark};
-use crate::batch::{Batch, Info, Item};
+use crate::batch::{Batch, Item, Receipt, Stamp};
 use crate::gap::Loss;
 use crate::queue;
-use crate::slots::Slot;
+use crate::slots::{Place, Slot, Terms};
 use crate::{FlushReason, HandedOn, Instant, Telemetry, Update};
 
 impl<U, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS>
@@ -51,20 +51,28 @@ where
                 return false;
             }
         };
-        let mut longest_wait = 0;
-        let slots = self.slots.as_mut();
-        while batch.len() < room {
-            let Some(terms) = queue::terms(slots, self.queue.first()) else { break };
-            self.passed += 1;
-            if terms.is_expired(now) {
-                if let Some((update, _)) = self.queue.remove(slots, self.queue.first()) {
-                    self.books.lose(update.topic(), Loss::Expired);
-                    expired(update);
+        let mut oldest = now;
+        loop {
+            // Whatever the host does with what has expired, what was handed on is in the batch.
+            let slots = self.slots.as_mut();
+            let fill = |place: &mut Place<U>, terms: &Terms| {
+                let put = batch.put(place, terms, room);
+                if put {
+                    oldest = oldest.min(terms.arrival);
                 }
-                continue;
+                put
+            };
+            self.passed += self.queue.drain(slots, now, fill) as u64;
+            let first = self.queue.first();
+            let is_expired = |first: Terms| first.is_expired(now);
+            if batch.len() >= room || !queue::terms(slots, first).is_some_and(is_expired) {
+                break;
             }
-            longest_wait = longest_wait.max(now.micros_since(terms.arrival));
-            batch.put(terms, |place| self.queue.take_first(slots, place));
+            self.passed += 1;
+            if let Some((update, _)) = self.queue.remove(slots, first) {
+                self.books.lose(update.topic(), Loss::Expired);
+                expired(update);
+            }
         }
         let left = self.queue.len();
         if left == 0 {
@@ -79,11 +87,11 @@ where
             batch.put_gap(gap);
         }
         let size = batch.len();
-        batch.info = Info { in_flight: size, first_seq: self.seq + 1, handed_on: now, reason };
+        batch.hand_on(Stamp { first_seq: self.seq + 1, handed_on: now }, reason);
         self.seq += size as u64;
         self.books.hand_on(size);
         (self.last_flush, self.gap_deadline) = (Some(now), None);
-        let longest_wait = Duration::from_micros(longest_wait);
+        let longest_wait = Duration::from_micros(now.micros_since(oldest));
         self.books.telemetry.handed_on(HandedOn { size, reason, longest_wait, left });
         true
     }
@@ -107,10 +115,11 @@ where
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
     {
-        let now = self.clock.advance(now);
+        self.clock.advance(now);
         if batch.is_unsettled() {
-            self.books.deliver(batch.info.in_flight);
-            self.settled(batch, now);
+            let receipt = batch.receipt();
+            batch.clear();
+            self.settle(receipt, now);
         }
     }
 
@@ -121,13 +130,12 @@ where
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
     {
-        let now = self.clock.advance(now);
+        self.clock.advance(now);
         if !batch.is_unsettled() {
             return;
         }
-        let in_flight = batch.info.in_flight;
+        let Receipt { in_flight, handed_on } = batch.receipt();
         let accepted = accepted.min(in_flight);
-        self.books.deliver(accepted);
         for index in accepted..in_flight {
             let topic = batch.update(index).map(Update::topic);
             self.books.fail(topic);
@@ -137,12 +145,40 @@ where
         {
             self.books.keep_gap(&gap);
         }
-        if accepted < in_flight {
+        batch.clear();
+        self.fail(accepted < in_flight, now);
+        self.settle(Receipt { in_flight: accepted, handed_on }, now);
+    }
+
+    /// Settles a batch whose updates were [taken away](Batch::detach): the sink accepted them.
+    pub fn settle(&mut self, receipt: Receipt, now: Instant) {
+        let now = self.clock.advance(now);
+        self.books.deliver(receipt.in_flight);
+        let latency = now.micros_since(receipt.handed_on);
+        self.books.telemetry.settled(Duration::from_micros(latency));
+    }
+
+    /// Settles a batch whose updates were [taken away](Batch::detach): the sink accepted only
+    /// `accepted` of them. The others are dropped for that reason, and told as a loss of the whole
+    /// bus: their topics are not known here any more.
+    pub fn settle_failed(&mut self, receipt: Receipt, accepted: usize, now: Instant) {
+        let Receipt { in_flight, handed_on } = receipt;
+        let accepted = accepted.min(in_flight);
+        for _ in accepted..in_flight {
+            self.books.fail(None);
+        }
+        self.fail(accepted < in_flight, now);
+        self.settle(Receipt { in_flight: accepted, handed_on }, now);
+    }
+
+    /// What failed is to be told within the interval.
+    fn fail(&mut self, some: bool, now: Instant) {
+        let now = self.clock.advance(now);
+        if some {
             let latest = now.plus(self.settings.flush_interval);
             self.gap_deadline = Some(self.gap_deadline.map_or(latest, |set| set.min(latest)));
             self.rouse();
         }
-        self.settled(batch, now);
     }
 
     /// Hands on everything sent before the call, now. The mark tells when that is done:
@@ -193,14 +229,5 @@ where
         } else {
             None
         }
-    }
-
-    fn settled<B>(&mut self, batch: &mut Batch<U, B, GAPS>, now: Instant)
-    where
-        B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
-    {
-        let latency = now.micros_since(batch.info.handed_on);
-        self.books.telemetry.settled(Duration::from_micros(latency));
-        batch.clear();
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use statusbus_core::{
-    Batch, Bus, Category, Depth, FlushMark, Instant, Item, KeyMode, Keyed, Place, Slot, Topic,
+    Batch, Bus, Category, Depth, Facts as AskedFacts, FlushMark, Instant, Item, KeyMode, Keyed,
+    Place, Slot, Topic,
 };
 
 use crate::flight::Flight;
@@ -60,8 +61,10 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
                 same("push", became, naive.push(facts, reading))?;
             }
             Call::Offer(facts) => {
-                let (mut place, mut read) = (Place::new(Said::new(facts)), false);
-                let outcome = bus.offer(&mut place, || {
+                let said = Said::new(facts);
+                let asked = AskedFacts::of(&said);
+                let (mut place, mut read) = (Place::new(said), false);
+                let outcome = bus.offer(&mut place, asked, || {
                     read = true;
                     now
                 });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use statusbus_core::{Batch, Bus, Category, FlushReason, Instant, Item, Leading, Priority, Slot};
 
-use crate::support::{Host, config, note};
+use crate::support::{Host, Note, Told, config, note};
 
 fn host() -> Host {
     Host::new(config(10, 10))
@@ -156,6 +156,86 @@ fn what_was_taken_out_and_then_failed_is_dropped_without_its_topic() {
     assert_eq!(gap.topics().len(), 1);
     assert_eq!(gap.topics()[0].1.dropped.sink, 1);
     host.deliver();
+}
+
+fn items(count: usize) -> Box<[Item<Note>]> {
+    (0..count).map(|_| Item::VACANT).collect()
+}
+
+#[test]
+fn updates_can_be_given_away_with_their_items_and_settled_by_receipt() {
+    let mut host = host();
+    host.queue(["a", "b"].map(note));
+    host.expect_in_flight([], ["a", "b"]);
+    let now = host.now();
+    let (mut detached, receipt) = host.batch.detach(items(3));
+    assert_eq!((host.batch.len(), host.batch.capacity()), (0, 3));
+    assert_eq!((detached.len(), detached.first_seq()), (2, 1));
+    let seen: Vec<_> = detached.iter().map(|it| (it.seq, it.update.name().to_owned())).collect();
+    assert_eq!(seen, [(1, "a".to_owned()), (2, "b".to_owned())]);
+    assert_eq!(detached.get(1).map(|it| (it.seq, it.update.name())), Some((2, "b")));
+    assert!(detached.get(2).is_none());
+    assert_eq!(detached.iter_mut().map(|note| note.name().to_owned()).collect::<String>(), "ab");
+    host.expect_ledger([("in_flight", 2)]);
+    assert_eq!(detached.into_items().len(), 256);
+    host.bus.settle(receipt, now);
+    host.expect_ledger([("delivered", 2)]);
+    // the buffer goes on with the items that it was given
+    host.queue([note("c")]);
+    host.at(50).expect_batch(["c"]);
+}
+
+#[test]
+fn what_was_given_away_and_not_accepted_is_dropped_and_told_as_of_the_whole_bus() {
+    let mut host = host();
+    host.queue(["a", "b", "c"].map(note));
+    host.expect_in_flight([], ["a", "b", "c"]);
+    let now = host.now();
+    let (detached, receipt) = host.batch.detach(items(10));
+    drop(detached);
+    host.bus.settle_failed(receipt, 1, now);
+    host.expect_ledger([("delivered", 1), ("sink", 2)]);
+    host.expect_next(50);
+    host.at(50).poll();
+    let gap = host.batch.gap().expect("two are missing");
+    assert_eq!((gap.elsewhere().dropped.sink, gap.topics().len()), (2, 0));
+    host.deliver();
+}
+
+#[test]
+fn a_batch_whose_updates_were_given_away_is_not_settled_a_second_time() {
+    let mut host = host();
+    host.queue([note("a")]);
+    host.expect_in_flight([], ["a"]);
+    let now = host.now();
+    let (detached, receipt) = host.batch.detach(items(10));
+    drop(detached);
+    host.deliver();
+    host.fail(0);
+    host.expect_ledger([("in_flight", 1)]);
+    host.bus.settle(receipt, now);
+    host.expect_ledger([("delivered", 1)]);
+}
+
+#[test]
+fn the_gap_of_a_batch_whose_updates_were_given_away_is_told_with_the_next_one_unless_it_was_taken()
+{
+    for taken in [true, false] {
+        let mut host = Host::new(config(1, 10));
+        host.queue([note("a")]);
+        host.push(note("b"));
+        host.expect_in_flight([("evicted", 1)], ["b"]);
+        let now = host.now();
+        let gap = taken.then(|| host.batch.take_gap());
+        let (detached, receipt) = host.batch.detach(items(10));
+        drop(detached);
+        host.bus.settle(receipt, now);
+        host.queue([note("c")]);
+        let losses = if gap.is_some() { vec![] } else { vec![("evicted", 1)] };
+        host.at(50).poll();
+        assert_eq!(host.losses(), losses);
+        host.deliver();
+    }
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 
 use statusbus_core::{
-    Batch, Bus, Category, Config, DropReason, Instant, Keyed, Ledger, Loss, Outcome, Overflow,
-    Place, Pushed, RefuseReason, Slot, Update,
+    Batch, Bus, Category, Config, DropReason, Facts, Instant, Keyed, Ledger, Loss, Outcome,
+    Overflow, Place, Pushed, RefuseReason, Slot, Update,
 };
 
 use crate::support::{Became, Host, config, note};
@@ -104,8 +104,9 @@ fn updates_of_a_type_without_keys_never_merge() {
 fn an_offer_leaves_what_comes_back_in_its_place() {
     let mut bus: Bus<_, [Slot<_>; 2]> = Bus::new();
     let offer = |bus: &mut Bus<_, _>, number| {
+        let facts = Facts::of(&Asked(number));
         let mut place = Place::new(Asked(number));
-        (bus.offer(&mut place, || Instant::ZERO), place.take())
+        (bus.offer(&mut place, facts, || Instant::ZERO), place.take())
     };
     assert_eq!(offer(&mut bus, 1), (Outcome::Queued, None));
     assert_eq!(offer(&mut bus, 1), (Outcome::Merged, Some(Asked(1))));
@@ -121,7 +122,8 @@ fn an_offer_leaves_what_comes_back_in_its_place() {
 fn an_offer_of_nothing_is_no_attempt() {
     let mut bus: Bus<Asked, [Slot<Asked>; 2]> = Bus::new();
     let mut nothing = Place::VACANT;
-    assert_eq!(bus.offer(&mut nothing, || Instant::ZERO), Outcome::Queued);
+    let facts = Facts::plain(Category::INFO);
+    assert_eq!(bus.offer(&mut nothing, facts, || Instant::ZERO), Outcome::Queued);
     assert_eq!(bus.ledger(), Ledger::default());
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_core::{Category, Instant, Leading, Outcome, Place, Priority};
+use statusbus_core::{Category, Facts, Instant, Leading, Outcome, Place, Priority};
 
 use crate::support::{Host, config, note};
 
@@ -151,7 +151,8 @@ fn an_offer_reads_the_clock_only_if_it_has_to() {
             read = true;
             Instant::from_millis(ms)
         };
-        assert_eq!(host.bus.offer(&mut Place::new(update), reading), Outcome::Queued);
+        let facts = Facts::of(&update);
+        assert_eq!(host.bus.offer(&mut Place::new(update), facts, reading), Outcome::Queued);
         read
     };
     assert!(offer(note("the first"), 5));

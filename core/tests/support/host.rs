@@ -185,7 +185,12 @@ impl<U: Told> Host<U> {
     ) {
         assert!(self.poll().0, "a batch is due");
         assert_eq!(self.names(), names);
-        assert_eq!(self.batch.gap().map(losses_of).unwrap_or_default(), losses);
+        assert_eq!(self.losses(), losses);
+    }
+
+    /// The losses that stand in front of the updates in the buffer.
+    pub(crate) fn losses(&self) -> Vec<(&'static str, u64)> {
+        self.batch.gap().map(losses_of).unwrap_or_default()
     }
 
     #[track_caller]

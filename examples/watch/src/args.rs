@@ -10,6 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use statusbus_tokio::{Builder, Config, ConfigError, Overflow, Status};
 
+use crate::signals::Group;
 use crate::view::Form;
 
 /// Runs a command, or follows files, and shows live what they say, here and over HTTP
@@ -67,6 +68,16 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) backpressure: bool,
 
+    /// Run it in a process group of its own
+    ///
+    /// Interrupts then reach whatever it has started, too, and so does the kill in the end. In turn it
+    /// can neither read from the terminal nor set it, and Ctrl-Z does not stop it. Without this it
+    /// is in our group, as every command of a shell's job is: keys reach all of them, and what comes
+    /// from elsewhere (SIGTERM) is passed on to the command alone.
+    #[cfg(unix)]
+    #[arg(long)]
+    own_group: bool,
+
     /// How long an interrupted command may take to end before it is killed
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(crate) grace: Duration,
@@ -79,6 +90,17 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     pub(crate) bus: Bus,
+}
+
+impl Run {
+    /// The process group that the command is to be in.
+    pub(crate) const fn group(&self) -> Group {
+        #[cfg(unix)]
+        if self.own_group {
+            return Group::Own;
+        }
+        Group::Ours
+    }
 }
 
 /// Follow files that grow, as `tail -F` does

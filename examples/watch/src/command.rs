@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::meaning::Stream;
 use crate::output::{Output, Quiet};
 use crate::pace::Pace;
-use crate::signals::{Interrupt, Interrupts, pass_on};
+use crate::signals::{Group, Interrupt, Interrupts, kill_group, pass_on};
 use crate::speaker::Speaker;
 use crate::view::Viewing;
 
@@ -31,6 +31,7 @@ pub(crate) struct Running {
     child: Child,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
+    group: Group,
     began: Instant,
 }
 
@@ -44,19 +45,20 @@ pub(crate) struct Ended {
     killed: bool,
 }
 
-/// Runs a command: a program and its arguments. It has our input, our group and our terminal.
-pub(crate) fn spawn(command: &[OsString]) -> io::Result<Running> {
+/// Runs a command: a program and its arguments. It has our input and our terminal.
+pub(crate) fn spawn(command: &[OsString], group: Group) -> io::Result<Running> {
     let Some((program, arguments)) = command.split_first() else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no command"));
     };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    #[cfg(unix)]
+    if group == Group::Own {
+        command.process_group(0);
+    }
+    let mut child = command.spawn()?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    Ok(Running { child, stdout, stderr, began: Instant::now() })
+    Ok(Running { child, stdout, stderr, group, began: Instant::now() })
 }
 
 impl Running {
@@ -103,7 +105,7 @@ impl Running {
                     match self.child.id() {
                         Some(id) if first => {
                             conversation.engine("interrupted: waiting for it to end; once more kills it");
-                            pass_on(next, id);
+                            pass_on(next, id, self.group);
                             deadline = Some(Instant::now() + grace);
                         }
                         Some(_) => deadline = Some(Instant::now()),
@@ -117,6 +119,9 @@ impl Running {
                 }
                 () = until(deadline), if !killed && exit.is_none() => {
                     killed = true;
+                    if let (Group::Own, Some(id)) = (self.group, self.child.id()) {
+                        kill_group(id);
+                    }
                     self.child.start_kill()?;
                 }
             }

@@ -66,16 +66,18 @@ async fn watch(action: Action) -> io::Result<u8> {
 }
 
 async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
-    let Run { name, backpressure, grace, view, serving, bus, command } = arguments;
+    let group = arguments.group();
+    let Run { name, backpressure, grace, view, serving, bus, command, .. } = arguments;
     let name = match (&name, command.first()) {
         (Some(name), _) => name::valid(name),
         (None, Some(program)) => name::of_path(program),
         (None, None) => name::valid("command"),
     };
-    let status = bus.builder().map_err(io::Error::other)?.spawn();
+    let builder = bus.builder().map_err(io::Error::other)?;
+    let status = if backpressure { Pace::bus(builder) } else { builder }.spawn();
     let conversation = conversation(&status, &name)?;
     let serving = serving::open(&serving, Taken::Another, &status).await?;
-    let running = match command::spawn(&command) {
+    let running = match command::spawn(&command, group) {
         Ok(running) => running,
         Err(error) => {
             let program = command.first().map(|program| program.to_string_lossy().into_owned());
@@ -83,7 +85,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
             return Ok(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 });
         }
     };
-    let mut viewing = view::open(view.form(), &status, Some(name), bus.window())?;
+    let mut viewing = view::open(view.form(), &status, Some(name))?;
     let pace = backpressure.then(|| Pace::new(&status, viewing.progress(), bus.window()));
     let ended = running
         .follow(&status, &conversation, pace.as_ref(), grace, &mut viewing, &mut interrupts)
@@ -98,7 +100,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
 
 async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u8> {
     let args::Tail { lines, from_start, every, view, serving, bus, files } = arguments;
-    let status = bus.builder().map_err(io::Error::other)?.spawn();
+    let status = Pace::bus(bus.builder().map_err(io::Error::other)?).spawn();
     let serving = serving::open(&serving, Taken::Another, &status).await?;
     let start = if from_start { Start::Beginning } else { Start::Lines(lines) };
     // By the last part of its path, if no other file has the same.
@@ -109,7 +111,7 @@ async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u
         false => name::of_whole_path(file.as_os_str()),
     };
     let home = if files.len() == 1 { files.first().map(name) } else { None };
-    let mut viewing = view::open(view.form(), &status, home, bus.window())?;
+    let mut viewing = view::open(view.form(), &status, home)?;
     let mut tails = Vec::new();
     for file in &files {
         let conversation = conversation(&status, &name(file))?;
@@ -133,7 +135,7 @@ async fn serve(arguments: Serve, mut interrupts: Interrupts) -> io::Result<u8> {
     let Serve { view, serving, bus } = arguments;
     let status = bus.wide_builder().map_err(io::Error::other)?.spawn();
     let serving = serving::open(&serving, Taken::Fails, &status).await?;
-    let mut viewing = view::open(view.form(), &status, None, bus.window())?;
+    let mut viewing = view::open(view.form(), &status, None)?;
     let interrupt = tokio::select! {
         interrupt = interrupts.next() => Some(interrupt),
         () = viewing.ended() => None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::Status;
+use statusbus_tokio::{Builder, Status};
 
 use crate::speaker::Speaker;
 use crate::view::Progress;
@@ -21,6 +21,12 @@ pub(crate) struct Pace {
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Pace {
+    /// The bus that it lets lines onto: its window is bounded by what is counted here, lines, and not
+    /// by how long they are.
+    pub(crate) fn bus(builder: Builder) -> Builder {
+        builder.window_bytes(usize::MAX)
+    }
+
     /// `window`: updates that the view may be behind before it misses any.
     pub(crate) fn new(status: &Status, view: &Progress, window: usize) -> Self {
         let queue = status.config().values().queue_limit as u64;

@@ -28,12 +28,22 @@ impl Interrupt {
     }
 }
 
+/// The process group of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code))] // elsewhere there are none
+pub(crate) enum Group {
+    /// The one that we are in, and with it the terminal's keys.
+    Ours,
+    /// One that it leads.
+    Own,
+}
+
 #[cfg(unix)]
-pub(crate) use unix::{Interrupts, pass_on};
+pub(crate) use unix::{Interrupts, kill_group, pass_on};
 
 #[cfg(unix)]
 mod unix {
-    use rustix::process::{Pid, Signal, getpgrp, kill_process};
+    use rustix::process::{Pid, Signal, getpgrp, kill_process, kill_process_group};
     use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 
     use super::*;
@@ -67,20 +77,36 @@ mod unix {
         }
     }
 
-    /// Passes an interrupt on to a child, unless it has got it already: a key goes to everyone in
-    /// the foreground of the terminal, and many programs take a second one as "at once".
-    pub(crate) fn pass_on(interrupt: Interrupt, child: u32) {
+    /// Passes an interrupt on to a child and to the group that it leads, unless it has got it already:
+    /// a key goes to everyone in the foreground of the terminal, and many programs take a second
+    /// one as "at once".
+    pub(crate) fn pass_on(interrupt: Interrupt, child: u32, group: Group) {
+        let has_it = group == Group::Ours && is_in_foreground();
         let signal = match interrupt {
-            Interrupt::CtrlC | Interrupt::Quit if is_in_foreground() => return,
+            Interrupt::CtrlC | Interrupt::Quit if has_it => return,
             Interrupt::CtrlC => Signal::INT,
             Interrupt::Quit => Signal::QUIT,
             Interrupt::Terminate => Signal::TERM,
             Interrupt::HangUp => Signal::HUP,
         };
-        if let Some(child) = i32::try_from(child).ok().and_then(Pid::from_raw) {
+        if let Some(child) = pid(child) {
             // If it fails, the child has just gone.
-            let _ = kill_process(child, signal);
+            let _ = match group {
+                Group::Ours => kill_process(child, signal),
+                Group::Own => kill_process_group(child, signal),
+            };
         }
+    }
+
+    /// Kills a child that leads a group, and all that are in it.
+    pub(crate) fn kill_group(child: u32) {
+        if let Some(child) = pid(child) {
+            let _ = kill_process_group(child, Signal::KILL);
+        }
+    }
+
+    fn pid(child: u32) -> Option<Pid> {
+        i32::try_from(child).ok().and_then(Pid::from_raw)
     }
 
     /// Whether keys of the terminal reach this program and its children.
@@ -96,7 +122,7 @@ mod unix {
 }
 
 #[cfg(not(unix))]
-pub(crate) use elsewhere::{Interrupts, pass_on};
+pub(crate) use elsewhere::{Interrupts, kill_group, pass_on};
 
 #[cfg(not(unix))]
 mod elsewhere {
@@ -120,5 +146,8 @@ mod elsewhere {
     }
 
     /// The console tells the child itself.
-    pub(crate) fn pass_on(_: Interrupt, _: u32) {}
+    pub(crate) fn pass_on(_: Interrupt, _: u32, _: Group) {}
+
+    /// There are no groups.
+    pub(crate) fn kill_group(_: u32) {}
 }

@@ -97,7 +97,7 @@ mod tests {
     /// What is delivered of `output`: (conversation, category, text, metadata).
     async fn delivered(output: &[u8]) -> Vec<[String; 4]> {
         let status = Status::builder().spawn();
-        let mut reader = status.subscribe(Selector::Everything).open().expect("everything");
+        let mut reader = status.subscribe(Selector::Everything).open();
         let conversation = status.conversation("make").expect("a name");
         let mut speaker = Speaker::new(&status, &conversation, Stream::Stdout);
         speaker.hear(output);

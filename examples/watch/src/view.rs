@@ -8,7 +8,6 @@ mod paint;
 mod panel;
 mod plain;
 mod progress;
-mod reader;
 mod safe;
 mod screen;
 mod scroll;
@@ -16,11 +15,9 @@ mod terminal;
 
 use std::io::{self, IsTerminal, Write};
 
-use statusbus_tokio::{Batch, Event, Selector, Status, Update};
+use statusbus_tokio::{Batch, Event, OnLag, Selector, Status, Subscription, Update};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-
-use reader::Reader;
 
 pub(crate) use figures::closing;
 pub(crate) use progress::Progress;
@@ -53,26 +50,25 @@ pub(crate) struct Viewing {
 }
 
 /// Shows everything from now on. What is said in the conversation `home` goes without its name where
-/// a person reads it. `window`: updates that the bus keeps for who is slow.
-pub(crate) fn open(
-    form: Form,
-    status: &Status,
-    home: Option<String>,
-    window: usize,
-) -> io::Result<Viewing> {
-    let subscription = status.subscribe(Selector::Everything).open().map_err(io::Error::other)?;
+/// a person reads it.
+pub(crate) fn open(form: Form, status: &Status, home: Option<String>) -> io::Result<Viewing> {
+    let on_lag = match form {
+        // What is on a terminal goes by anyway: there the latest matters.
+        Form::Terminal => OnLag::Latest,
+        // At the end of a command nothing comes next, and its last lines are those that say why.
+        Form::Plain | Form::Json => OnLag::Oldest,
+    };
+    let reader = status.subscribe(Selector::Everything).on_lag(on_lag).open();
     let (told, end) = oneshot::channel();
     let (runtime, status) = (Handle::current(), status.clone());
     let progress = Progress::default();
     let noted = progress.clone();
     let show = move || {
-        let reader = |subscription| Reader::new(subscription, &status, window);
         let result = runtime.block_on(async {
             match form {
-                // What is on a terminal goes by anyway: there the latest matters.
-                Form::Terminal => terminal::show(subscription, &status, home, &noted).await,
-                Form::Plain => plain::show(reader(subscription), &status, &noted).await,
-                Form::Json => json::show(reader(subscription), &status, &noted).await,
+                Form::Terminal => terminal::show(reader, &status, home, &noted).await,
+                Form::Plain => plain::show(reader, &status, &noted).await,
+                Form::Json => json::show(reader, &status, &noted).await,
             }
         });
         let _ = told.send(result);
@@ -108,7 +104,7 @@ impl Viewing {
 
 /// Writes what `form` makes of each event, as much at once as there is.
 async fn pour(
-    reader: &mut Reader,
+    reader: &mut Subscription,
     out: &mut impl Write,
     progress: &Progress,
     mut form: impl FnMut(&mut Vec<u8>, &Event) -> io::Result<()>,
@@ -148,21 +144,11 @@ fn write_all(out: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Which updates have been shown. After a lag the values that stand come again, some of them known.
-#[derive(Default)]
-struct Shown {
-    seq: u64,
-}
-
-impl Shown {
-    /// The updates of the event that have not been shown, in order.
-    fn news<'a>(&mut self, event: &'a Event) -> impl Iterator<Item = Update<'a>> + use<'a> {
-        let before = self.seq;
-        let batch = match event {
-            Event::Batch(batch) | Event::Retained(batch) => Some(batch),
-            Event::Gap(_) | Event::Lagged(_) => None,
-        };
-        self.seq = batch.map_or(before, Batch::seq).max(before);
-        batch.into_iter().flat_map(Batch::iter).filter(move |update| update.seq() > before)
-    }
+/// The updates of an event, in order.
+fn updates(event: &Event) -> impl Iterator<Item = Update<'_>> {
+    let batch = match event {
+        Event::Batch(batch) | Event::Retained(batch) => Some(batch),
+        Event::Gap(_) | Event::Lagged(_) => None,
+    };
+    batch.into_iter().flat_map(Batch::iter)
 }

@@ -139,6 +139,23 @@ fn with_backpressure_nothing_is_lost() {
 }
 
 #[test]
+fn with_backpressure_nothing_is_lost_however_long_the_lines_are() {
+    let directory = Directory::new("long");
+    let over = directory.path("over");
+    assert!(std::process::Command::new("mkfifo").arg(&over).status().expect("mkfifo").success());
+    let lines = "yes \"$(printf '%15000s' x)\" | head -n 1500; echo >\"$OVER\"";
+    let mut command = script(&["run", "--json", "--backpressure"], lines);
+    command.env("OVER", &over);
+    let (watch, begin) = Watch::start_unread(command);
+    assert_eq!(std::fs::read_to_string(&over).expect("the command writes to it"), "\n");
+    begin.send(()).expect("the reader waits");
+    let ended = watch.end();
+    let json = Json::read(&ended.lines);
+    assert!(json.gaps.is_empty(), "{:?}", json.gaps);
+    assert_eq!((json.texts("info").len(), json.count("delivered")), (1_500, 1_502));
+}
+
+#[test]
 fn plain_lines_have_nothing_in_them_that_a_terminal_obeys() {
     let ended = run(script(
         &["run", "--plain"],
@@ -195,6 +212,49 @@ fn a_command_that_does_not_end_is_killed() {
         assert!(ended.lines.concat().contains("killed by signal 9"), "{:?}", ended.lines);
         assert!(ended.lines.last().is_some_and(|line| line.contains("ledger")));
     }
+}
+
+#[test]
+fn in_a_group_of_its_own_what_the_command_has_started_ends_with_it() {
+    let ending = [
+        ("it obeys", "", 1, "killed by signal 15"),
+        ("it is deaf", "trap '' TERM;", 2, "killed by signal 9"),
+    ];
+    for (how, trap, signals, told) in ending {
+        let directory = Directory::new(if trap.is_empty() { "obeys" } else { "deaf" });
+        let held = directory.path("held");
+        assert!(
+            std::process::Command::new("mkfifo").arg(&held).status().expect("mkfifo").success()
+        );
+        // What it leaves in the background holds the pipe open for as long as it runs.
+        let left = "{ echo ready; exec sleep 600 >/dev/null 2>&1; } 3>\"$HELD\"";
+        let text = format!("{trap} {left} & wait");
+        let mut command = script(&["run", "--json", "--own-group", "--grace", "1h"], &text);
+        command.env("HELD", &held);
+        let mut watch = Watch::start(command);
+        let gone = end_of(held);
+        let mut lines = vec![watch.line_with(r#""text":"ready""#)];
+        for _ in 0..signals {
+            watch.signal(Signal::TERM);
+            if signals > 1 && lines.len() == 1 {
+                lines.push(watch.line_with("interrupted: waiting for it to end"));
+            }
+        }
+        gone.recv_timeout(common::PATIENCE).expect("what it has started ends");
+        let ended = watch.end();
+        assert!(ended.lines.concat().contains(told), "{how}: {:?}", ended.lines);
+        assert_eq!(ended.code, Some(143), "{how}: {}", ended.errors);
+    }
+}
+
+/// Tells when nobody holds a pipe open any more.
+fn end_of(pipe: std::path::PathBuf) -> std::sync::mpsc::Receiver<()> {
+    let (told, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let _ = std::fs::read(pipe);
+        let _ = told.send(());
+    });
+    end
 }
 
 #[test]

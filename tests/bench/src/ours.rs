@@ -32,12 +32,15 @@ impl Peer for Ours {
         let category = |topic| status.categories().find(cell.category(topic)).expect("registered");
         for (subscriber, reader) in readers.into_iter().enumerate() {
             let subscribe = match cell.topics {
-                1 => status.subscribe(Selector::Conversation(cell.conversation(0))),
+                1 => {
+                    let name = cell.conversation(0);
+                    status.subscribe(Selector::conversation(&name).expect("a valid name"))
+                }
                 _ => status
                     .subscribe(Selector::Everything)
                     .categories(CategorySet::NONE.with(category(subscriber))),
             };
-            tokio::spawn(read(subscribe.open().expect("a valid name"), reader));
+            tokio::spawn(read(subscribe.open(), reader));
         }
         let conversation =
             |topic| status.conversation(&cell.conversation(topic)).expect("a valid name");

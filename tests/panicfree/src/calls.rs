@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use statusbus_core::{
-    Batch, Bus, Categories, Category, CategorySet, Config, ConfigError, ConversationName, Gap,
-    Item, KeyMode, Leading, Loss, Losses, Outcome, Overflow, Place, Priority, Pushed, RefuseReason,
-    Slot, Telemetry, TopicName,
+    Batch, Bus, Categories, Category, CategorySet, Config, ConfigError, ConversationName, Facts,
+    Gap, Item, KeyMode, Leading, Loss, Losses, Outcome, Overflow, Place, Priority, Pushed,
+    RefuseReason, Slot, Telemetry, TopicName,
 };
 
 use crate::input::{long, now, number, text, told, word};
@@ -99,8 +99,10 @@ fn offer<K, const RANKED: bool, S, T, const CATEGORIES: usize, const GAPS: usize
     S: AsRef<[Slot<Said<K, RANKED>>]> + AsMut<[Slot<Said<K, RANKED>>]>,
     T: Telemetry,
 {
-    let mut place = if word() == 0 { Place::VACANT } else { Place::new(Said::any()) };
-    match bus.offer(&mut place, now) {
+    let said = Said::any();
+    let facts = Facts::of(&said);
+    let mut place = if word() == 0 { Place::VACANT } else { Place::new(said) };
+    match bus.offer(&mut place, facts, now) {
         Outcome::Queued | Outcome::Merged => told(place.is_vacant().into()),
         Outcome::Displaced(loss) => told(loss.as_str().len() as u32),
         Outcome::Dropped(reason) => told(reason.as_str().len() as u32),

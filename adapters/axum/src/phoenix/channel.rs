@@ -90,7 +90,7 @@ impl Channel {
             return None;
         }
         let standing = status.subscribe(self.selector.clone()).categories(new).retained();
-        match standing.open().ok()?.try_next()? {
+        match standing.open().try_next()? {
             Event::Retained(batch) => Some(self.standing(batch)).filter(|all| !all.is_empty()),
             _ => None,
         }

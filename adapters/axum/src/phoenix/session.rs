@@ -149,14 +149,7 @@ impl Session {
     /// Lets a client join, until then if the permission ends.
     pub(crate) fn admit(&mut self, join: Join, ends: Option<Instant>) {
         let Join { to, reference, reading } = join;
-        let subscription = match reading.subscribe(&self.status).open() {
-            Ok(subscription) => subscription,
-            Err(error) => {
-                let refusal = Refusal::new("invalid_conversation", error.to_string());
-                self.reply(&to.join_ref, &reference, &to.topic, Reply::Error(refusal));
-                return;
-            }
-        };
+        let subscription = reading.subscribe(&self.status).open();
         let recovered = subscription.recovered();
         let Reading { selector, categories, last } = reading;
         let conversation_id = payload::conversation_id(&selector).to_owned();

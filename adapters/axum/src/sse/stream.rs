@@ -14,7 +14,6 @@ use super::frame::{self, Recovered};
 use super::frames::Member;
 use crate::authorize::Grant;
 use crate::context::Context;
-use crate::problem::Problem;
 use crate::request::Reading;
 use crate::seats::Seat;
 
@@ -50,22 +49,20 @@ impl Stream {
         reading: &Reading,
         grant: Grant,
         seat: Seat,
-    ) -> Result<Self, Problem> {
+    ) -> Self {
         let subscription = reading.subscribe(&context.status).open();
-        let subscription =
-            subscription.map_err(|error| Problem::bad_request("invalid", error.to_string()))?;
         let ends = grant.ends().and_then(|end| {
             let left = end.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
             Instant::now().checked_add(left)
         });
-        Ok(Self {
+        Self {
             context: Arc::clone(context),
             subscription,
             member: context.frames.join(reading.selector.clone(), reading.categories),
             state: State::Begins,
             ends,
             _seat: seat,
-        })
+        }
     }
 
     /// The frames, until the bus was shut down or the reader has to go.
@@ -165,5 +162,48 @@ async fn over(end: Option<Instant>) {
     match end {
         Some(end) => tokio::time::sleep_until(end).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::body::Body;
+    use axum::extract::ConnectInfo;
+    use axum::http::Request;
+    use futures_util::StreamExt;
+    use statusbus_tokio::Status;
+    use tower_service::Service;
+
+    use super::*;
+    use crate::Routes;
+
+    /// In memory, so that time can be the tests' own.
+    #[tokio::test(start_paused = true)]
+    async fn after_each_silence_of_15_s_there_is_a_sign_of_life() {
+        let status = Status::builder().spawn();
+        let mut request = Request::builder().uri("/v1/events").body(Body::empty()).expect("valid");
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = Routes::new(&status).router().call(request).await.expect("always");
+        let mut frames = answer.into_body().into_data_stream();
+        let mut next = async || {
+            let frame = frames.next().await.expect("it goes on").expect("always");
+            String::from_utf8(frame.into()).expect("text")
+        };
+        assert!(next().await.starts_with("retry: 1000\nevent: ready\n"));
+        assert!(next().await.starts_with("event: status\n"));
+        let silent_since = Instant::now();
+        for signs in 1..4 {
+            assert_eq!(next().await, ":\n\n");
+            assert_eq!(silent_since.elapsed(), signs * HEARTBEAT);
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        status.info("conv-1", "x");
+        assert!(next().await.contains("\"text\":\"x\""));
+        let silent_since = Instant::now();
+        assert_eq!(next().await, ":\n\n");
+        assert_eq!(silent_since.elapsed(), HEARTBEAT, "counted anew");
     }
 }

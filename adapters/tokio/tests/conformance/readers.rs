@@ -39,7 +39,7 @@ impl Readers {
         due: mpsc::Receiver<Due>,
         start: tokio::time::Instant,
     ) -> Self {
-        let everything = read(status, Selector::Everything, start).expect("no name is needed");
+        let everything = read(status, Selector::Everything, start);
         Self { everything, conversations: BTreeMap::new(), due, start }
     }
 
@@ -49,9 +49,8 @@ impl Readers {
         if self.conversations.contains_key(name) {
             return;
         }
-        let selector = conversation.map_or(Selector::System, Selector::conversation);
-        if let Some(told) = read(status, selector, self.start) {
-            self.conversations.insert(name.to_owned(), told);
+        if let Ok(selector) = conversation.map_or(Ok(Selector::System), Selector::conversation) {
+            self.conversations.insert(name.to_owned(), read(status, selector, self.start));
         }
     }
 
@@ -143,15 +142,15 @@ fn shown<'a>(update: &Update<'a>, categories: &'a Names) -> Shown<'a> {
     }
 }
 
-/// Reads on a task of its own; `None` if that is no name of a conversation.
-fn read(status: &Status, selector: Selector, start: tokio::time::Instant) -> Option<Told> {
-    let subscription = status.subscribe(selector).open().ok()?;
+/// Reads on a task of its own.
+fn read(status: &Status, selector: Selector, start: tokio::time::Instant) -> Told {
+    let subscription = status.subscribe(selector).open();
     let (told, reader) = mpsc::channel();
     subscription.deliver(move |event| {
         let _ = told.send((now(start), event));
         ready(())
     });
-    Some(reader)
+    reader
 }
 
 /// The virtual time.

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, Event, Selector, Status, Subscription};
+use statusbus_tokio::{Category, Event, Status, Subscription};
 
-use crate::support::{config, delivered, end, everything, found, heap, names, reader, said, texts};
+use crate::support::{
+    config, delivered, end, everything, found, heap, names, of, reader, said, texts,
+};
 
 const IDLE: Duration = Duration::from_secs(60);
 
 fn resume(status: &Status, name: &str, seq: u64) -> Subscription {
-    let resume = status.subscribe(Selector::conversation(name)).resume(1, seq);
-    resume.open().expect("a name")
+    let resume = status.subscribe(of(name)).resume(1, seq);
+    resume.open()
 }
 
 /// Lets a minute go by, and something be said, which is when idle conversations are looked at.
@@ -35,8 +37,7 @@ async fn an_idle_conversation_is_forgotten_after_a_time() {
     status.tool("b", "four");
     delivered(&status).await;
     assert_eq!(status.conversations(), 1);
-    let late = status.subscribe(Selector::conversation("a")).retained().open();
-    assert_eq!(found(&mut late.expect("a name")), ["[]"]);
+    assert_eq!(found(&mut status.subscribe(of("a")).retained().open()), ["[]"]);
     end(status).await;
 }
 
@@ -50,8 +51,7 @@ async fn a_conversation_that_is_read_is_not_forgotten() {
     idle(&status).await;
     assert_eq!(said(&mut a), ["one"]);
     assert!(resume(&status, "a", 0).recovered());
-    let late = status.subscribe(Selector::conversation("a")).retained().open();
-    assert_eq!(found(&mut late.expect("a name")), ["[one]"]);
+    assert_eq!(found(&mut status.subscribe(of("a")).retained().open()), ["[one]"]);
     drop(a);
     idle(&status).await;
     assert!(!resume(&status, "a", 0).recovered(), "now nobody reads it");
@@ -259,8 +259,8 @@ async fn nobody_mistakes_a_conversation_for_another_one() {
     }
     assert_eq!(updates, 2_000);
     for name in names("c", 0..97) {
-        let late = status.subscribe(Selector::conversation(&*name)).retained().open();
-        let Some(Event::Retained(batch)) = late.expect("a name").try_next() else {
+        let mut late = status.subscribe(of(&name)).retained().open();
+        let Some(Event::Retained(batch)) = late.try_next() else {
             panic!("retained values first");
         };
         assert!(texts(&batch).iter().all(|text| *text == name));
@@ -284,8 +284,8 @@ async fn names_that_readers_make_up_take_no_places() {
     }
     assert_eq!(status.conversations(), 9);
     for name in 0..9 {
-        let late = status.subscribe(Selector::conversation(name.to_string())).retained().open();
-        assert_eq!(found(&mut late.expect("a name")), ["[value]"]);
+        let mut late = status.subscribe(of(&name.to_string())).retained().open();
+        assert_eq!(found(&mut late), ["[value]"]);
     }
     assert!(resume(&status, "nobody-1", 9).recovered(), "nothing was said in it");
     end(status).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use statusbus_tokio::{Category, CategorySet, Event, Overflow, Selector, Status, Subscription};
 
 use crate::support::{
-    config, delivered, end, everything, found, heap, names, position, reader, rest,
+    config, delivered, end, everything, found, heap, names, of, position, reader, rest,
 };
 
 /// Sends an update that expires before it can be delivered.
@@ -48,14 +48,10 @@ async fn a_loss_stands_where_the_missing_updates_would_have_been() {
 async fn each_category_is_told_its_own_losses() {
     let status = spawn();
     let mut both = reader(&status, "a");
-    let tools = status.subscribe(Selector::conversation("a"));
-    let mut tools =
-        tools.categories(CategorySet::NONE.with(Category::TOOL)).open().expect("a name");
-    let mut infos = status
-        .subscribe(Selector::conversation("a"))
-        .categories(CategorySet::NONE.with(Category::INFO))
-        .open()
-        .expect("a name");
+    let tools = status.subscribe(of("a"));
+    let mut tools = tools.categories(CategorySet::NONE.with(Category::TOOL)).open();
+    let mut infos =
+        status.subscribe(of("a")).categories(CategorySet::NONE.with(Category::INFO)).open();
     let mut other = reader(&status, "b");
     lose(&status, "a", Category::TOOL);
     lose(&status, "a", Category::INFO);
@@ -101,7 +97,7 @@ async fn losses_that_cannot_be_told_apart_are_news_for_everyone() {
     let mut quiet = reader(&status, "quiet");
     let mut lively = reader(&status, "lively");
     let mut loser = reader(&status, "x15");
-    let mut system = status.subscribe(Selector::System).open().expect("the system can be read");
+    let mut system = status.subscribe(Selector::System).open();
     status.info("lively", "before");
     delivered(&status).await;
     lose_of_all(&status);
@@ -150,8 +146,8 @@ async fn a_loss_is_not_told_again_to_whoever_resumes_behind_it() {
         behind = event.seq();
     }
     let resume = |name: &str, seq| {
-        let resumed = status.subscribe(Selector::conversation(name)).resume(1, seq);
-        let resumed = resumed.open().expect("a name");
+        let resumed = status.subscribe(of(name)).resume(1, seq);
+        let resumed = resumed.open();
         assert!(resumed.recovered());
         resumed
     };
@@ -203,13 +199,13 @@ async fn whoever_cannot_be_told_a_loss_any_more_has_not_recovered() {
         lose_of_all(&status);
         delivered(&status).await;
     }
-    let resume = status.subscribe(Selector::conversation("a")).resume(1, 1);
-    let mut a = resume.open().expect("a name");
+    let resume = status.subscribe(of("a")).resume(1, 1);
+    let mut a = resume.open();
     assert!(!a.recovered());
     assert_eq!(found(&mut a), ["[one]"]);
     // For whoever reads everything the losses are records like others.
     let resume = status.subscribe(Selector::Everything).resume(1, 1);
-    let mut all = resume.open().expect("everything can be read");
+    let mut all = resume.open();
     assert!(all.recovered());
     assert_eq!(found(&mut all).len(), 1_000);
     drop((a, all));

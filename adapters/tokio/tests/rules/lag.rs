@@ -1,9 +1,9 @@
 //! A reader who is too slow holds up nobody: it is told how many it missed, gets the values that
 //! stand, and goes on.
 
-use statusbus_tokio::{Category, CategorySet, Event, Selector, Status};
+use statusbus_tokio::{Category, CategorySet, Event, OnLag, Selector, Status, Subscription};
 
-use crate::support::{delivered, end, everything, found, names, reader, said, texts, told};
+use crate::support::{delivered, end, everything, found, names, of, reader, said, texts, told};
 
 fn small() -> Status {
     Status::builder().epoch(1).window(10).history(3).spawn()
@@ -53,8 +53,7 @@ async fn it_has_not_lagged_as_long_as_everything_is_there() {
 async fn whoever_chose_categories_missed_updates_of_all_and_gets_values_of_its_own() {
     let status = small();
     let infos = CategorySet::NONE.with(Category::INFO);
-    let slow = status.subscribe(Selector::conversation("a")).categories(infos).open();
-    let mut slow = slow.expect("a name");
+    let mut slow = status.subscribe(of("a")).categories(infos).open();
     status.info("a", "info");
     delivered(&status).await;
     say(&status, "a", names("a", 0..20)).await;
@@ -152,11 +151,58 @@ async fn whoever_resumes_behind_a_lag_gets_what_came_after() {
     let Some(Event::Retained(values)) = slow.try_next() else { panic!("values after a lag") };
     assert_eq!(lagged.seq(), values.seq());
     say(&status, "a", names("a", 20..22)).await;
-    let resume = status.subscribe(Selector::conversation("a")).resume(1, lagged.seq());
-    let mut resumed = resume.open().expect("a name");
+    let resume = status.subscribe(of("a")).resume(1, lagged.seq());
+    let mut resumed = resume.open();
     assert!(resumed.recovered());
     assert_eq!(found(&mut resumed), ["a20", "a21"]);
     assert_eq!(found(&mut slow), ["a20", "a21"]);
     drop((slow, resumed));
     end(status).await;
+}
+
+/// A reader of a conversation, or of everything, that goes on with what is still kept.
+fn thorough(status: &Status, selector: Selector) -> Subscription {
+    status.subscribe(selector).on_lag(OnLag::Oldest).open()
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_wants_the_oldest_goes_on_with_all_that_is_kept_and_gets_no_values() {
+    let status = small();
+    let mut all = thorough(&status, Selector::Everything);
+    let mut a = thorough(&status, of("a"));
+    let mut quiet = thorough(&status, of("quiet"));
+    say(&status, "quiet", names("q", 0..5)).await;
+    say(&status, "a", names("a", 0..20)).await;
+    assert_eq!(found(&mut all), [vec!["lagged 15".to_owned()], names("a", 10..20)].concat());
+    assert_eq!(found(&mut a), [vec!["lagged 10".to_owned()], names("a", 10..20)].concat());
+    assert_eq!(found(&mut quiet), ["lagged 2", "q2 q3 q4"], "out of the window, in the history");
+    assert_eq!((status.missed(), status.unread()), (15 + 10 + 2, 0));
+    drop((all, a, quiet));
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_wants_the_oldest_gets_the_last_ones_after_the_end_too() {
+    let status = small();
+    let mut all = thorough(&status, Selector::Everything);
+    say(&status, "a", names("a", 0..25)).await;
+    let shutdown = status.clone();
+    let shutdown = tokio::spawn(async move { shutdown.shutdown(crate::support::SECOND).await });
+    let words = crate::support::rest(&mut all).await;
+    assert_eq!(words, [vec!["lagged 15".to_owned()], names("a", 15..25)].concat());
+    assert!(shutdown.await.expect("no panic").is_balanced());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_wants_the_oldest_is_told_the_losses_behind_it_in_their_place() {
+    let status = small();
+    let mut a = thorough(&status, of("a"));
+    for round in 0..20 {
+        status.update("a", Category::INFO, "lost").ttl(std::time::Duration::ZERO).send();
+        say(&status, "a", vec![format!("a{round}")]).await;
+    }
+    let kept = names("a", 10..20).into_iter().flat_map(|a| ["-1 expired of info".to_owned(), a]);
+    assert_eq!(found(&mut a), ["lagged 10".to_owned()].into_iter().chain(kept).collect::<Vec<_>>());
+    drop(a);
+    assert_eq!(end(status).await.expired, 20);
 }

@@ -5,7 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bytes;
+mod calls;
 mod conversations;
+mod depth;
 mod flush;
 mod gaps;
 mod lag;

@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use statusbus_tokio::{Category, CategorySet, Ledger, Overflow, Selector, Status};
+use statusbus_tokio::{Category, CategorySet, Ledger, OnLag, Overflow, Selector, Status};
 
 use crate::support::follower::Follower;
 use crate::support::naive::{Knobs, Naive, Said};
 use crate::support::random::Random;
-use crate::support::{SECOND, config};
+use crate::support::{SECOND, config, of};
 
 const CONVERSATIONS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -35,6 +35,8 @@ enum Kind {
     LargeBatches,
     /// So many that they cannot be told apart.
     ManyLosses,
+    /// They are longer than there is room for.
+    LongTexts,
 }
 
 impl Drop for Case {
@@ -59,6 +61,7 @@ impl Case {
                 bulk: 40,
                 expiring: 20,
                 keys,
+                bytes: None,
                 overflow,
             },
             Kind::ManyLosses => Knobs {
@@ -69,6 +72,18 @@ impl Case {
                 bulk: 30,
                 expiring: 1,
                 keys,
+                bytes: None,
+                overflow,
+            },
+            Kind::LongTexts => Knobs {
+                limit: random.among(1, 40),
+                batch_size: random.among(1, 40),
+                window: random.among(0, 40) as u64,
+                history: random.among(0, 40) as u64,
+                bulk: 12,
+                expiring: 8,
+                keys: 8,
+                bytes: Some(random.among(0, 2_000)),
                 overflow,
             },
             Kind::SmallBatches => Knobs {
@@ -79,13 +94,15 @@ impl Case {
                 bulk: 12,
                 expiring: 8,
                 keys,
+                bytes: None,
                 overflow,
             },
         };
         let config = config(knobs.limit, knobs.batch_size).overflow(knobs.overflow);
         let builder = Status::builder().config(config).epoch(7).retained_keys(knobs.keys);
         let builder = builder.window(knobs.window as usize).history(knobs.history as usize);
-        let (status, runner) = builder.build();
+        let bytes = knobs.bytes.unwrap_or(1 << 20);
+        let (status, runner) = builder.window_bytes(bytes).conversation_bytes(bytes).build();
         let seen = status.ledger();
         Self {
             number,
@@ -133,7 +150,9 @@ impl Case {
                 number: self.model.sent,
             };
             self.model.send(said);
-            let text = said.number.to_string();
+            // A number is one with zeros before it, too.
+            let len = if self.model.knobs.bytes.is_some() { self.random.below(200) } else { 0 };
+            let text = format!("{:0len$}", said.number);
             let mut draft = self.status.update(CONVERSATIONS[conversation], said.category, text);
             if let Some(key) = said.key {
                 draft = draft.key(key.to_string());
@@ -191,14 +210,16 @@ impl Case {
 
     fn open_at(&mut self, source: Option<usize>, categories: CategorySet, resume: Option<u64>) {
         let selector = match source {
-            Some(conversation) => Selector::conversation(CONVERSATIONS[conversation]),
+            Some(conversation) => of(CONVERSATIONS[conversation]),
             None => Selector::Everything,
         };
-        let mut subscribe = self.status.subscribe(selector).categories(categories);
+        let on_lag = [OnLag::Latest, OnLag::Oldest][self.random.below(2)];
+        let subscribe = self.status.subscribe(selector).categories(categories);
+        let mut subscribe = subscribe.on_lag(on_lag);
         if let Some(seq) = resume {
             subscribe = subscribe.resume(7, seq);
         }
-        let subscription = subscribe.open().expect("a name");
+        let subscription = subscribe.open();
         let start = match resume {
             Some(seq) if subscription.recovered() => {
                 assert!(seq <= self.model.seq(), "nobody can go on from the future");
@@ -213,7 +234,7 @@ impl Case {
         };
         let fresh = resume.is_some() && !subscription.recovered();
         let model = &self.model;
-        let mut follower = Follower::new(subscription, source, categories, start, model);
+        let mut follower = Follower::new(subscription, source, categories, on_lag, start, model);
         if fresh {
             follower.expect_retained(&self.model);
         }
@@ -310,4 +331,9 @@ fn the_same_with_large_batches() {
 #[test]
 fn the_same_with_many_losses() {
     run(Kind::ManyLosses, 0..2_000);
+}
+
+#[test]
+fn the_same_with_long_texts() {
+    run(Kind::LongTexts, 0..4_000);
 }

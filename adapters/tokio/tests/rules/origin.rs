@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use crate::support::log::Log;
 use crate::support::polled::Polls;
 use crate::support::{
-    SECOND, balanced, config, delivered, end, everything, found, heap, names, reader, rest, said,
+    SECOND, balanced, config, delivered, end, everything, found, heap, names, of, reader, rest,
+    said,
 };
 
 /// Its limit stood behind an unbounded mailbox: 200,001 messages took 93 MiB.
@@ -281,13 +282,12 @@ async fn row_11_updates_have_a_position_and_a_time_are_retained_and_can_be_resum
     drop(first);
     status.tool("a", "three");
     delivered(&status).await;
-    let mut resumed = status.subscribe(Selector::conversation("a")).resume(11, 2).open();
-    let resumed = resumed.as_mut().expect("a name");
+    let mut resumed = status.subscribe(of("a")).resume(11, 2).open();
     assert!(resumed.recovered());
-    assert_eq!(said(resumed), ["three"]);
-    let mut late = status.subscribe(Selector::conversation("a")).retained().open();
-    assert_eq!(found(late.as_mut().expect("a name")), ["[two three]"]);
-    drop(late);
+    assert_eq!(said(&mut resumed), ["three"]);
+    let mut late = status.subscribe(of("a")).retained().open();
+    assert_eq!(found(&mut late), ["[two three]"]);
+    drop((resumed, late));
     let _ = status.shutdown(Duration::ZERO).await;
     assert_eq!(balanced(&status).delivered, 3);
 }
@@ -316,12 +316,11 @@ async fn row_12_configuration_is_validated_when_it_is_built() {
 #[tokio::test(start_paused = true)]
 async fn row_13_system_wide_can_be_received_and_not_be_spoofed() {
     let status = Status::builder().spawn();
-    let mut system = status.subscribe(Selector::System).open().expect("it can be read");
+    let mut system = status.subscribe(Selector::System).open();
     let mut all = everything(&status);
     let reserved = ConversationError::Reserved;
     assert_eq!(status.conversation("system").expect_err("reserved"), reserved);
-    let reading = status.subscribe(Selector::conversation("system")).open();
-    assert_eq!(reading.expect_err("reserved"), reserved);
+    assert_eq!(Selector::conversation("system"), Err(reserved));
     status.tool("system", "spoofed");
     status.update("system", Category::TOOL, "spoofed").send();
     for name in ["System", "system ", "status:system", "status:system:tool", "*", ""] {

@@ -5,17 +5,17 @@ use std::time::Duration;
 use statusbus_tokio::{Event, Selector, Status, Subscription};
 
 use crate::support::{
-    SECOND, delivered, end, everything, found, names, position, reader, said, texts,
+    SECOND, delivered, end, everything, found, names, of, position, reader, said, texts,
 };
 
 const EPOCH: u64 = 42;
 
 fn resume(status: &Status, selector: Selector, epoch: u64, seq: u64) -> Subscription {
-    status.subscribe(selector).resume(epoch, seq).open().expect("it can be read")
+    status.subscribe(selector).resume(epoch, seq).open()
 }
 
 fn a() -> Selector {
-    Selector::conversation("a")
+    of("a")
 }
 
 /// A bus on which "a" has said `a0` to `a9` at the positions 1, 3, 5 … 19, and "b" in between.
@@ -93,7 +93,7 @@ async fn a_position_from_the_future_is_none() {
 #[tokio::test(start_paused = true)]
 async fn a_conversation_that_has_said_nothing_can_be_resumed() {
     let status = ten().await;
-    let mut resumed = resume(&status, Selector::conversation("new"), EPOCH, 7);
+    let mut resumed = resume(&status, of("new"), EPOCH, 7);
     assert!(resumed.recovered(), "nothing of it can be missing");
     status.tool("new", "first");
     delivered(&status).await;
@@ -234,7 +234,7 @@ fn readers_who_resume_while_others_send_miss_nothing_and_get_nothing_twice() {
             let readers = [
                 (read(a(), "a"), "a"),
                 (read(a(), "a"), "a"),
-                (read(Selector::conversation("b"), "b"), "b"),
+                (read(of("b"), "b"), "b"),
                 (read(Selector::Everything, "a"), "a"),
             ];
             std::thread::scope(|scope| {

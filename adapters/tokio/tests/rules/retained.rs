@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use statusbus_tokio::{Category, CategorySet, Event, Priority, Selector, Status, Subscription};
 
-use crate::support::{SECOND, delivered, end, found, heap, names, reader, said};
+use crate::support::{SECOND, delivered, end, found, heap, names, of, reader, said};
 
 /// A reader who first gets the values that stand.
 fn joiner(status: &Status, selector: Selector) -> Subscription {
-    status.subscribe(selector).retained().open().expect("it can be read")
+    status.subscribe(selector).retained().open()
 }
 
 /// What somebody who joins now gets first.
@@ -19,7 +19,7 @@ fn standing(status: &Status, selector: Selector) -> String {
 }
 
 fn a() -> Selector {
-    Selector::conversation("a")
+    of("a")
 }
 
 fn say(status: &Status, category: Category, key: &str, text: &str) {
@@ -87,8 +87,7 @@ async fn where_nothing_stands_a_joiner_is_told_so_with_the_position_of_that_mome
     assert!(batch.is_empty());
     status.info("a", "next");
     delivered(&status).await;
-    let resumed = status.subscribe(a()).resume(1, event.seq()).open();
-    let mut resumed = resumed.expect("a name");
+    let mut resumed = status.subscribe(a()).resume(1, event.seq()).open();
     assert!(resumed.recovered());
     assert_eq!(said(&mut resumed), ["next"]);
     drop((late, resumed));
@@ -102,8 +101,7 @@ async fn only_the_chosen_categories_are_given() {
     status.info("a", "info");
     delivered(&status).await;
     let tools = CategorySet::NONE.with(Category::TOOL);
-    let late = status.subscribe(a()).categories(tools).retained().open();
-    assert_eq!(found(&mut late.expect("a name")), ["[tool]"]);
+    assert_eq!(found(&mut status.subscribe(a()).categories(tools).retained().open()), ["[tool]"]);
     end(status).await;
 }
 

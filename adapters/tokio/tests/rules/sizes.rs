@@ -131,8 +131,7 @@ async fn a_name_that_no_conversation_can_have_is_refused_with_what_is_wrong() {
     ];
     for (name, error, text) in names {
         assert_eq!(status.conversation(name).expect_err("no name"), error);
-        let reading = status.subscribe(Selector::conversation(name)).open();
-        assert_eq!(reading.expect_err("no name"), error);
+        assert_eq!(Selector::conversation(name), Err(error));
         let draft = status.update(name, Category::TOOL, "text");
         assert_eq!(refused(draft), (RefuseReason::Invalid, text.to_owned()));
         status.tool(name, "text");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use statusbus_tokio::{Category, CategorySet, Event, Selector, Status, Subscription};
 
 use crate::support::{
-    SECOND, config, delivered, end, everything, found, names, reader, rest, said, told,
+    SECOND, config, delivered, end, everything, found, names, of, reader, rest, said, told,
 };
 
 const INFOS: CategorySet = CategorySet::NONE.with(Category::INFO);
@@ -14,7 +14,7 @@ const INFOS: CategorySet = CategorySet::NONE.with(Category::INFO);
 async fn a_reader_gets_its_conversation_and_nothing_else() {
     let status = Status::builder().spawn();
     let (mut a, mut b) = (reader(&status, "a"), reader(&status, "b"));
-    let mut system = status.subscribe(Selector::System).open().expect("the system can be read");
+    let mut system = status.subscribe(Selector::System).open();
     for number in 0..3 {
         status.tool("a", format!("a{number}"));
         status.info("b", format!("b{number}"));
@@ -31,12 +31,9 @@ async fn a_reader_gets_its_conversation_and_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn a_reader_gets_the_categories_it_chose() {
     let status = Status::builder().spawn();
-    let infos = status.subscribe(Selector::conversation("a")).categories(INFOS).open();
-    let nothing = status.subscribe(Selector::Everything).categories(CategorySet::NONE).open();
-    let all_infos = status.subscribe(Selector::Everything).categories(INFOS).open();
-    let mut infos = infos.expect("a name");
-    let (mut nothing, mut all_infos) =
-        (nothing.expect("it can be read"), all_infos.expect("it can"));
+    let mut infos = status.subscribe(of("a")).categories(INFOS).open();
+    let mut nothing = status.subscribe(Selector::Everything).categories(CategorySet::NONE).open();
+    let mut all_infos = status.subscribe(Selector::Everything).categories(INFOS).open();
     for category in 0..7 {
         let category = Category::from_index(category).expect("a category");
         status.update("a", category, "a").send();
@@ -76,8 +73,7 @@ async fn registered_categories_can_be_chosen() {
     let status = builder.spawn();
     let deploy = status.categories().find("deploy").expect("it is registered");
     let chosen = CategorySet::NONE.with(deploy);
-    let reading = status.subscribe(Selector::Everything).categories(chosen).open();
-    let mut reading = reading.expect("it can be read");
+    let mut reading = status.subscribe(Selector::Everything).categories(chosen).open();
     status.update("a", deploy, "by constant").send();
     status.update("a", Category::INFO, "by name").category("deploy").send();
     status.info("a", "another");
@@ -177,12 +173,12 @@ async fn whoever_comes_after_the_end_is_told_so() {
     let status = Status::builder().spawn();
     status.tool("a", "last words");
     assert!(status.shutdown(SECOND).await.is_balanced());
-    for selector in [Selector::Everything, Selector::System, Selector::conversation("a")] {
-        let mut late = status.subscribe(selector.clone()).open().expect("it can be read");
+    for selector in [Selector::Everything, Selector::System, of("a")] {
+        let mut late = status.subscribe(selector.clone()).open();
         let words = rest(&mut late).await;
         assert!(words.is_empty(), "{selector:?}: {words:?}");
     }
-    let mut late = status.subscribe(Selector::conversation("a")).retained().open().expect("a name");
+    let mut late = status.subscribe(of("a")).retained().open();
     assert_eq!(rest(&mut late).await, ["[last words]"]);
     assert_eq!(status.readers(), 0);
     assert!(status.ledger().is_balanced());
@@ -261,5 +257,67 @@ async fn the_time_of_sending_is_kept() {
     let then = batch.iter().next().expect("an update").at();
     assert!(then <= std::time::SystemTime::now() - waited, "{then:?}");
     drop(a);
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_knows_how_many_updates_it_has_not_come_to() {
+    let status = Status::builder().epoch(1).window(10).history(3).spawn();
+    let (mut a, mut all) = (reader(&status, "a"), everything(&status));
+    assert_eq!((a.unread(), all.unread()), (0, 0));
+    for (name, text) in [("a", "one"), ("b", "two"), ("a", "three")] {
+        status.tool(name, text);
+        delivered(&status).await;
+    }
+    assert_eq!((a.unread(), all.unread()), (2, 3));
+    assert!(all.try_next().is_some());
+    assert_eq!((a.unread(), all.unread()), (2, 2), "each for itself");
+    let resumed = status.subscribe(Selector::Everything).resume(1, 1).open();
+    assert!(resumed.recovered());
+    assert_eq!((resumed.unread(), everything(&status).unread()), (2, 0));
+    drop(resumed);
+    for _ in 0..20 {
+        status.tool("a", "more");
+        delivered(&status).await;
+    }
+    assert_eq!((a.unread(), all.unread()), (22, 22), "what it will miss among them");
+    assert_eq!(status.unread(), 44);
+    assert!(a.try_next().is_some_and(|event| matches!(event, Event::Lagged(_))));
+    assert_eq!((a.unread(), all.unread()), (0, 22));
+    drop((a, all));
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_says_how_many_updates_of_it_this_reader_gets() {
+    let status = Status::builder().epoch(1).spawn();
+    let readers = [
+        reader(&status, "a"),
+        everything(&status),
+        status.subscribe(Selector::Everything).categories(INFOS).open(),
+        status.subscribe(of("b")).categories(INFOS).open(),
+    ];
+    status.info("x", "goes at once");
+    delivered(&status).await;
+    for number in 0..3 {
+        status.tool("a", format!("a{number}"));
+        status.info("b", format!("b{number}"));
+    }
+    status.tool("b", "b3");
+    delivered(&status).await;
+    // The third of seven updates of that batch is the last one that this reader has.
+    let resumed = status.subscribe(Selector::Everything).resume(1, 4).open();
+    assert!(resumed.recovered());
+    let last = |mut reader: Subscription| {
+        let last = std::iter::from_fn(|| reader.try_next()).last();
+        let Some(Event::Batch(batch)) = last else { panic!("a batch was expected: {last:?}") };
+        batch.len()
+    };
+    let [a, all, infos, infos_of_b] = readers.map(last);
+    assert_eq!((a, all, infos, infos_of_b, last(resumed)), (3, 7, 3, 3, 4));
+    let none = status.subscribe(of("nobody")).retained().open().try_next();
+    assert!(
+        matches!(none, Some(Event::Retained(batch)) if (batch.len(), batch.is_empty()) == (0, true))
+    );
     end(status).await;
 }

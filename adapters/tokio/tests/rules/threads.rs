@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::support::random::Random;
 use crate::support::threads::{THREADS, join, numbers, on_threads, runtime};
-use crate::support::{config, end, everything, reader};
+use crate::support::{config, end, everything, of, reader};
 
 #[test]
 fn each_senders_updates_arrive_in_its_order() {
@@ -91,9 +91,9 @@ fn conversations_that_come_and_go_meanwhile_keep_their_order() {
                     held.push(handle);
                 }
                 1 => {
-                    let mut late = status.subscribe(Selector::conversation(&*name)).retained();
+                    let mut late = status.subscribe(of(&name)).retained();
                     late = late.resume(status.epoch(), round);
-                    let mut late = late.open().expect("a name");
+                    let mut late = late.open();
                     let _ = late.try_next();
                     status.tool(&name, text);
                 }
@@ -161,12 +161,11 @@ fn whoever_joins_meanwhile_gets_the_last_value_and_then_exactly_what_comes() {
         let _entered = runtime.enter();
         Status::builder().config(config(60_000, 16)).window(1_000_000).spawn()
     };
-    let joining = [Selector::conversation("a"), Selector::Everything].map(|selector| {
+    let joining = [of("a"), Selector::Everything].map(|selector| {
         let status = status.clone();
         runtime.spawn(async move {
             for _ in 0..300 {
-                let joiner = status.subscribe(selector.clone()).retained().open();
-                let mut joiner = joiner.expect("it can be read");
+                let mut joiner = status.subscribe(selector.clone()).retained().open();
                 let Some(Event::Retained(batch)) = joiner.next().await else {
                     panic!("the values first");
                 };

@@ -26,14 +26,19 @@ pub(crate) fn config(queue_limit: usize, batch_size: usize) -> Config {
     config.batch_size(batch_size).expect("a batch size")
 }
 
+/// What is said in one conversation.
+pub(crate) fn of(conversation: &str) -> Selector {
+    Selector::conversation(conversation).expect("a name")
+}
+
 /// A reader of one conversation.
 pub(crate) fn reader(status: &Status, conversation: &str) -> Subscription {
-    status.subscribe(Selector::conversation(conversation)).open().expect("a name")
+    status.subscribe(of(conversation)).open()
 }
 
 /// A reader of everything.
 pub(crate) fn everything(status: &Status) -> Subscription {
-    status.subscribe(Selector::Everything).open().expect("everything can be read")
+    status.subscribe(Selector::Everything).open()
 }
 
 /// Lets everything that was sent be delivered, and looks at the ledger.

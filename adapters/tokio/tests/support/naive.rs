@@ -40,6 +40,8 @@ pub(crate) struct Knobs {
     pub(crate) overflow: Overflow,
     /// Most updates that are sent in one go.
     pub(crate) bulk: usize,
+    /// Bytes that the window has, and each conversation: what is kept is then not foreseen.
+    pub(crate) bytes: Option<usize>,
     /// One in so many, and one more, expires.
     pub(crate) expiring: usize,
 }
@@ -159,7 +161,15 @@ impl Naive {
 
     /// Whether a reader who is at this position may find that something behind it is gone.
     pub(crate) fn may_be_gone(&self, source: Option<usize>, after: u64) -> bool {
-        after < self.floor && !source.is_some_and(|source| self.is_history(source, after))
+        self.knobs.bytes.is_some()
+            || after < self.floor && !source.is_some_and(|source| self.is_history(source, after))
+    }
+
+    /// The first position from `after` on behind which everything is kept.
+    pub(crate) fn kept_behind(&self, source: Option<usize>, after: u64) -> u64 {
+        let kept = |&seq: &u64| !self.may_be_gone(source, seq);
+        let mut positions = self.records.iter().map(|record| record.seq).filter(|&seq| seq > after);
+        positions.find(kept).unwrap_or(self.seq())
     }
 
     /// Whether what a conversation keeps at least reaches back behind a position: its last updates,

@@ -4,19 +4,18 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use statusbus_tokio::json::{self, Epoch};
-use statusbus_tokio::{Event, Status};
+use statusbus_tokio::{Event, Status, Subscription};
 
-use super::reader::Reader;
-use super::{Progress, Shown, pour, write_all};
+use super::{Progress, pour, updates, write_all};
 
 /// Shows everything that `reader` reads; the last line is the ledger.
 pub(super) async fn show(
-    mut reader: Reader,
+    mut reader: Subscription,
     status: &Status,
     progress: &Progress,
 ) -> io::Result<()> {
     let out = &mut io::stdout().lock();
-    let mut lines = Lines { epoch: Epoch(status.epoch()), shown: Shown::default() };
+    let mut lines = Lines { epoch: Epoch(status.epoch()) };
     pour(&mut reader, out, progress, |text, event| lines.write(text, event, status)).await?;
     let mut last = Vec::new();
     line(&mut last, &Record::Ledger(json::Ledger::from(&status.ledger())))?;
@@ -26,19 +25,18 @@ pub(super) async fn show(
 
 struct Lines {
     epoch: Epoch,
-    shown: Shown,
 }
 
 impl Lines {
     fn write(&mut self, text: &mut Vec<u8>, event: &Event, status: &Status) -> io::Result<()> {
-        let Self { epoch, shown } = self;
         let categories = status.categories();
-        let updates: Vec<_> =
-            shown.news(event).map(|update| json::Update::new(&update, categories)).collect();
         let record = match event {
-            Event::Batch(_) => Record::Batch { epoch: *epoch, retained: false, updates },
-            Event::Retained(_) if updates.is_empty() => return Ok(()),
-            Event::Retained(_) => Record::Batch { epoch: *epoch, retained: true, updates },
+            Event::Batch(_) | Event::Retained(_) => Record::Batch {
+                epoch: self.epoch,
+                updates: updates(event)
+                    .map(|update| json::Update::new(&update, categories))
+                    .collect(),
+            },
             Event::Gap(gap) => Record::Gap { gap: json::Gap::from(gap), seq: gap.seq },
             Event::Lagged(lagged) => Record::Gap { gap: json::Gap::from(lagged), seq: lagged.seq },
         };
@@ -57,9 +55,6 @@ fn line(text: &mut Vec<u8>, record: &Record<'_>) -> io::Result<()> {
 enum Record<'a> {
     Batch {
         epoch: Epoch,
-        /// These are values that stand: the last of what was missed before.
-        #[serde(skip_serializing_if = "is_false")]
-        retained: bool,
         updates: Vec<json::Update<'a>>,
     },
     Gap {
@@ -68,10 +63,6 @@ enum Record<'a> {
         seq: u64,
     },
     Ledger(json::Ledger),
-}
-
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 #[cfg(test)]
@@ -83,10 +74,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_line_says_what_it_is() {
         let status = Status::builder().epoch(0xab).spawn();
-        let mut reader = status.subscribe(Selector::Everything).open().expect("everything");
+        let mut reader = status.subscribe(Selector::Everything).open();
         status.update("conv-1", Category::PROGRESS, "half \"way\"\n").send();
         status.flush().await;
-        let mut lines = Lines { epoch: Epoch(status.epoch()), shown: Shown::default() };
+        let mut lines = Lines { epoch: Epoch(status.epoch()) };
         let mut text = Vec::new();
         while let Some(event) = reader.try_next() {
             lines.write(&mut text, &event, &status).expect("memory");

@@ -5,20 +5,19 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use statusbus_tokio::{Event, Gap, Status, Update};
+use statusbus_tokio::{Event, Gap, Status, Subscription, Update};
 
 use super::figures::{because, closing, count};
-use super::reader::Reader;
-use super::{Progress, Shown, pour, safe};
+use super::{Progress, pour, safe, updates};
 
 /// Shows everything that `reader` reads, and the ledger on standard error.
 pub(super) async fn show(
-    mut reader: Reader,
+    mut reader: Subscription,
     status: &Status,
     progress: &Progress,
 ) -> io::Result<()> {
     let out = &mut io::stdout().lock();
-    let mut lines = Lines { clock: WallClock::new(), shown: Shown::default(), line: String::new() };
+    let mut lines = Lines { clock: WallClock::new(), line: String::new() };
     pour(&mut reader, out, progress, |text, event| {
         lines.write(text, event, status);
         Ok(())
@@ -26,13 +25,12 @@ pub(super) async fn show(
     .await?;
     out.flush()?;
     // Whoever has closed it does not want to know.
-    let _ = writeln!(io::stderr(), "{}", closing(&status.ledger(), reader.missed()));
+    let _ = writeln!(io::stderr(), "{}", closing(&status.ledger(), status.missed()));
     Ok(())
 }
 
 struct Lines {
     clock: WallClock,
-    shown: Shown,
     line: String,
 }
 
@@ -49,7 +47,7 @@ impl Lines {
             self.line.push_str(&missing);
             self.end(text);
         }
-        for update in self.shown.news(event) {
+        for update in updates(event) {
             self.clock.push(&mut self.line, update.at());
             self.line.push(' ');
             safe::push(&mut self.line, about(&update));
@@ -138,12 +136,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_update_is_a_line_whatever_is_in_it() {
         let status = Status::builder().spawn();
-        let mut reader = status.subscribe(Selector::Everything).open().expect("everything");
+        let mut reader = status.subscribe(Selector::Everything).open();
         status.tool("conv-1", "one\ntwo\x1b[2J");
         status.system().info("up");
         status.flush().await;
         let clock = WallClock::of(TimeZone::UTC);
-        let mut lines = Lines { clock, shown: Shown::default(), line: String::new() };
+        let mut lines = Lines { clock, line: String::new() };
         let mut text = Vec::new();
         while let Some(event) = reader.try_next() {
             lines.write(&mut text, &event, &status);

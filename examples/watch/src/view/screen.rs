@@ -15,13 +15,13 @@ use crossterm::terminal::{
 };
 use statusbus_tokio::{Categories, Event, Priority};
 
-use super::Shown;
 use super::board::{Board, Seen};
 use super::figures::Account;
 use super::paint::{Row, Style};
 use super::panel;
 use super::plain::WallClock;
 use super::scroll::{Line, Scroll};
+use super::updates;
 
 /// Most rows of the panel; never more than half of the terminal.
 const PANEL: usize = 16;
@@ -33,7 +33,8 @@ pub(super) struct Screen {
     home: Option<String>,
     categories: Categories<Box<str>>,
     clock: WallClock,
-    shown: Shown,
+    /// The position of the last update that it has taken in.
+    seq: u64,
     board: Board,
     scroll: Scroll,
     /// Columns and rows.
@@ -54,7 +55,7 @@ impl Screen {
             home,
             categories: categories.clone(),
             clock: WallClock::new(),
-            shown: Shown::default(),
+            seq: 0,
             scroll: Scroll::default(),
             size: (80, 24),
             panel: None,
@@ -71,7 +72,10 @@ impl Screen {
         // What is above the panel, but for the row that says how much is missing.
         let panel = self.panel.as_ref().map_or(0, Vec::len);
         let most = self.size.1.saturating_sub(panel + 1);
-        for update in self.shown.news(event) {
+        // After a lag the values that stand come again, some of them known.
+        let before = self.seq;
+        for update in updates(event).filter(|update| update.seq() > before) {
+            self.seq = update.seq();
             let seen = Seen::from(&update);
             let ends = self.board.take(seen, now);
             // A value that will be replaced is in the panel; its end is worth a line.
@@ -218,8 +222,11 @@ mod tests {
 
     impl Drawn {
         fn new(columns: u16, rows: u16) -> Self {
-            let status = Status::builder().spawn();
-            let reader = status.subscribe(Selector::Everything).open().expect("everything");
+            Self::of(Status::builder().spawn(), columns, rows)
+        }
+
+        fn of(status: Status, columns: u16, rows: u16) -> Self {
+            let reader = status.subscribe(Selector::Everything).open();
             let screen = Screen::new(STYLE, Some("make".to_owned()), status.categories());
             let mut terminal = vt100::Parser::new(cells(rows), cells(columns), 1_000);
             terminal.process(b"$ watch run -- make\r\n");
@@ -305,6 +312,25 @@ mod tests {
         drawn.now += Duration::from_secs(2);
         drawn.frame().await;
         assert_eq!(drawn.rows().iter().filter(|row| row.contains("copy")).count(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_lag_the_values_that_stand_are_shown_and_known_ones_not_again() {
+        let mut drawn = Drawn::of(Status::builder().window(10).spawn(), 60, 16);
+        drawn.status.tool("make", "cc one.c");
+        drawn.frame().await;
+        drawn.status.update("make", Category::PROGRESS, "copy 50%").key("copy").send();
+        for n in 0..20 {
+            drawn.status.info("make", format!("line {n}"));
+            drawn.status.flush().await;
+        }
+        drawn.frame().await;
+        let rows = drawn.rows();
+        let count = |text: &str| rows.iter().filter(|row| row.contains(text)).count();
+        assert_eq!(count("21 missed"), 1, "{rows:?}");
+        assert_eq!(count("info     line 19"), 1, "{rows:?}");
+        assert_eq!(count("50%  copy 50%"), 1, "in the panel: {rows:?}");
+        assert_eq!(count("tool     cc one.c"), 1, "{rows:?}");
     }
 
     #[tokio::test(start_paused = true)]

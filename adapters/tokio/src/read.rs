@@ -1,0 +1,227 @@
+//! Batches and updates, as a reader sees them.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use statusbus_core::{Category, CategorySet, Priority};
+
+use crate::parcel::{All, Group, Parcel};
+use crate::post::Post;
+
+/// Updates that arrived together, as one reader sees them. Cheap to clone: everyone who reads them
+/// shares them.
+#[derive(Clone)]
+pub struct Batch {
+    pub(crate) parcel: Arc<Parcel>,
+    /// Only the updates of this group of the parcel.
+    pub(crate) group: Option<u32>,
+    pub(crate) categories: CategorySet,
+    /// Up to this position the reader has them already.
+    pub(crate) after: u64,
+    pub(crate) last_seq: u64,
+}
+
+impl Batch {
+    /// The updates, in order.
+    #[must_use]
+    #[inline]
+    pub fn iter(&self) -> Updates<'_> {
+        let parcel = &*self.parcel;
+        let order = match parcel.order_of(self.group) {
+            None => parcel.of_kinds(self.categories),
+            order => order,
+        };
+        let all = parcel.categories();
+        let wanted = all.intersection(self.categories) == all;
+        let news = parcel.first_seq().is_some_and(|seq| seq > self.after);
+        let plain = order.is_none() && wanted && news;
+        Updates {
+            rest: if plain { parcel.iter() } else { All::none(&parcel.groups) },
+            next: if plain { usize::MAX } else { 0 },
+            order,
+            batch: self,
+        }
+    }
+
+    /// The position up to which a reader is who has read this batch: resume behind it.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// How many updates are in it. Counts them: linear in what arrived together.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether an update is in it, if one of its categories is.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        let all = self.parcel.categories();
+        let news = self.parcel.first_seq().is_some_and(|seq| seq > self.after);
+        (news && all.intersection(self.categories) == all) || !self.is_empty()
+    }
+
+    /// Whether no update is in it; only a batch of retained updates can be empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
+    }
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// The updates of a [`Batch`].
+#[derive(Clone)]
+pub struct Updates<'a> {
+    /// What is left if all of the parcel is wanted, as it mostly is.
+    rest: All<'a>,
+    /// The place of the next one to look at, if not.
+    next: usize,
+    /// The indices of the updates at those places; none: they are the places.
+    order: Option<&'a [u16]>,
+    batch: &'a Batch,
+}
+
+impl<'a> Iterator for Updates<'a> {
+    type Item = Update<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Update<'a>> {
+        match self.rest.next() {
+            Some(update) => Some(update),
+            None => self.next_wanted(),
+        }
+    }
+
+    #[inline]
+    fn fold<A, F: FnMut(A, Self::Item) -> A>(mut self, first: A, mut each: F) -> A {
+        let rest = std::mem::replace(&mut self.rest, All::none(&[]));
+        let mut folded = rest.fold(first, &mut each);
+        while let Some(update) = self.next_wanted() {
+            folded = each(folded, update);
+        }
+        folded
+    }
+}
+
+impl<'a> Updates<'a> {
+    fn next_wanted(&mut self) -> Option<Update<'a>> {
+        let Self { order, batch, .. } = self;
+        loop {
+            let index = match order {
+                Some(order) => usize::from(*order.get(self.next)?),
+                None => {
+                    self.next = batch.parcel.find(self.next, batch.categories)?;
+                    self.next
+                }
+            };
+            let update = batch.parcel.get(index)?;
+            self.next += 1;
+            if batch.categories.contains(update.category()) && update.seq > batch.after {
+                return Some(update);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Updates<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.clone()).finish()
+    }
+}
+
+impl<'a> IntoIterator for &'a Batch {
+    type Item = Update<'a>;
+    type IntoIter = Updates<'a>;
+
+    fn into_iter(self) -> Updates<'a> {
+        self.iter()
+    }
+}
+
+/// One delivered update.
+#[derive(Clone, Copy)]
+pub struct Update<'a> {
+    pub(crate) post: &'a Post,
+    pub(crate) seq: u64,
+    /// Microseconds since 1970, if it was not on its way before.
+    pub(crate) said: u64,
+    /// When it is no longer worth showing, on the bus's clock in microseconds; `u64::MAX`: never.
+    pub(crate) expiry: u64,
+    pub(crate) priority: Priority,
+    pub(crate) groups: &'a [Group],
+}
+
+impl<'a> Update<'a> {
+    /// Its position on the bus; together with the bus's epoch it is never given twice.
+    #[must_use]
+    pub const fn seq(&self) -> u64 {
+        self.seq
+    }
+
+    /// What it is about; `None`: the whole system.
+    #[must_use]
+    pub fn conversation(&self) -> Option<&'a str> {
+        self.name().map(|name| &**name)
+    }
+
+    pub(crate) fn name(&self) -> Option<&'a Arc<str>> {
+        self.groups.get(self.post.about as usize)?.name.as_ref()
+    }
+
+    /// Its category.
+    #[must_use]
+    pub const fn category(&self) -> Category {
+        self.post.category
+    }
+
+    /// Its text.
+    #[must_use]
+    #[inline]
+    pub fn text(&self) -> &'a str {
+        self.post.text.as_str()
+    }
+
+    /// Its metadata, a JSON object in its written form.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&'a str> {
+        Some(self.post.extra.as_ref()?.metadata.as_ref()?.as_json())
+    }
+
+    /// The thing whose current value it is.
+    #[must_use]
+    pub fn key(&self) -> Option<&'a str> {
+        self.post.key()
+    }
+
+    /// Its priority: its own, or its category's.
+    #[must_use]
+    pub const fn priority(&self) -> Priority {
+        self.priority
+    }
+
+    /// When it was sent, by the wall clock. While the queue is not empty, senders share one reading
+    /// of the clock: it is exact to the flush interval.
+    #[must_use]
+    pub fn at(&self) -> SystemTime {
+        let age = self.post.extra.as_ref().map_or(0, |extra| extra.age);
+        UNIX_EPOCH + Duration::from_micros(self.said.saturating_sub(age))
+    }
+}
+
+impl std::fmt::Debug for Update<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Update")
+            .field("seq", &self.seq())
+            .field("conversation", &self.conversation())
+            .field("category", &self.category())
+            .field("text", &self.text())
+            .finish_non_exhaustive()
+    }
+}
