@@ -158,7 +158,7 @@ async fn may(
 ) -> Result<(), Problem> {
     let name = update.conversation.as_ref().map(|Name(name)| name.as_ref());
     // What is no name the bus refuses, with the reason.
-    if name.is_some_and(|name| statusbus_core::ConversationName::new(name).is_err()) {
+    if name.is_some_and(|name| statusbus_tokio::ConversationName::new(name).is_err()) {
         return Ok(());
     }
     let known = name.map(str::to_owned);

@@ -19,11 +19,6 @@ pub(crate) struct Reading {
     pub(crate) last: Option<Option<Position>>,
 }
 
-/// The conversation of that name, as it stands in a path.
-pub(crate) fn conversation_named(name: &str) -> Result<Selector, Problem> {
-    Selector::conversation(name).map_err(|error| Problem::bad_request("invalid", error.to_string()))
-}
-
 impl Reading {
     /// What a request asks for: `categories` in the query, and `Last-Event-ID` in a header or
     /// `last_event_id` in the query.

@@ -164,3 +164,46 @@ async fn over(end: Option<Instant>) {
         None => pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::body::Body;
+    use axum::extract::ConnectInfo;
+    use axum::http::Request;
+    use futures_util::StreamExt;
+    use statusbus_tokio::Status;
+    use tower_service::Service;
+
+    use super::*;
+    use crate::Routes;
+
+    /// In memory, so that time can be the tests' own.
+    #[tokio::test(start_paused = true)]
+    async fn after_each_silence_of_15_s_there_is_a_sign_of_life() {
+        let status = Status::builder().spawn();
+        let mut request = Request::builder().uri("/v1/events").body(Body::empty()).expect("valid");
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = Routes::new(&status).router().call(request).await.expect("always");
+        let mut frames = answer.into_body().into_data_stream();
+        let mut next = async || {
+            let frame = frames.next().await.expect("it goes on").expect("always");
+            String::from_utf8(frame.into()).expect("text")
+        };
+        assert!(next().await.starts_with("retry: 1000\nevent: ready\n"));
+        assert!(next().await.starts_with("event: status\n"));
+        let silent_since = Instant::now();
+        for signs in 1..4 {
+            assert_eq!(next().await, ":\n\n");
+            assert_eq!(silent_since.elapsed(), signs * HEARTBEAT);
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        status.info("conv-1", "x");
+        assert!(next().await.contains("\"text\":\"x\""));
+        let silent_since = Instant::now();
+        assert_eq!(next().await, ":\n\n");
+        assert_eq!(silent_since.elapsed(), HEARTBEAT, "counted anew");
+    }
+}
