@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::books::Books;
 use crate::gap::Loss;
 use crate::ledger::{DropReason, Ledger, RefuseReason};
-use crate::queue::{self, Queue};
+use crate::queue::Queue;
 use crate::slots::Slot;
 use crate::time::{Clock, Instant};
 use crate::{Category, Config, Depth, Telemetry, Update};
@@ -239,8 +239,8 @@ where
 
     /// The depth of the queue, and its peak since the last call.
     pub fn depth(&mut self) -> Depth {
-        let oldest = queue::terms(self.slots.as_ref(), self.queue.first());
-        let oldest = oldest.map_or(0, |oldest| self.clock.elapsed().micros_since(oldest.arrival));
+        let now = self.clock.elapsed();
+        let oldest = self.queue.since().map_or(0, |since| now.micros_since(since));
         Depth {
             queued: self.queue.len(),
             peak: self.queue.take_peak(),

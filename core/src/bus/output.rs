@@ -62,7 +62,12 @@ where
                 }
                 put
             };
-            self.passed += self.queue.drain(slots, now, fill) as u64;
+            let since = self.queue.since();
+            let taken = self.queue.drain(slots, now, fill);
+            self.passed += taken as u64;
+            if taken > 0 {
+                oldest = since.map_or(oldest, |since| oldest.min(since));
+            }
             let first = self.queue.first();
             let is_expired = |first: Terms| first.is_expired(now);
             if batch.len() >= room || !queue::terms(slots, first).is_some_and(is_expired) {

@@ -19,6 +19,8 @@ struct Waiting {
     expiry: Option<u64>,
     /// Grows with each update that comes to a priority: the smallest is the oldest of it.
     age: u64,
+    /// The place it has taken: another one for each update that joins the end.
+    place: u64,
 }
 
 pub(crate) struct Naive {
@@ -30,6 +32,8 @@ pub(crate) struct Naive {
     defaults: [(Priority, Option<u64>); CATEGORIES],
     queue: Vec<Waiting>,
     ages: u64,
+    /// The place at the front, and when the update came that was in it when it came there.
+    front: Option<(u64, u64)>,
     elapsed: u64,
     reading: u64,
     tally: Tally,
@@ -60,6 +64,7 @@ impl Naive {
             defaults,
             queue: Vec::new(),
             ages: 0,
+            front: None,
             elapsed: 0,
             reading: 0,
             tally: Tally::default(),
@@ -94,7 +99,9 @@ impl Naive {
 
     pub(crate) fn push(&mut self, facts: Facts, reading: u64) -> Became {
         self.advance(reading);
-        self.take_in(facts)
+        let became = self.take_in(facts);
+        self.look_at_front();
+        became
     }
 
     /// Rule 13: the reading is only taken if it is needed. Says whether it was.
@@ -104,7 +111,9 @@ impl Naive {
         if needed {
             self.advance(reading);
         }
-        (self.take_in(facts), needed)
+        let became = self.take_in(facts);
+        self.look_at_front();
+        (became, needed)
     }
 
     fn take_in(&mut self, facts: Facts) -> Became {
@@ -122,7 +131,8 @@ impl Naive {
         // decided: what would expire at the end of time never does
         let expiry = expiry.filter(|&expiry| expiry < u64::MAX);
         self.ages += 1;
-        let new = Waiting { facts, priority, arrival: self.elapsed, expiry, age: self.ages };
+        let (arrival, age) = (self.elapsed, self.ages);
+        let new = Waiting { facts, priority, arrival, expiry, age, place: age };
         // Rule 4. Decided: of several with its key the newest is the one merged with, also if it
         // has expired.
         if self.keyed && facts.key.is_some() {
@@ -137,7 +147,7 @@ impl Naive {
                 if priority >= old.priority {
                     // decided: one that is raised in place is the youngest of its new priority
                     let age = if priority > old.priority { new.age } else { old.age };
-                    self.queue[place] = Waiting { age, ..new };
+                    self.queue[place] = Waiting { age, place: old.place, ..new };
                     return self.tally.coalesced(old.facts);
                 }
             }
@@ -199,6 +209,15 @@ impl Naive {
         }
     }
 
+    /// Decided: what merges at the front does not make it younger, what merged before it came there
+    /// does.
+    fn look_at_front(&mut self) {
+        let first = self.queue.first();
+        if first.map(|first| first.place) != self.front.map(|(place, _)| place) {
+            self.front = first.map(|first| (first.place, first.arrival));
+        }
+    }
+
     // Rule 3
 
     fn deadline_of(&self, arrival: u64) -> u64 {
@@ -255,7 +274,7 @@ impl Naive {
             self.asleep = true;
             return None;
         };
-        let (mut expired, mut batch) = (Vec::new(), Vec::new());
+        let (mut expired, mut batch) = (Vec::<Facts>::new(), Vec::<Waiting>::new());
         while batch.len() < room && !self.queue.is_empty() {
             let first = self.queue.remove(0);
             self.left += 1;
@@ -291,9 +310,12 @@ impl Naive {
         (flight.reason, flight.handed_on) = (reason, self.elapsed);
         self.last_flush = Some(self.elapsed);
         self.tally.ledger.in_flight += batch.len() as u64;
-        let waits = batch.iter().map(|waiting| self.elapsed - waiting.arrival);
-        let longest = waits.max().unwrap_or(0);
+        // decided: a batch waits as long as its places, as far as they are known
+        let place = self.front.filter(|front| batch.iter().any(|one| one.place == front.0));
+        let since = batch.iter().map(|one| one.arrival).chain(place.map(|front| front.1)).min();
+        let longest = since.map_or(0, |since| self.elapsed - since);
         self.tally.heard.push(Heard::HandedOn(batch.len(), reason, longest, self.queue.len()));
+        self.look_at_front();
         Some(expired)
     }
 
@@ -372,8 +394,9 @@ impl Naive {
             left.push((old.facts, self.lose(old, DropReason::Shrunk)));
         }
         // rule 3: nothing waits longer than the interval, counted from the arrival of the oldest
-        if let Some(oldest) = self.queue.first() {
-            let latest = oldest.arrival.saturating_add(knobs.interval);
+        self.look_at_front();
+        if let Some((_, since)) = self.front {
+            let latest = since.saturating_add(knobs.interval);
             self.deadline = self.deadline.map(|at| at.min(latest));
         }
         let latest = self.elapsed.saturating_add(knobs.interval);
@@ -406,9 +429,9 @@ impl Naive {
         std::mem::take(&mut self.wake)
     }
 
-    /// Queued, the peak since the last call, and how long the oldest has waited.
+    /// Queued, the peak since the last call, and how long the place at the front has been taken.
     pub(crate) fn depth(&mut self) -> (usize, usize, u64) {
-        let oldest = self.queue.first().map_or(0, |first| self.elapsed - first.arrival);
+        let oldest = self.front.map_or(0, |(_, since)| self.elapsed - since);
         let peak = std::mem::replace(&mut self.peak, self.queue.len());
         (self.queue.len(), peak, oldest)
     }

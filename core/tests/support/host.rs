@@ -279,6 +279,16 @@ impl<U: Told> Host<U> {
         std::mem::take(&mut self.bus.telemetry().0)
     }
 
+    /// The longest waits of the batches that telemetry heard of since it was last asked, in
+    /// milliseconds.
+    pub(crate) fn longest_waits(&mut self) -> Vec<u128> {
+        let heard = self.heard().into_iter().filter_map(|heard| match heard {
+            Heard::HandedOn(batch) => Some(batch.longest_wait.as_millis()),
+            _ => None,
+        });
+        heard.collect()
+    }
+
     /// Polls until nothing is due, and counts what the sink accepted, by the reason of its batch.
     pub(crate) fn drain(&mut self) -> Vec<(FlushReason, usize)> {
         let mut batches = Vec::new();
