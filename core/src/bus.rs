@@ -86,6 +86,8 @@ pub enum Pushed<U> {
     Merged(U),
     /// It waits in the queue, and this one had to leave for it.
     Displaced(U, Loss),
+    /// It found the queue full, and its time-to-live is over already: it takes nobody's place.
+    Expired(U),
     /// It was dropped.
     Dropped(U, DropReason),
     /// It was refused.
@@ -101,6 +103,9 @@ pub enum Outcome {
     Merged,
     /// It waits in the queue, and the one that came back had to leave for it.
     Displaced(Loss),
+    /// It found the queue full, and its time-to-live is over already: it takes nobody's place, and
+    /// came back.
+    Expired,
     /// It was dropped and came back.
     Dropped(DropReason),
     /// It was refused and came back.

@@ -162,6 +162,10 @@ impl Naive {
     // Rule 5
 
     fn push_full(&mut self, new: Waiting) -> Became {
+        // decided: one whose life is over when it comes takes nobody's place
+        if self.is_expired(&new) {
+            return self.tally.expired(new.facts);
+        }
         if self.tally.overflow.is_none() {
             self.tally.heard.push(Heard::Overflow(OverflowEdge::Started));
         }

@@ -31,6 +31,11 @@ impl Tally {
         Became::Dropped(new, reason)
     }
 
+    pub(crate) fn expired(&mut self, new: Facts) -> Became {
+        self.lost(Some(new.about), Loss::Expired);
+        Became::Expired(new)
+    }
+
     pub(crate) fn refused(&mut self, new: Facts, reason: RefuseReason) -> Became {
         self.refuse(reason);
         Became::Refused(new, reason)

@@ -25,6 +25,7 @@ pub(crate) enum Became {
     Queued,
     Merged(String),
     Displaced(String, Loss),
+    Expired,
     Dropped(DropReason),
     Refused(RefuseReason),
 }
@@ -126,6 +127,10 @@ impl<U: Told> Host<U> {
             Pushed::Queued => Became::Queued,
             Pushed::Merged(old) => Became::Merged(old.name().to_owned()),
             Pushed::Displaced(old, loss) => Became::Displaced(old.name().to_owned(), loss),
+            Pushed::Expired(newcomer) => {
+                assert_eq!(newcomer.name(), name, "the newcomer is handed back");
+                Became::Expired
+            }
             Pushed::Dropped(newcomer, reason) => {
                 assert_eq!(newcomer.name(), name, "the newcomer is handed back");
                 Became::Dropped(reason)

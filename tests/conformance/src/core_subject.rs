@@ -146,6 +146,7 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
             Pushed::Queued => {}
             Pushed::Merged(said) => self.show_left("coalesced", said, record),
             Pushed::Displaced(said, loss) => self.show_left(loss.as_str(), said, record),
+            Pushed::Expired(said) => self.show_left("expired", said, record),
             Pushed::Dropped(said, reason) => self.show_left(reason.as_str(), said, record),
             Pushed::Refused(said, reason) => self.show_left(reason.as_str(), said, record),
         }

@@ -52,6 +52,7 @@ pub const TRACES: &[Trace<'static>] = traces![
     "rule-04-terminal-joins-the-end",
     "rule-05-evict-order",
     "rule-05-expired-leaves-first",
+    "rule-05-over-already",
     "rule-05-policies",
     "rule-05-refused-at-the-door",
     "rule-06-category-ttl",
