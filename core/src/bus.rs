@@ -61,6 +61,8 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     deadline: Option<Instant>,
     /// When a gap has to be told that nothing else is due with. None unless there is one.
     gap_deadline: Option<Instant>,
+    /// A flush has asked for the gap.
+    gap_flush: bool,
     last_flush: Option<Instant>,
     /// The last position that was given.
     seq: u64,
@@ -156,6 +158,7 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             settings: Settings::UNPREPARED,
             deadline: None,
             gap_deadline: None,
+            gap_flush: false,
             last_flush: None,
             seq: 0,
             passed: 0,

@@ -9,11 +9,11 @@ use crate::ledger::{DropReason, RefuseReason};
 pub enum FlushReason {
     /// A batch's worth was queued.
     Full,
-    /// The deadline of the oldest came.
+    /// The deadline of the oldest came, or that of a gap.
     Interval,
-    /// Somebody asked for a flush.
+    /// Somebody asked for a flush: of what was queued, or of a gap.
     Flush,
-    /// The bus was closed.
+    /// The bus was closed: what was queued goes, and a gap.
     Close,
 }
 

@@ -95,7 +95,7 @@ where
         batch.hand_on(Stamp { first_seq: self.seq + 1, handed_on: now }, reason);
         self.seq += size as u64;
         self.books.hand_on(size);
-        (self.last_flush, self.gap_deadline) = (Some(now), None);
+        (self.last_flush, self.gap_deadline, self.gap_flush) = (Some(now), None, false);
         let longest_wait = Duration::from_micros(now.micros_since(oldest));
         self.books.telemetry.handed_on(HandedOn { size, reason, longest_wait, left });
         true
@@ -189,12 +189,10 @@ where
     /// Hands on everything sent before the call, now. The mark tells when that is done:
     /// [`is_flushed`](Self::is_flushed).
     pub fn flush(&mut self, now: Instant) -> FlushMark {
-        let now = self.clock.advance(now);
+        self.clock.advance(now);
         // what was removed since an earlier flush must not put its mark out of reach
         self.flush_to = self.flush_to.max(self.passed + self.queue.len() as u64);
-        if self.books.has_untold() {
-            self.gap_deadline = Some(now);
-        }
+        self.gap_flush |= self.books.has_untold();
         self.rouse();
         FlushMark(self.flush_to)
     }
@@ -225,7 +223,7 @@ where
         let come = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if len > 0 && len >= self.settings.full {
             Some(FlushReason::Full)
-        } else if len > 0 && self.passed < self.flush_to {
+        } else if len > 0 && self.passed < self.flush_to || self.gap_flush {
             Some(FlushReason::Flush)
         } else if self.closed && (len > 0 || self.books.has_untold()) {
             Some(FlushReason::Close)

@@ -39,6 +39,8 @@ pub(crate) struct Naive {
     tally: Tally,
     deadline: Option<u64>,
     gap_deadline: Option<u64>,
+    /// A flush has asked for the gap.
+    gap_flush: bool,
     last_flush: Option<u64>,
     seq: u64,
     /// Updates that have left from the front, and up to where a flush was asked for.
@@ -70,6 +72,7 @@ impl Naive {
             tally: Tally::default(),
             deadline: None,
             gap_deadline: None,
+            gap_flush: false,
             last_flush: None,
             seq: 0,
             left: 0,
@@ -241,7 +244,7 @@ impl Naive {
         let waits = len > 0 || self.tally.untold;
         if len > 0 && (len >= self.knobs.batch_size || len >= limit) {
             Some(FlushReason::Full)
-        } else if len > 0 && self.left < self.flush_to {
+        } else if len > 0 && self.left < self.flush_to || self.tally.untold && self.gap_flush {
             Some(FlushReason::Flush)
         } else if self.closed && waits {
             Some(FlushReason::Close)
@@ -304,7 +307,7 @@ impl Naive {
             let gap = std::mem::take(&mut self.tally.gap);
             flight.gap = Some(SeenGap { seq: self.seq, ..gap });
         }
-        (self.tally.untold, self.gap_deadline) = (false, None);
+        (self.tally.untold, self.gap_deadline, self.gap_flush) = (false, None, false);
         for &Waiting { facts, priority, arrival, expiry, .. } in &batch {
             self.seq += 1;
             let ttl_left = expiry.map(|expiry| expiry - self.elapsed);
@@ -363,9 +366,7 @@ impl Naive {
     pub(crate) fn flush(&mut self, reading: u64) -> u64 {
         self.advance(reading);
         self.flush_to = self.flush_to.max(self.left + self.queue.len() as u64);
-        if self.tally.untold {
-            self.gap_deadline = Some(self.elapsed);
-        }
+        self.gap_flush |= self.tally.untold;
         self.rouse();
         self.flush_to
     }

@@ -68,6 +68,7 @@ pub const TRACES: &[Trace<'static>] = traces![
     "rule-09-gap",
     "rule-09-gap-alone",
     "rule-09-gap-kept",
+    "rule-09-gap-reasons",
     "rule-09-no-gap",
     "rule-09-table",
     "rule-10-depth",
