@@ -20,6 +20,8 @@ pub struct Batch<U: Update, B, const GAPS: usize = 4> {
     held: Detached<U, B>,
     /// Items before this one have been taken out.
     taken: usize,
+    /// Whether it was handed on and is not settled yet.
+    is_unsettled: bool,
     /// Updates of it that are not settled yet.
     in_flight: usize,
     reason: FlushReason,
@@ -38,6 +40,8 @@ pub struct Detached<U, B> {
 #[derive(Debug)]
 #[must_use = "what is not settled stays in flight"]
 pub struct Receipt {
+    /// Whether there is such a duty: the batch was handed on and not settled yet.
+    pub(crate) is_owed: bool,
     pub(crate) in_flight: usize,
     pub(crate) handed_on: Instant,
 }
@@ -122,6 +126,7 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
         Self {
             held: Detached::nothing_in(items),
             taken: 0,
+            is_unsettled: false,
             in_flight: 0,
             reason: FlushReason::Full,
             gap: None,
@@ -159,23 +164,28 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
 
     /// Takes its updates away, with the items in which they lie, and has `items` in their place. So
     /// they need not be moved once more where they stay for long. The batch is settled with the
-    /// receipt: [`Bus::settle`](crate::Bus::settle). A gap stays: [take](Self::take_gap) it. What
-    /// was [drained](Self::drain) before is gone from them.
+    /// receipt: [`Bus::settle`](crate::Bus::settle). A gap stays: [take](Self::take_gap) it when it
+    /// is told; one that is still there at the next poll with this buffer is told again. What was
+    /// [drained](Self::drain) before is gone from them.
     pub fn detach(&mut self, items: B) -> (Detached<U, B>, Receipt) {
         let receipt = self.receipt();
         self.taken = 0;
         (core::mem::replace(&mut self.held, Detached::nothing_in(items)), receipt)
     }
 
-    /// Whether it was handed on and not settled yet.
-    pub(crate) const fn is_unsettled(&self) -> bool {
-        self.in_flight > 0 || self.gap.is_some()
+    /// Whether it holds something whose end the bus does not know: itself, or a gap that was left
+    /// behind when its updates were taken away.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.is_unsettled || self.gap.is_some()
     }
 
     /// Takes over the duty to settle it.
     pub(crate) const fn receipt(&mut self) -> Receipt {
-        let handed_on = self.held.stamp.handed_on;
-        Receipt { in_flight: core::mem::replace(&mut self.in_flight, 0), handed_on }
+        Receipt {
+            is_owed: core::mem::replace(&mut self.is_unsettled, false),
+            in_flight: core::mem::replace(&mut self.in_flight, 0),
+            handed_on: self.held.stamp.handed_on,
+        }
     }
 
     pub(crate) fn put_gap(&mut self, gap: Gap<U::Topic, GAPS>) {
@@ -185,6 +195,7 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
     /// What is in it is in flight from now on.
     pub(crate) const fn hand_on(&mut self, stamp: Stamp, reason: FlushReason) {
         (self.held.stamp, self.in_flight, self.reason) = (stamp, self.held.len, reason);
+        self.is_unsettled = true;
     }
 }
 
@@ -277,7 +288,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     /// Empties the buffer.
     pub(crate) fn clear(&mut self) {
         self.held.clear();
-        (self.taken, self.gap, self.in_flight) = (0, None, 0);
+        (self.taken, self.gap) = (0, None);
     }
 
     /// Moves an update in, if there are fewer than `room`; answers whether it did.

@@ -71,6 +71,8 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     /// A flush was asked for up to this place.
     flush_to: u64,
     closed: bool,
+    /// Batches that are in flight.
+    unsettled: usize,
     /// Whoever polls was told that nothing is due, and is not woken yet.
     asleep: bool,
     wake: bool,
@@ -164,6 +166,7 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             passed: 0,
             flush_to: 0,
             closed: false,
+            unsettled: 0,
             asleep: false,
             wake: false,
             slots,
@@ -186,10 +189,12 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
         self.closed
     }
 
-    /// Whether the bus is closed and has handed on everything, gaps included.
+    /// Whether the bus is closed, and everything is handed on and settled, gaps included. With a
+    /// sink that accepts nothing it comes to that too: a gap that was not accepted is told once more,
+    /// and then given up.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.closed && self.queue.len() == 0 && !self.books.has_untold()
+        self.closed && self.queue.len() == 0 && self.unsettled == 0 && !self.books.has_untold()
     }
 
     /// The position that was given last; zero before the first.

@@ -95,6 +95,7 @@ where
         batch.hand_on(Stamp { first_seq: self.seq + 1, handed_on: now }, reason);
         self.seq += size as u64;
         self.books.hand_on(size);
+        self.unsettled += 1;
         (self.last_flush, self.gap_deadline, self.gap_flush) = (Some(now), None, false);
         let longest_wait = Duration::from_micros(now.micros_since(oldest));
         self.books.telemetry.handed_on(HandedOn { size, reason, longest_wait, left });
@@ -120,26 +121,24 @@ where
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
     {
-        self.clock.advance(now);
-        if batch.is_unsettled() {
-            let receipt = batch.receipt();
-            batch.clear();
-            self.settle(receipt, now);
-        }
+        let receipt = batch.receipt();
+        batch.clear();
+        self.settle(receipt, now);
     }
 
     /// Settles a batch of which the sink accepted only the first `accepted` updates, and empties
     /// the buffer. The others are dropped for that reason; if it accepted none, the batch's gap is
-    /// told with the next batch.
+    /// told with the next batch (once the bus is closed: once more by itself).
     pub fn failed<B>(&mut self, batch: &mut Batch<U, B, GAPS>, accepted: usize, now: Instant)
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
     {
         self.clock.advance(now);
-        if !batch.is_unsettled() {
+        if !batch.is_open() {
             return;
         }
-        let Receipt { in_flight, handed_on } = batch.receipt();
+        let receipt = batch.receipt();
+        let in_flight = receipt.in_flight;
         let accepted = accepted.min(in_flight);
         for index in accepted..in_flight {
             let topic = batch.update(index).map(Update::topic);
@@ -149,15 +148,23 @@ where
             && let Some(gap) = batch.take_gap()
         {
             self.books.keep_gap(&gap);
+            self.try_once_more();
         }
         batch.clear();
         self.fail(accepted < in_flight, now);
-        self.settle(Receipt { in_flight: accepted, handed_on }, now);
+        self.settle(Receipt { in_flight: accepted, ..receipt }, now);
     }
 
     /// Settles a batch whose updates were [taken away](Batch::detach): the sink accepted them.
     pub fn settle(&mut self, receipt: Receipt, now: Instant) {
         let now = self.clock.advance(now);
+        if !receipt.is_owed {
+            return;
+        }
+        self.unsettled = self.unsettled.saturating_sub(1);
+        if self.closed {
+            self.rouse(); // whoever polls has to see that it may be drained
+        }
         self.books.deliver(receipt.in_flight);
         let latency = now.micros_since(receipt.handed_on);
         self.books.telemetry.settled(Duration::from_micros(latency));
@@ -167,13 +174,20 @@ where
     /// `accepted` of them. The others are dropped for that reason, and told as a loss of the whole
     /// bus: their topics are not known here any more.
     pub fn settle_failed(&mut self, receipt: Receipt, accepted: usize, now: Instant) {
-        let Receipt { in_flight, handed_on } = receipt;
+        let in_flight = receipt.in_flight;
         let accepted = accepted.min(in_flight);
         for _ in accepted..in_flight {
             self.books.fail(None);
         }
         self.fail(accepted < in_flight, now);
-        self.settle(Receipt { in_flight: accepted, handed_on }, now);
+        self.settle(Receipt { in_flight: accepted, ..receipt }, now);
+    }
+
+    fn try_once_more(&mut self) {
+        if self.closed {
+            self.books.try_once_more();
+            self.rouse();
+        }
     }
 
     /// What failed is to be told within the interval.
@@ -214,7 +228,7 @@ where
         self.clock.advance(now);
         self.closed = true;
         self.settings.room = 0;
-        self.rouse();
+        self.try_once_more();
     }
 
     /// Why a batch is due, if one is.

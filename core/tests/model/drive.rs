@@ -45,7 +45,7 @@ pub(crate) fn run<K: KeyMode, const RANKED: bool>(case: &Case) -> Result<(), Str
         outcome.map_err(|why| format!("after call {step}, {call:?} at {reading}: {why}"))?;
     }
     let last = case.calls.last().map_or(0, |&(reading, _)| reading);
-    both.end(last).map_err(|why| format!("at the end: {why}"))
+    both.end(last, case.sink_fails).map_err(|why| format!("at the end: {why}"))
 }
 
 impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
@@ -164,8 +164,8 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
         same("overslept", overslept, false)
     }
 
-    /// Closes and polls until nothing is left.
-    fn end(&mut self, reading: u64) -> Result<(), String> {
+    /// Closes and polls until nothing is left, with a sink that works or one that fails for ever.
+    fn end(&mut self, reading: u64, sink_fails: bool) -> Result<(), String> {
         for at in 0..2 {
             self.call(Call::Delivered(at), reading)?;
         }
@@ -174,7 +174,11 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
             Batch::with_items(Box::new([const { Item::VACANT }; 3]));
         let mut polls = 0;
         while self.bus.poll(&mut batch, Instant::from_micros(reading)) {
-            self.bus.delivered(&mut batch, Instant::from_micros(reading));
+            same("drained too early", self.bus.is_drained(), false)?;
+            match sink_fails {
+                true => self.bus.failed(&mut batch, 0, Instant::from_micros(reading)),
+                false => self.bus.delivered(&mut batch, Instant::from_micros(reading)),
+            }
             polls += 1;
             same("spinning", polls > 20, false)?;
         }

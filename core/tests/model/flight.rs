@@ -13,23 +13,20 @@ pub(crate) struct Flight {
     pub(crate) gap: Option<SeenGap>,
     pub(crate) handed_on: u64,
     pub(crate) reason: FlushReason,
+    pub(crate) is_unsettled: bool,
 }
 
 impl Flight {
     pub(crate) fn new(capacity: usize) -> Self {
         let (updates, reason) = (Vec::new(), FlushReason::Full);
-        Self { capacity, updates, taken: 0, gap: None, handed_on: 0, reason }
-    }
-
-    pub(crate) fn is_unsettled(&self) -> bool {
-        !self.updates.is_empty() || self.gap.is_some()
+        Self { capacity, updates, taken: 0, gap: None, handed_on: 0, reason, is_unsettled: false }
     }
 
     pub(crate) fn seen(&self) -> SeenBatch {
         SeenBatch {
             updates: self.updates.iter().skip(self.taken).copied().collect(),
             gap: self.gap.clone(),
-            reason: self.is_unsettled().then_some(self.reason),
+            reason: self.is_unsettled.then_some(self.reason),
         }
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Naive {
     left: u64,
     flush_to: u64,
     closed: bool,
+    /// Batches that are in flight.
+    unsettled: usize,
     asleep: bool,
     wake: bool,
     peak: usize,
@@ -78,6 +80,7 @@ impl Naive {
             left: 0,
             flush_to: 0,
             closed: false,
+            unsettled: 0,
             asleep: false,
             wake: false,
             peak: 0,
@@ -315,6 +318,8 @@ impl Naive {
             flight.updates.push(SeenUpdate { seq, facts, priority, waited, ttl_left });
         }
         (flight.reason, flight.handed_on) = (reason, self.elapsed);
+        flight.is_unsettled = true;
+        self.unsettled += 1;
         self.last_flush = Some(self.elapsed);
         self.tally.ledger.in_flight += batch.len() as u64;
         // decided: a batch waits as long as its places, as far as they are known
@@ -339,14 +344,16 @@ impl Naive {
                 self.tally.gap.add(Some(topic), losses, TOLD);
             }
             self.tally.gap.add(None, gap.elsewhere, TOLD);
+            self.try_once_more();
         }
     }
 
     fn settle(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
         self.advance(reading);
-        if !flight.is_unsettled() {
+        if !flight.is_unsettled {
             return;
         }
+        self.unsettled -= 1;
         for (index, SeenUpdate { facts, .. }) in flight.updates.iter().enumerate() {
             self.tally.ledger.in_flight -= 1;
             if index < accepted {
@@ -361,6 +368,19 @@ impl Naive {
         }
         self.tally.heard.push(Heard::Settled(self.elapsed - flight.handed_on));
         *flight = Flight::new(flight.capacity);
+        if self.closed {
+            self.rouse();
+        }
+    }
+
+    /// Decided: a gap that the sink did not accept goes with the next batch; of a closed bus, which
+    /// may never have another, it is tried once more by itself.
+    fn try_once_more(&mut self) {
+        let Tally { gap, untold, tried_again, .. } = &mut self.tally;
+        if self.closed && !gap.is_empty() && !*untold && !*tried_again {
+            (*untold, *tried_again) = (true, true);
+            self.rouse();
+        }
     }
 
     pub(crate) fn flush(&mut self, reading: u64) -> u64 {
@@ -380,6 +400,7 @@ impl Naive {
     pub(crate) fn close(&mut self, reading: u64) {
         self.advance(reading);
         self.closed = true;
+        self.try_once_more();
         self.rouse();
     }
 
@@ -454,7 +475,7 @@ impl Naive {
     }
 
     pub(crate) fn is_drained(&self) -> bool {
-        self.closed && self.queue.is_empty() && !self.tally.untold
+        self.closed && self.queue.is_empty() && !self.tally.untold && self.unsettled == 0
     }
 
     pub(crate) fn is_overflowing(&self) -> bool {

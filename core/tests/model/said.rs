@@ -107,6 +107,8 @@ pub(crate) struct Case {
     pub(crate) knobs: Knobs,
     pub(crate) buffers: [usize; 2],
     pub(crate) calls: Vec<(u64, Call)>,
+    /// In the end.
+    pub(crate) sink_fails: bool,
 }
 
 impl Case {
@@ -122,7 +124,8 @@ impl Case {
             (reading, random.call(id as u32))
         });
         let calls = calls.collect();
-        Self { slots, knobs, buffers, calls }
+        let sink_fails = random.chance(2);
+        Self { slots, knobs, buffers, calls, sink_fails }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statusbus_core::{
-    Category, Depth, DropReason, FlushReason, HandedOn, Leading, Overflow, OverflowEdge,
+    Category, Depth, DropReason, FlushReason, HandedOn, Item, Leading, Overflow, OverflowEdge,
     RefuseReason,
 };
 
@@ -41,6 +41,35 @@ fn a_settled_batch_is_heard_with_its_latency() {
         }
         assert_eq!(host.heard().pop(), Some(Heard::Settled(Duration::from_millis(7))));
     }
+}
+
+#[test]
+fn every_batch_is_heard_to_be_settled_once() {
+    let mut host = Host::new(config(1, 10));
+    let settled = |host: &mut Host| {
+        host.heard().iter().filter(|heard| matches!(heard, Heard::Settled(_))).count()
+    };
+    host.queue([note("a")]);
+    host.push(note("b"));
+    host.expect_in_flight([("evicted", 1)], ["b"]);
+    let now = host.now();
+    let (updates, receipt) = host.batch.detach(Box::new([const { Item::VACANT }; 4]));
+    drop(updates);
+    host.bus.settle(receipt, now);
+    assert_eq!(settled(&mut host), 1, "by its receipt");
+    // the gap was left where it was
+    host.at(50).queue([note("c")]);
+    host.expect_in_flight([("evicted", 1)], ["c"]);
+    assert_eq!(settled(&mut host), 0, "not a second time");
+    host.fail(0);
+    assert_eq!(settled(&mut host), 1);
+    host.at(100).expect_in_flight([("evicted", 1), ("sink", 1)], []);
+    host.batch.take_gap();
+    host.deliver();
+    assert_eq!(settled(&mut host), 1, "one that was only a gap, which was taken out");
+    host.deliver();
+    host.fail(0);
+    assert_eq!(settled(&mut host), 0, "it is settled");
 }
 
 #[test]

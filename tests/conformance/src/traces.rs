@@ -67,6 +67,7 @@ pub const TRACES: &[Trace<'static>] = traces![
     "rule-08-ledger",
     "rule-09-gap",
     "rule-09-gap-alone",
+    "rule-09-gap-at-the-close",
     "rule-09-gap-kept",
     "rule-09-gap-reasons",
     "rule-09-no-gap",
