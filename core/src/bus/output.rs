@@ -70,7 +70,7 @@ where
             }
             let first = self.queue.first();
             let is_expired = |first: Terms| first.is_expired(now);
-            if batch.len() >= room || !queue::terms(slots, first).is_some_and(is_expired) {
+            if batch.filled() >= room || !queue::terms(slots, first).is_some_and(is_expired) {
                 break;
             }
             self.passed += 1;
@@ -91,7 +91,7 @@ where
             self.seq += 1;
             batch.put_gap(gap);
         }
-        let size = batch.len();
+        let size = batch.filled();
         batch.hand_on(Stamp { first_seq: self.seq + 1, handed_on: now }, reason);
         self.seq += size as u64;
         self.books.hand_on(size);
@@ -126,8 +126,8 @@ where
         self.settle(receipt, now);
     }
 
-    /// Settles a batch of which the sink accepted only the first `accepted` updates, and empties
-    /// the buffer. The others are dropped for that reason; if it accepted none, the batch's gap is
+    /// Settles a batch of which the sink accepted only the first `accepted` updates (those that it
+    /// [could not take](Self::failed_at) by themselves count as passed), and empties the buffer. The others are dropped for that reason; if it accepted none, the batch's gap is
     /// told with the next batch (once the bus is closed: once more by itself).
     pub fn failed<B>(&mut self, batch: &mut Batch<U, B, GAPS>, accepted: usize, now: Instant)
     where
@@ -137,12 +137,14 @@ where
         if !batch.is_open() {
             return;
         }
-        let receipt = batch.receipt();
+        let mut receipt = batch.receipt();
+        let accepted = accepted.min(batch.filled());
         let in_flight = receipt.in_flight;
-        let accepted = accepted.min(in_flight);
-        for index in accepted..in_flight {
-            let topic = batch.update(index).map(Update::topic);
-            self.books.fail(topic);
+        for index in accepted..batch.filled() {
+            if let Some(update) = batch.in_flight_at(index) {
+                self.books.fail(update.map(Update::topic));
+                receipt.in_flight = receipt.in_flight.saturating_sub(1);
+            }
         }
         if accepted == 0
             && let Some(gap) = batch.take_gap()
@@ -151,8 +153,27 @@ where
             self.try_once_more();
         }
         batch.clear();
-        self.fail(accepted < in_flight, now);
-        self.settle(Receipt { in_flight: accepted, ..receipt }, now);
+        self.fail(receipt.in_flight < in_flight, now);
+        self.settle(receipt, now);
+    }
+
+    /// The sink cannot take the update at position `seq` of a batch, because it is too large say:
+    /// this one is dropped for that reason and handed back, and the others stay in flight until the
+    /// batch is settled. `None` if it is not in this batch (any more). O(1).
+    pub fn failed_at<B>(
+        &mut self,
+        batch: &mut Batch<U, B, GAPS>,
+        seq: u64,
+        now: Instant,
+    ) -> Option<U>
+    where
+        B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
+    {
+        self.clock.advance(now);
+        let update = batch.leave_out(seq)?;
+        self.books.fail(Some(update.topic()));
+        self.fail(true, now);
+        Some(update)
     }
 
     /// Settles a batch whose updates were [taken away](Batch::detach): the sink accepted them.

@@ -89,6 +89,29 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
                 bus.failed(&mut buffers[at], accepted, now);
                 naive.failed(&mut flights[at], accepted, reading);
             }
+            Call::FailedAt(at, place) => {
+                let first = flights[at].updates.first().map_or(1, |first| first.seq);
+                let seq = first + place;
+                let back = bus.failed_at(&mut buffers[at], seq, now);
+                let back = back.map(|update| update.facts.id);
+                same("left out", back, naive.failed_at(&mut flights[at], seq, reading))?;
+                let buffer = &mut buffers[at];
+                same("by topic", topics(buffer), SeenBatch::of(buffer, true).topics())?;
+            }
+            Call::GiveAway(at, accepted) => {
+                let buffer = &mut buffers[at];
+                let items = (0..buffer.capacity()).map(|_| Item::VACANT).collect();
+                drop(buffer.take_gap());
+                let (updates, receipt) = buffer.detach(items);
+                let given =
+                    updates.iter().map(|handed| SeenUpdate::of(&handed, handed.update.facts));
+                same("given away", given.collect(), flights[at].left().collect::<Vec<_>>())?;
+                match accepted {
+                    9 => bus.settle(receipt, now),
+                    _ => bus.settle_failed(receipt, accepted, now),
+                }
+                naive.given_away(&mut flights[at], accepted, reading);
+            }
             Call::TakeOut(at, count) => {
                 let out = buffers[at].drain().take(count);
                 let out = out.map(|handed| SeenUpdate::of(&handed, handed.update.facts));
@@ -149,6 +172,7 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
         same("telemetry", std::mem::take(&mut bus.telemetry().0), naive.heard())?;
         for (buffer, flight) in buffers.iter().zip(flights.iter()) {
             let expected = flight.seen();
+            same("length", buffer.len(), expected.updates.len())?;
             same("batch", SeenBatch::of(buffer, expected.reason.is_some()), expected)?;
         }
         for (mark, expected, queued) in &self.marks {

@@ -7,7 +7,7 @@ use statusbus_core::{
 };
 
 use crate::flight::Flight;
-use crate::said::{CATEGORIES, Facts, Knobs};
+use crate::said::{About, CATEGORIES, Facts, Knobs};
 use crate::seen::{Became, Heard, SeenGap, SeenUpdate};
 use crate::tally::{TOLD, Tally};
 
@@ -354,23 +354,54 @@ impl Naive {
             return;
         }
         self.unsettled -= 1;
-        for (index, SeenUpdate { facts, .. }) in flight.updates.iter().enumerate() {
+        for (index, SeenUpdate { seq, facts, .. }) in flight.updates.iter().enumerate() {
+            if flight.failed.contains(seq) {
+                continue;
+            }
             self.tally.ledger.in_flight -= 1;
             if index < accepted {
                 self.tally.ledger.delivered += 1;
                 continue;
             }
             let topic = (index >= flight.taken).then_some(facts.about);
-            self.tally.lost(topic, Loss::Dropped(DropReason::Sink));
-            let latest = self.elapsed.saturating_add(self.knobs.interval);
-            self.gap_deadline = Some(self.gap_deadline.map_or(latest, |at| at.min(latest)));
-            self.rouse();
+            self.fail(topic);
         }
         self.tally.heard.push(Heard::Settled(self.elapsed - flight.handed_on));
         *flight = Flight::new(flight.capacity);
         if self.closed {
             self.rouse();
         }
+    }
+
+    fn fail(&mut self, topic: Option<About>) {
+        self.tally.lost(topic, Loss::Dropped(DropReason::Sink));
+        let latest = self.elapsed.saturating_add(self.knobs.interval);
+        self.gap_deadline = Some(self.gap_deadline.map_or(latest, |at| at.min(latest)));
+        self.rouse();
+    }
+
+    /// The update at this place of the batch is dropped by itself, if it is still there.
+    pub(crate) fn failed_at(&mut self, flight: &mut Flight, seq: u64, reading: u64) -> Option<u32> {
+        self.advance(reading);
+        let SeenUpdate { facts, .. } = flight.left().find(|update| update.seq == seq)?;
+        flight.failed.push(seq);
+        self.tally.ledger.in_flight -= 1;
+        self.fail(Some(facts.about));
+        Some(facts.id)
+    }
+
+    /// The caller takes over gap and updates, and settles by receipt: the topics of what is not
+    /// accepted are not known any more.
+    pub(crate) fn given_away(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
+        flight.gap = None;
+        let mut accepted = accepted;
+        for index in 0..flight.updates.len() {
+            if flight.failed.contains(&flight.updates[index].seq) {
+                accepted = accepted.saturating_add(usize::from(index < accepted));
+            }
+        }
+        flight.taken = flight.updates.len();
+        self.settle(flight, accepted, reading);
     }
 
     /// Decided: a gap that the sink did not accept goes with the next batch; of a closed bus, which

@@ -243,6 +243,14 @@ impl<U: Told> Host<U> {
         self.check();
     }
 
+    /// The sink cannot take the update at this position. Answers with its name if it is handed back.
+    pub(crate) fn fail_at(&mut self, seq: u64) -> Option<String> {
+        let back = self.bus.failed_at(&mut self.batch, seq, self.now);
+        let name = back.map(|update| update.name().to_owned());
+        self.check();
+        name
+    }
+
     /// Leaves the batch in flight and goes on with another buffer.
     pub(crate) fn lay_aside(&mut self) {
         self.aside.push(std::mem::replace(&mut self.batch, buffer(256)));

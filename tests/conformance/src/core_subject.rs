@@ -219,7 +219,7 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
         operation: &CoreOperation<'_>,
         record: &mut Record<'_>,
     ) -> Result<(), Unsupported> {
-        let Self { bus, batch, now, .. } = self;
+        let Self { bus, batch, now, categories, .. } = self;
         match *operation {
             CoreOperation::Poll => {
                 if !self.poll(record) {
@@ -229,6 +229,12 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
             CoreOperation::PollAt => at("poll_at", bus.poll_at(), record),
             CoreOperation::Delivered => bus.delivered(batch, *now),
             CoreOperation::Fail { accepted } => bus.failed(batch, accepted, *now),
+            CoreOperation::FailAt { seq } => {
+                let back = bus.failed_at(batch, seq, *now);
+                if let Some(said) = back {
+                    record.left("sink", &shown(&said, categories));
+                }
+            }
             CoreOperation::Take(count) => {
                 for handed in batch.drain().take(count) {
                     record.line(format_args!("=   #{} \"{}\"", handed.seq, handed.update.text));

@@ -62,6 +62,7 @@ pub const TRACES: &[Trace<'static>] = traces![
     "rule-07-half-way",
     "rule-07-handed",
     "rule-07-in-flight",
+    "rule-07-left-out",
     "rule-07-not-settled",
     "rule-07-sink-fails",
     "rule-08-ledger",
