@@ -20,8 +20,12 @@ pub struct Batch<U: Update, B, const GAPS: usize = 4> {
     held: Detached<U, B>,
     /// Items before this one have been taken out.
     taken: usize,
+    /// Whether it was handed on and is not settled yet.
+    is_unsettled: bool,
     /// Updates of it that are not settled yet.
     in_flight: usize,
+    /// Updates in it: those in flight that have not been taken out.
+    len: usize,
     reason: FlushReason,
     gap: Option<Gap<U::Topic, GAPS>>,
 }
@@ -38,6 +42,8 @@ pub struct Detached<U, B> {
 #[derive(Debug)]
 #[must_use = "what is not settled stays in flight"]
 pub struct Receipt {
+    /// Whether there is such a duty: the batch was handed on and not settled yet.
+    pub(crate) is_owed: bool,
     pub(crate) in_flight: usize,
     pub(crate) handed_on: Instant,
 }
@@ -69,6 +75,10 @@ pub struct Item<U> {
 }
 
 impl<U> Item<U> {
+    /// The expiry of an update that is settled by itself. None that is in flight has this one: what
+    /// expires so early is never handed on.
+    const SETTLED: Instant = Instant::ZERO;
+
     /// Room with nothing in it.
     pub const VACANT: Self = Self {
         place: Place::VACANT,
@@ -122,7 +132,9 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
         Self {
             held: Detached::nothing_in(items),
             taken: 0,
+            is_unsettled: false,
             in_flight: 0,
+            len: 0,
             reason: FlushReason::Full,
             gap: None,
         }
@@ -145,37 +157,42 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
         self.reason
     }
 
-    /// Updates in it that have not been taken out.
+    /// Updates in it that have not been taken out, nor [dropped](crate::Bus::failed_at).
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.held.len - self.taken
+        self.len
     }
 
     /// Whether no update is in it; a gap may be.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 
     /// Takes its updates away, with the items in which they lie, and has `items` in their place. So
     /// they need not be moved once more where they stay for long. The batch is settled with the
-    /// receipt: [`Bus::settle`](crate::Bus::settle). A gap stays: [take](Self::take_gap) it. What
-    /// was [drained](Self::drain) before is gone from them.
+    /// receipt: [`Bus::settle`](crate::Bus::settle). A gap stays: [take](Self::take_gap) it when it
+    /// is told; one that is still there at the next poll with this buffer is told again. What was
+    /// [drained](Self::drain) before is gone from them.
     pub fn detach(&mut self, items: B) -> (Detached<U, B>, Receipt) {
         let receipt = self.receipt();
-        self.taken = 0;
+        (self.taken, self.len) = (0, 0);
         (core::mem::replace(&mut self.held, Detached::nothing_in(items)), receipt)
     }
 
-    /// Whether it was handed on and not settled yet.
-    pub(crate) const fn is_unsettled(&self) -> bool {
-        self.in_flight > 0 || self.gap.is_some()
+    /// Whether it holds something whose end the bus does not know: itself, or a gap that was left
+    /// behind when its updates were taken away.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.is_unsettled || self.gap.is_some()
     }
 
     /// Takes over the duty to settle it.
     pub(crate) const fn receipt(&mut self) -> Receipt {
-        let handed_on = self.held.stamp.handed_on;
-        Receipt { in_flight: core::mem::replace(&mut self.in_flight, 0), handed_on }
+        Receipt {
+            is_owed: core::mem::replace(&mut self.is_unsettled, false),
+            in_flight: core::mem::replace(&mut self.in_flight, 0),
+            handed_on: self.held.stamp.handed_on,
+        }
     }
 
     pub(crate) fn put_gap(&mut self, gap: Gap<U::Topic, GAPS>) {
@@ -185,6 +202,7 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
     /// What is in it is in flight from now on.
     pub(crate) const fn hand_on(&mut self, stamp: Stamp, reason: FlushReason) {
         (self.held.stamp, self.in_flight, self.reason) = (stamp, self.held.len, reason);
+        (self.is_unsettled, self.len) = (true, self.held.len);
     }
 }
 
@@ -209,12 +227,14 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
 
     /// Takes the updates out, in order. Those that are not taken stay in the batch.
     pub fn drain(&mut self) -> impl Iterator<Item = Handed<U>> {
-        let Self { held: Detached { items, len, stamp, .. }, taken, .. } = self;
-        let items = items.as_mut().get_mut(*taken..*len).unwrap_or_default();
+        let Self { held: Detached { items, len: filled, stamp, .. }, taken, len, .. } = self;
+        let items = items.as_mut().get_mut(*taken..*filled).unwrap_or_default();
         items.iter_mut().filter_map(move |item| {
             let index = *taken;
             *taken += 1;
-            Some(Handed::new(*stamp, index, &item.terms(), item.place.take()?))
+            let update = item.place.take()?;
+            *len = len.saturating_sub(1);
+            Some(Handed::new(*stamp, index, &item.terms(), update))
         })
     }
 
@@ -277,7 +297,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     /// Empties the buffer.
     pub(crate) fn clear(&mut self) {
         self.held.clear();
-        (self.taken, self.gap, self.in_flight) = (0, None, 0);
+        (self.taken, self.len, self.gap) = (0, 0, None);
     }
 
     /// Moves an update in, if there are fewer than `room`; answers whether it did.
@@ -290,9 +310,27 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
         true
     }
 
-    /// The update at `index` of the batch as it was handed on, if it has not been taken out.
-    pub(crate) fn update(&self, index: usize) -> Option<&U> {
-        self.held.items.as_ref().get(index)?.place.get()
+    /// How many updates were put in, whatever has become of them.
+    pub(crate) const fn filled(&self) -> usize {
+        self.held.len
+    }
+
+    /// Takes the update at this position out for good, if it is in the batch: it is settled.
+    pub(crate) fn leave_out(&mut self, seq: u64) -> Option<U> {
+        let index = usize::try_from(seq.checked_sub(self.held.stamp.first_seq)?).ok()?;
+        let item = self.held.items.as_mut().get_mut(..self.held.len)?.get_mut(index)?;
+        let update = item.place.take()?;
+        item.expiry = Item::<U>::SETTLED;
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.len = self.len.saturating_sub(1);
+        Some(update)
+    }
+
+    /// The update at `index` of the batch as it was handed on, if it is in flight; nothing in its
+    /// place if it has been taken out.
+    pub(crate) fn in_flight_at(&self, index: usize) -> Option<Option<&U>> {
+        let item = self.held.items.as_ref().get(..self.held.len)?.get(index)?;
+        (item.expiry != Item::<U>::SETTLED).then(|| item.place.get())
     }
 }
 
@@ -302,7 +340,7 @@ impl<U, B> Detached<U, B> {
         Self { items, len: 0, stamp, updates: PhantomData }
     }
 
-    /// How many there are, those among them that were drained before.
+    /// How many there are, those among them that were drained or dropped before.
     #[must_use]
     #[inline]
     pub const fn len(&self) -> usize {

@@ -12,6 +12,8 @@ pub(crate) struct Books<K, T, const GAPS: usize> {
     gap: Gap<K, GAPS>,
     /// A loss was counted since it was last tried to tell the gap.
     untold: bool,
+    /// The gap was tried once more after the bus was closed.
+    tried_again: bool,
     /// Updates lost since overflow began; none while there is no overflow.
     overflow: Option<u64>,
     pub(crate) telemetry: T,
@@ -32,6 +34,7 @@ impl<K, T, const GAPS: usize> Books<K, T, GAPS> {
             },
             gap: Gap::new(),
             untold: false,
+            tried_again: false,
             overflow: None,
             telemetry,
         }
@@ -109,7 +112,7 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
             }
         }
         self.gap.count(topic, loss);
-        self.untold = true;
+        (self.untold, self.tried_again) = (true, false);
     }
 
     /// What is lost since the batch before, as the record at position `seq`.
@@ -129,6 +132,14 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
         K: Clone,
     {
         self.gap.take_back(gap);
+    }
+
+    /// The bus is closed, so that there may be no next batch: a gap that nobody heard of is tried to
+    /// be told once more, and no more than once.
+    pub(crate) fn try_once_more(&mut self) {
+        if !self.untold && !self.tried_again && !self.gap.is_empty() {
+            (self.untold, self.tried_again) = (true, true);
+        }
     }
 
     /// An update, or the newcomer, is about to be lost because the queue is full.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use crate::books::Books;
 use crate::gap::Loss;
 use crate::ledger::{DropReason, Ledger, RefuseReason};
-use crate::queue::{self, Queue};
+use crate::queue::Queue;
 use crate::slots::Slot;
 use crate::time::{Clock, Instant};
 use crate::{Category, Config, Depth, Telemetry, Update};
@@ -61,6 +61,8 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     deadline: Option<Instant>,
     /// When a gap has to be told that nothing else is due with. None unless there is one.
     gap_deadline: Option<Instant>,
+    /// A flush has asked for the gap.
+    gap_flush: bool,
     last_flush: Option<Instant>,
     /// The last position that was given.
     seq: u64,
@@ -69,6 +71,8 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     /// A flush was asked for up to this place.
     flush_to: u64,
     closed: bool,
+    /// Batches that are in flight.
+    unsettled: usize,
     /// Whoever polls was told that nothing is due, and is not woken yet.
     asleep: bool,
     wake: bool,
@@ -86,6 +90,8 @@ pub enum Pushed<U> {
     Merged(U),
     /// It waits in the queue, and this one had to leave for it.
     Displaced(U, Loss),
+    /// It found the queue full, and its time-to-live is over already: it takes nobody's place.
+    Expired(U),
     /// It was dropped.
     Dropped(U, DropReason),
     /// It was refused.
@@ -101,6 +107,9 @@ pub enum Outcome {
     Merged,
     /// It waits in the queue, and the one that came back had to leave for it.
     Displaced(Loss),
+    /// It found the queue full, and its time-to-live is over already: it takes nobody's place, and
+    /// came back.
+    Expired,
     /// It was dropped and came back.
     Dropped(DropReason),
     /// It was refused and came back.
@@ -151,11 +160,13 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             settings: Settings::UNPREPARED,
             deadline: None,
             gap_deadline: None,
+            gap_flush: false,
             last_flush: None,
             seq: 0,
             passed: 0,
             flush_to: 0,
             closed: false,
+            unsettled: 0,
             asleep: false,
             wake: false,
             slots,
@@ -178,10 +189,12 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
         self.closed
     }
 
-    /// Whether the bus is closed and has handed on everything, gaps included.
+    /// Whether the bus is closed, and everything is handed on and settled, gaps included. With a
+    /// sink that accepts nothing it comes to that too: a gap that was not accepted is told once more,
+    /// and then given up.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.closed && self.queue.len() == 0 && !self.books.has_untold()
+        self.closed && self.queue.len() == 0 && self.unsettled == 0 && !self.books.has_untold()
     }
 
     /// The position that was given last; zero before the first.
@@ -239,8 +252,8 @@ where
 
     /// The depth of the queue, and its peak since the last call.
     pub fn depth(&mut self) -> Depth {
-        let oldest = queue::terms(self.slots.as_ref(), self.queue.first());
-        let oldest = oldest.map_or(0, |oldest| self.clock.elapsed().micros_since(oldest.arrival));
+        let now = self.clock.elapsed();
+        let oldest = self.queue.since().map_or(0, |since| now.micros_since(since));
         Depth {
             queued: self.queue.len(),
             peak: self.queue.take_peak(),

@@ -27,6 +27,7 @@ where
         match (outcome, offered.take()) {
             (Outcome::Merged, Some(update)) => Pushed::Merged(update),
             (Outcome::Displaced(loss), Some(update)) => Pushed::Displaced(update, loss),
+            (Outcome::Expired, Some(update)) => Pushed::Expired(update),
             (Outcome::Dropped(reason), Some(update)) => Pushed::Dropped(update, reason),
             (Outcome::Refused(reason), Some(update)) => Pushed::Refused(update, reason),
             _ => Pushed::Queued,
@@ -151,6 +152,10 @@ where
 
     /// An update that finds the queue full.
     fn offer_full(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) -> Outcome {
+        if terms.is_expired(terms.arrival) {
+            self.lose_newcomer(offered, Loss::Expired);
+            return Outcome::Expired;
+        }
         self.books.overflow();
         let slots = self.slots.as_mut();
         let (link, reason) = match self.settings.overflow {
@@ -177,11 +182,15 @@ where
         Outcome::Displaced(loss)
     }
 
-    fn drop_newcomer(&mut self, offered: &mut Place<U>, reason: DropReason) -> Outcome {
-        if let Some(update) = offered.get() {
-            self.books.lose(update.topic(), Loss::Dropped(reason));
-        }
+    fn drop_newcomer(&mut self, offered: &Place<U>, reason: DropReason) -> Outcome {
+        self.lose_newcomer(offered, Loss::Dropped(reason));
         Outcome::Dropped(reason)
+    }
+
+    fn lose_newcomer(&mut self, offered: &Place<U>, loss: Loss) {
+        if let Some(update) = offered.get() {
+            self.books.lose(update.topic(), loss);
+        }
     }
 
     /// Puts an update at the end. There is room.

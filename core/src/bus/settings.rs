@@ -6,7 +6,6 @@ use super::Bus;
 use crate::books::loss_of;
 use crate::gap::Loss;
 use crate::ledger::DropReason;
-use crate::queue;
 use crate::slots::Slot;
 use crate::time::{Instant, micros};
 use crate::{Category, Config, Leading, Overflow, Priority, Telemetry, Update};
@@ -79,8 +78,8 @@ where
             left(update, loss);
         }
         let interval = self.settings.flush_interval;
-        if let Some(oldest) = queue::terms(self.slots.as_ref(), self.queue.first()) {
-            let latest = oldest.arrival.plus(interval);
+        if let Some(since) = self.queue.since() {
+            let latest = since.plus(interval);
             self.deadline = self.deadline.map(|set| set.min(latest));
         }
         let latest = now.plus(interval);

@@ -7,7 +7,7 @@ use statusbus_core::{
 };
 
 use crate::flight::Flight;
-use crate::said::{CATEGORIES, Facts, Knobs};
+use crate::said::{About, CATEGORIES, Facts, Knobs};
 use crate::seen::{Became, Heard, SeenGap, SeenUpdate};
 use crate::tally::{TOLD, Tally};
 
@@ -19,6 +19,8 @@ struct Waiting {
     expiry: Option<u64>,
     /// Grows with each update that comes to a priority: the smallest is the oldest of it.
     age: u64,
+    /// The place it has taken: another one for each update that joins the end.
+    place: u64,
 }
 
 pub(crate) struct Naive {
@@ -30,17 +32,23 @@ pub(crate) struct Naive {
     defaults: [(Priority, Option<u64>); CATEGORIES],
     queue: Vec<Waiting>,
     ages: u64,
+    /// The place at the front, and when the update came that was in it when it came there.
+    front: Option<(u64, u64)>,
     elapsed: u64,
     reading: u64,
     tally: Tally,
     deadline: Option<u64>,
     gap_deadline: Option<u64>,
+    /// A flush has asked for the gap.
+    gap_flush: bool,
     last_flush: Option<u64>,
     seq: u64,
     /// Updates that have left from the front, and up to where a flush was asked for.
     left: u64,
     flush_to: u64,
     closed: bool,
+    /// Batches that are in flight.
+    unsettled: usize,
     asleep: bool,
     wake: bool,
     peak: usize,
@@ -60,16 +68,19 @@ impl Naive {
             defaults,
             queue: Vec::new(),
             ages: 0,
+            front: None,
             elapsed: 0,
             reading: 0,
             tally: Tally::default(),
             deadline: None,
             gap_deadline: None,
+            gap_flush: false,
             last_flush: None,
             seq: 0,
             left: 0,
             flush_to: 0,
             closed: false,
+            unsettled: 0,
             asleep: false,
             wake: false,
             peak: 0,
@@ -94,7 +105,9 @@ impl Naive {
 
     pub(crate) fn push(&mut self, facts: Facts, reading: u64) -> Became {
         self.advance(reading);
-        self.take_in(facts)
+        let became = self.take_in(facts);
+        self.look_at_front();
+        became
     }
 
     /// Rule 13: the reading is only taken if it is needed. Says whether it was.
@@ -104,7 +117,9 @@ impl Naive {
         if needed {
             self.advance(reading);
         }
-        (self.take_in(facts), needed)
+        let became = self.take_in(facts);
+        self.look_at_front();
+        (became, needed)
     }
 
     fn take_in(&mut self, facts: Facts) -> Became {
@@ -122,7 +137,8 @@ impl Naive {
         // decided: what would expire at the end of time never does
         let expiry = expiry.filter(|&expiry| expiry < u64::MAX);
         self.ages += 1;
-        let new = Waiting { facts, priority, arrival: self.elapsed, expiry, age: self.ages };
+        let (arrival, age) = (self.elapsed, self.ages);
+        let new = Waiting { facts, priority, arrival, expiry, age, place: age };
         // Rule 4. Decided: of several with its key the newest is the one merged with, also if it
         // has expired.
         if self.keyed && facts.key.is_some() {
@@ -137,7 +153,7 @@ impl Naive {
                 if priority >= old.priority {
                     // decided: one that is raised in place is the youngest of its new priority
                     let age = if priority > old.priority { new.age } else { old.age };
-                    self.queue[place] = Waiting { age, ..new };
+                    self.queue[place] = Waiting { age, place: old.place, ..new };
                     return self.tally.coalesced(old.facts);
                 }
             }
@@ -152,6 +168,10 @@ impl Naive {
     // Rule 5
 
     fn push_full(&mut self, new: Waiting) -> Became {
+        // decided: one whose life is over when it comes takes nobody's place
+        if self.is_expired(&new) {
+            return self.tally.expired(new.facts);
+        }
         if self.tally.overflow.is_none() {
             self.tally.heard.push(Heard::Overflow(OverflowEdge::Started));
         }
@@ -199,6 +219,15 @@ impl Naive {
         }
     }
 
+    /// Decided: what merges at the front does not make it younger, what merged before it came there
+    /// does.
+    fn look_at_front(&mut self) {
+        let first = self.queue.first();
+        if first.map(|first| first.place) != self.front.map(|(place, _)| place) {
+            self.front = first.map(|first| (first.place, first.arrival));
+        }
+    }
+
     // Rule 3
 
     fn deadline_of(&self, arrival: u64) -> u64 {
@@ -218,7 +247,7 @@ impl Naive {
         let waits = len > 0 || self.tally.untold;
         if len > 0 && (len >= self.knobs.batch_size || len >= limit) {
             Some(FlushReason::Full)
-        } else if len > 0 && self.left < self.flush_to {
+        } else if len > 0 && self.left < self.flush_to || self.tally.untold && self.gap_flush {
             Some(FlushReason::Flush)
         } else if self.closed && waits {
             Some(FlushReason::Close)
@@ -255,7 +284,7 @@ impl Naive {
             self.asleep = true;
             return None;
         };
-        let (mut expired, mut batch) = (Vec::new(), Vec::new());
+        let (mut expired, mut batch) = (Vec::<Facts>::new(), Vec::<Waiting>::new());
         while batch.len() < room && !self.queue.is_empty() {
             let first = self.queue.remove(0);
             self.left += 1;
@@ -281,7 +310,7 @@ impl Naive {
             let gap = std::mem::take(&mut self.tally.gap);
             flight.gap = Some(SeenGap { seq: self.seq, ..gap });
         }
-        (self.tally.untold, self.gap_deadline) = (false, None);
+        (self.tally.untold, self.gap_deadline, self.gap_flush) = (false, None, false);
         for &Waiting { facts, priority, arrival, expiry, .. } in &batch {
             self.seq += 1;
             let ttl_left = expiry.map(|expiry| expiry - self.elapsed);
@@ -289,11 +318,16 @@ impl Naive {
             flight.updates.push(SeenUpdate { seq, facts, priority, waited, ttl_left });
         }
         (flight.reason, flight.handed_on) = (reason, self.elapsed);
+        flight.is_unsettled = true;
+        self.unsettled += 1;
         self.last_flush = Some(self.elapsed);
         self.tally.ledger.in_flight += batch.len() as u64;
-        let waits = batch.iter().map(|waiting| self.elapsed - waiting.arrival);
-        let longest = waits.max().unwrap_or(0);
+        // decided: a batch waits as long as its places, as far as they are known
+        let place = self.front.filter(|front| batch.iter().any(|one| one.place == front.0));
+        let since = batch.iter().map(|one| one.arrival).chain(place.map(|front| front.1)).min();
+        let longest = since.map_or(0, |since| self.elapsed - since);
         self.tally.heard.push(Heard::HandedOn(batch.len(), reason, longest, self.queue.len()));
+        self.look_at_front();
         Some(expired)
     }
 
@@ -310,36 +344,80 @@ impl Naive {
                 self.tally.gap.add(Some(topic), losses, TOLD);
             }
             self.tally.gap.add(None, gap.elsewhere, TOLD);
+            self.try_once_more();
         }
     }
 
     fn settle(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
         self.advance(reading);
-        if !flight.is_unsettled() {
+        if !flight.is_unsettled {
             return;
         }
-        for (index, SeenUpdate { facts, .. }) in flight.updates.iter().enumerate() {
+        self.unsettled -= 1;
+        for (index, SeenUpdate { seq, facts, .. }) in flight.updates.iter().enumerate() {
+            if flight.failed.contains(seq) {
+                continue;
+            }
             self.tally.ledger.in_flight -= 1;
             if index < accepted {
                 self.tally.ledger.delivered += 1;
                 continue;
             }
             let topic = (index >= flight.taken).then_some(facts.about);
-            self.tally.lost(topic, Loss::Dropped(DropReason::Sink));
-            let latest = self.elapsed.saturating_add(self.knobs.interval);
-            self.gap_deadline = Some(self.gap_deadline.map_or(latest, |at| at.min(latest)));
-            self.rouse();
+            self.fail(topic);
         }
         self.tally.heard.push(Heard::Settled(self.elapsed - flight.handed_on));
         *flight = Flight::new(flight.capacity);
+        if self.closed {
+            self.rouse();
+        }
+    }
+
+    fn fail(&mut self, topic: Option<About>) {
+        self.tally.lost(topic, Loss::Dropped(DropReason::Sink));
+        let latest = self.elapsed.saturating_add(self.knobs.interval);
+        self.gap_deadline = Some(self.gap_deadline.map_or(latest, |at| at.min(latest)));
+        self.rouse();
+    }
+
+    /// The update at this place of the batch is dropped by itself, if it is still there.
+    pub(crate) fn failed_at(&mut self, flight: &mut Flight, seq: u64, reading: u64) -> Option<u32> {
+        self.advance(reading);
+        let SeenUpdate { facts, .. } = flight.left().find(|update| update.seq == seq)?;
+        flight.failed.push(seq);
+        self.tally.ledger.in_flight -= 1;
+        self.fail(Some(facts.about));
+        Some(facts.id)
+    }
+
+    /// The caller takes over gap and updates, and settles by receipt: the topics of what is not
+    /// accepted are not known any more.
+    pub(crate) fn given_away(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
+        flight.gap = None;
+        let mut accepted = accepted;
+        for index in 0..flight.updates.len() {
+            if flight.failed.contains(&flight.updates[index].seq) {
+                accepted = accepted.saturating_add(usize::from(index < accepted));
+            }
+        }
+        flight.taken = flight.updates.len();
+        self.settle(flight, accepted, reading);
+    }
+
+    /// Decided: a gap that the sink did not accept goes with the next batch; of a closed bus, which
+    /// may never have another, it is tried once more by itself.
+    fn try_once_more(&mut self) {
+        let Tally { gap, untold, tried_again, .. } = &mut self.tally;
+        if self.closed && !gap.is_empty() && !*untold && !*tried_again {
+            (*untold, *tried_again) = (true, true);
+            self.rouse();
+        }
     }
 
     pub(crate) fn flush(&mut self, reading: u64) -> u64 {
         self.advance(reading);
         self.flush_to = self.flush_to.max(self.left + self.queue.len() as u64);
-        if self.tally.untold {
-            self.gap_deadline = Some(self.elapsed);
-        }
+        self.gap_flush |= self.tally.untold;
         self.rouse();
         self.flush_to
     }
@@ -353,6 +431,7 @@ impl Naive {
     pub(crate) fn close(&mut self, reading: u64) {
         self.advance(reading);
         self.closed = true;
+        self.try_once_more();
         self.rouse();
     }
 
@@ -372,8 +451,9 @@ impl Naive {
             left.push((old.facts, self.lose(old, DropReason::Shrunk)));
         }
         // rule 3: nothing waits longer than the interval, counted from the arrival of the oldest
-        if let Some(oldest) = self.queue.first() {
-            let latest = oldest.arrival.saturating_add(knobs.interval);
+        self.look_at_front();
+        if let Some((_, since)) = self.front {
+            let latest = since.saturating_add(knobs.interval);
             self.deadline = self.deadline.map(|at| at.min(latest));
         }
         let latest = self.elapsed.saturating_add(knobs.interval);
@@ -406,9 +486,9 @@ impl Naive {
         std::mem::take(&mut self.wake)
     }
 
-    /// Queued, the peak since the last call, and how long the oldest has waited.
+    /// Queued, the peak since the last call, and how long the place at the front has been taken.
     pub(crate) fn depth(&mut self) -> (usize, usize, u64) {
-        let oldest = self.queue.first().map_or(0, |first| self.elapsed - first.arrival);
+        let oldest = self.front.map_or(0, |(_, since)| self.elapsed - since);
         let peak = std::mem::replace(&mut self.peak, self.queue.len());
         (self.queue.len(), peak, oldest)
     }
@@ -426,7 +506,7 @@ impl Naive {
     }
 
     pub(crate) fn is_drained(&self) -> bool {
-        self.closed && self.queue.is_empty() && !self.tally.untold
+        self.closed && self.queue.is_empty() && !self.tally.untold && self.unsettled == 0
     }
 
     pub(crate) fn is_overflowing(&self) -> bool {

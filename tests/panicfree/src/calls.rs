@@ -81,6 +81,7 @@ fn pushed<K: KeyMode, const RANKED: bool>(pushed: Pushed<Said<K, RANKED>>) {
             old.tell();
             told(loss.as_str().len() as u32);
         }
+        Pushed::Expired(new) => new.tell(),
         Pushed::Dropped(new, reason) => {
             new.tell();
             told(reason.as_str().len() as u32);
@@ -103,7 +104,7 @@ fn offer<K, const RANKED: bool, S, T, const CATEGORIES: usize, const GAPS: usize
     let facts = Facts::of(&said);
     let mut place = if word() == 0 { Place::VACANT } else { Place::new(said) };
     match bus.offer(&mut place, facts, now) {
-        Outcome::Queued | Outcome::Merged => told(place.is_vacant().into()),
+        Outcome::Queued | Outcome::Merged | Outcome::Expired => told(place.is_vacant().into()),
         Outcome::Displaced(loss) => told(loss.as_str().len() as u32),
         Outcome::Dropped(reason) => told(reason.as_str().len() as u32),
         Outcome::Refused(reason) => told(reason.as_str().len() as u32),
