@@ -131,6 +131,10 @@ async fn verdict(
     };
     match draft.try_send() {
         Ok(Sent::Queued | Sent::Merged | Sent::Displaced(_)) => Verdict::Accepted,
+        Ok(Sent::Expired) => {
+            let detail = "the queue is full, and its time-to-live is over: it takes nobody's place";
+            Verdict::Refused("expired", detail.to_owned())
+        }
         Ok(Sent::Dropped(reason)) => {
             let detail = "the queue is full, and this is what goes first: it was dropped";
             Verdict::Refused(reason.as_str(), detail.to_owned())
