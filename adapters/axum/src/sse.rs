@@ -1,6 +1,5 @@
 //! Server-sent events: `GET …/events`.
 
-mod frame;
 mod frames;
 mod stream;
 
@@ -16,6 +15,7 @@ use statusbus_tokio::Selector;
 
 use crate::caller::Caller;
 use crate::context::Context;
+use crate::format::{self, Form, Format};
 use crate::problem::Problem;
 use crate::request::{Reading, conversation_named};
 
@@ -53,25 +53,31 @@ async fn events(
     caller: &Caller,
     selector: Selector,
 ) -> Result<Response, Problem> {
+    let format = Format::asked(caller, &Format::ALL)?;
     let reading = Reading::new(caller, selector, &context.status)?;
     let grant = context.decide(caller, reading.access()).await?;
-    // Whoever comes while we close is told when to come back, as an event stream: a browser that
-    // is answered with an error does not come back at all.
+    let form = format.form();
     if context.closing.has_begun() {
-        return Ok(answer(Body::from(frame::farewell())));
+        // Whoever comes while we close is told when to come back, as an event stream: a browser
+        // that is answered with an error does not come back at all.
+        return match form.is_for_event_sources() {
+            true => Ok(answer(form, Body::from(format::come_back()))),
+            false => Err(Problem::closing()),
+        };
     }
     let seat = context.seats.take().ok_or_else(|| Problem::crowded(context.seats.most()))?;
-    let stream = Stream::open(context, &reading, grant, seat);
-    Ok(answer(Body::from_stream(stream.frames())))
+    let stream = Stream::open(context, &reading, format, grant, seat);
+    Ok(answer(form, Body::from_stream(stream.frames())))
 }
 
 /// An event stream that no proxy keeps, packs or changes.
-fn answer(body: Body) -> Response {
+fn answer(form: &dyn Form, body: Body) -> Response {
     const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
     let mut response = (StatusCode::OK, body).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
     headers.insert(NO_BUFFERING, HeaderValue::from_static("no"));
+    headers.extend(form.header());
     response
 }
