@@ -26,6 +26,7 @@ use statusbus_tokio::{Selector, Update};
 use crate::caller::Caller;
 use crate::problem::Problem;
 
+pub(crate) use ag_ui::Asked;
 pub(crate) use cloud_events::{BATCH as CLOUD_EVENTS_BATCH, batch as cloud_events_batch};
 
 /// A form that can be asked for.
@@ -127,6 +128,8 @@ pub(crate) struct Run {
     pub(crate) recovered: Recovered,
     /// No other one has it.
     pub(crate) number: u64,
+    /// What its client calls it.
+    pub(crate) asked: Option<Asked>,
 }
 
 /// Whether a reader goes on exactly where it was.

@@ -1,4 +1,4 @@
-//! Server-sent events: `GET …/events`.
+//! Server-sent events: `GET …/events`, and `POST` where a form wants to be asked so.
 
 mod frames;
 mod stream;
@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use statusbus_tokio::Selector;
 
 use crate::caller::Caller;
 use crate::context::Context;
-use crate::format::{self, Form, Format};
+use crate::format::{self, Asked, Form, Format};
 use crate::problem::Problem;
 use crate::request::{Reading, conversation_named};
 
@@ -24,36 +24,47 @@ use stream::Stream;
 
 pub(crate) fn router() -> Router<Arc<Context>> {
     Router::new()
-        .route("/v1/status/{conversation}/events", get(conversation))
-        .route("/v1/system/events", get(system))
-        .route("/v1/events", get(everything))
+        .route("/v1/status/{conversation}/events", get(conversation).post(conversation))
+        .route("/v1/system/events", get(system).post(system))
+        .route("/v1/events", get(everything).post(everything))
 }
 
 async fn conversation(
     State(context): State<Arc<Context>>,
     Path(name): Path<String>,
     caller: Caller,
+    request: Request,
 ) -> Result<Response, Problem> {
-    events(&context, &caller, conversation_named(&name)?).await
+    events(&context, &caller, conversation_named(&name)?, request).await
 }
 
-async fn system(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {
-    events(&context, &caller, Selector::System).await
+async fn system(
+    State(context): State<Arc<Context>>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    events(&context, &caller, Selector::System, request).await
 }
 
 async fn everything(
     State(context): State<Arc<Context>>,
     caller: Caller,
+    request: Request,
 ) -> Result<Response, Problem> {
-    events(&context, &caller, Selector::Everything).await
+    events(&context, &caller, Selector::Everything, request).await
 }
 
 async fn events(
     context: &Arc<Context>,
     caller: &Caller,
     selector: Selector,
+    request: Request,
 ) -> Result<Response, Problem> {
     let format = Format::asked(caller, &Format::ALL)?;
+    let is_post = request.method() == Method::POST;
+    if is_post && format != Format::AgUi {
+        return Err(Problem::only_get());
+    }
     let reading = Reading::new(caller, selector, &context.status)?;
     let grant = context.decide(caller, reading.access()).await?;
     let form = format.form();
@@ -65,8 +76,16 @@ async fn events(
             false => Err(Problem::closing()),
         };
     }
+    let asked = match is_post {
+        true => {
+            let (most, body) = (context.limits.body, request.into_body());
+            let body = context.room.read(caller.headers(), body, most).await?;
+            Some(Asked::read(&body.bytes)?)
+        }
+        false => None,
+    };
     let seat = context.seats.take().ok_or_else(|| Problem::crowded(context.seats.most()))?;
-    let stream = Stream::open(context, &reading, format, grant, seat);
+    let stream = Stream::open(context, &reading, format, asked, grant, seat);
     Ok(answer(form, Body::from_stream(stream.frames())))
 }
 

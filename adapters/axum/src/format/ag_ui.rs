@@ -6,15 +6,18 @@
 //! whatever its reader missed.
 //!
 //! The protocol has no resumption, and its clients send no `Last-Event-ID`: a new run begins with
-//! the values that stand, under the same ids.
+//! the values that stand, under the same ids. They ask with `POST`, and say what they call the run.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use statusbus_tokio::json::{self, Position};
 use statusbus_tokio::{Selector, Update};
 
 use super::native::Ready;
 use super::place::Place;
 use super::{Bus, Ending, Form, Kind, Run, write_message, write_position, write_retry};
+use crate::problem::Problem;
 
 pub(super) struct AgUi;
 
@@ -61,11 +64,43 @@ enum Outcome {
     Cancelled,
 }
 
+/// What a client calls the run that it asks for. What else it says is for an agent, and there is
+/// none here.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Asked {
+    thread_id: String,
+    run_id: String,
+}
+
+impl Asked {
+    /// The longest name that is taken, in bytes.
+    const LONGEST: usize = 1_024;
+
+    /// Reads the input of a run.
+    ///
+    /// # Errors
+    /// It is none, or its names are too long.
+    pub(crate) fn read(body: &[u8]) -> Result<Self, Problem> {
+        let asked: Self = serde_json::from_slice(body).map_err(|error| {
+            let detail = format!("the body is no input of an AG-UI run: {error}");
+            Problem::bad_request("invalid", detail)
+        })?;
+        let longest = asked.thread_id.len().max(asked.run_id.len());
+        if longest > Self::LONGEST {
+            let most = Self::LONGEST;
+            let detail = format!("threadId and runId may have {most} bytes, and not {longest}");
+            return Err(Problem::bad_request("too_large", detail));
+        }
+        Ok(asked)
+    }
+}
+
 impl Form for AgUi {
     fn begin(&self, to: &mut Vec<u8>, run: &Run) {
         write_retry(to);
         let started = Plain::RunStarted {
-            thread_id: thread(&run.selector),
+            thread_id: thread(run),
             run_id: &run_id(run),
             protocol_version: VERSION,
         };
@@ -97,7 +132,7 @@ impl Form for AgUi {
 
     fn end(&self, to: &mut Vec<u8>, run: &Run, ending: Ending) {
         let finished = Plain::RunFinished {
-            thread_id: thread(&run.selector),
+            thread_id: thread(run),
             run_id: &run_id(run),
             // The protocol forbids to pass off a run that was stopped as one that is complete.
             outcome: match ending {
@@ -113,17 +148,22 @@ impl Form for AgUi {
     }
 }
 
-/// What a stream is about. No conversation is called `system` or `*`.
-fn thread(selector: &Selector) -> &str {
-    match selector {
-        Selector::Conversation(name) => name.as_str(),
-        Selector::System => "system",
-        Selector::Everything => "*",
+/// What a stream is about, if its client has no other name for it. No conversation is called
+/// `system` or `*`.
+fn thread(run: &Run) -> &str {
+    match (&run.asked, &run.selector) {
+        (Some(asked), _) => &asked.thread_id,
+        (None, Selector::Conversation(name)) => name.as_str(),
+        (None, Selector::System) => "system",
+        (None, Selector::Everything) => "*",
     }
 }
 
-fn run_id(run: &Run) -> String {
-    format!("{:016x}", run.number)
+fn run_id(run: &Run) -> Cow<'_, str> {
+    match &run.asked {
+        Some(asked) => asked.run_id.as_str().into(),
+        None => format!("{:016x}", run.number).into(),
+    }
 }
 
 #[cfg(test)]
@@ -156,7 +196,29 @@ mod tests {
         assert_eq!(end(&AgUi, &run, Ending::Over), [over]);
         let cancelled = json!({"type": "RUN_FINISHED", "outcome": {"type": "cancelled"}});
         assert_eq!(end(&AgUi, &run, Ending::CutOff), [(None, with(cancelled))]);
-        assert_eq!((thread(&Selector::System), thread(&Selector::Everything)), ("system", "*"));
+        for (selector, name) in [(Selector::System, "system"), (Selector::Everything, "*")] {
+            assert_eq!(thread(&super::super::tests::run(selector, Recovered::No)), name);
+        }
+    }
+
+    #[test]
+    fn a_run_is_called_what_its_client_calls_it() {
+        let input = json!({"threadId": "t", "runId": "r", "messages": [], "tools": []});
+        let asked = Asked::read(input.to_string().as_bytes()).expect("an input");
+        let run = Run { asked: Some(asked), ..run(conversation(), Recovered::No) };
+        for (_, event) in [&begin(&AgUi, &run)[0], &end(&AgUi, &run, Ending::Over)[0]] {
+            assert_eq!((&event["threadId"], &event["runId"]), (&json!("t"), &json!("r")));
+        }
+        let long = json!({"threadId": "t", "runId": "r".repeat(1_025)}).to_string();
+        for (input, reason) in [
+            ("", "invalid"),
+            ("[]", "invalid"),
+            (r#"{"threadId":"t"}"#, "invalid"),
+            (&long, "too_large"),
+        ] {
+            let refused = Asked::read(input.as_bytes()).expect_err("no input");
+            assert_eq!(refused.reason(), reason, "{input:.20}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

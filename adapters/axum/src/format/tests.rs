@@ -55,7 +55,7 @@ pub(super) fn id(seq: u64) -> Option<String> {
 }
 
 pub(super) fn run(selector: Selector, recovered: Recovered) -> Run {
-    Run { selector, epoch: 0xab, recovered, number: 0xcd }
+    Run { selector, epoch: 0xab, recovered, number: 0xcd, asked: None }
 }
 
 pub(super) fn conversation() -> Selector {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::frames::Member;
 use crate::authorize::Grant;
 use crate::context::Context;
-use crate::format::{self, Bus, Ending, Form, Format, Kind, Recovered, Run};
+use crate::format::{self, Asked, Bus, Ending, Form, Format, Kind, Recovered, Run};
 use crate::request::Reading;
 use crate::seats::Seat;
 
@@ -50,6 +50,7 @@ impl Stream {
         context: &Arc<Context>,
         reading: &Reading,
         format: Format,
+        asked: Option<Asked>,
         grant: Grant,
         seat: Seat,
     ) -> Self {
@@ -67,6 +68,7 @@ impl Stream {
                 false => Recovered::No,
             },
             number: format::random(),
+            asked,
         };
         Self {
             context: Arc::clone(context),
