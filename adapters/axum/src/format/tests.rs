@@ -146,9 +146,9 @@ async fn hostile_text_stays_within_its_frame_in_every_form() {
             let found = count(&all, &mut |value| value == text);
             assert!(found >= 2, "{format:?}: {text:?} {found} times");
         }
-        let ids = frames.iter().filter_map(|(id, _)| id.as_deref());
+        let mut ids = frames.iter().filter_map(|(id, _)| id.as_deref());
         assert!(ids.clone().all(|id| id.starts_with("00000000000000ab-")));
-        assert_eq!(ids.last(), Some("00000000000000ab-6"));
+        assert_eq!(ids.next_back(), Some("00000000000000ab-6"));
     }
 }
 
