@@ -39,7 +39,7 @@ pub(crate) enum Format {
     AiSdk,
     /// Events of AG-UI.
     AgUi,
-    /// `CloudEvents` in JSON.
+    /// CloudEvents in JSON.
     CloudEvents,
 }
 

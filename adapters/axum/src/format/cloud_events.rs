@@ -1,4 +1,4 @@
-//! `CloudEvents` 1.0 in their JSON format: one for each update, in an event stream or as a batch.
+//! CloudEvents 1.0 in their JSON format: one for each update, in an event stream or as a batch.
 //!
 //! An event has the position of its update for an id: who gets it twice can tell. A browser's
 //! `EventSource` sends the last one back as `Last-Event-ID`, and resumes.

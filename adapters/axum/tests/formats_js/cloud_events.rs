@@ -1,4 +1,4 @@
-//! `CloudEvents`: one for each update, and what stands as a batch.
+//! CloudEvents: one for each update, and what stands as a batch.
 
 use serde_json::{Value, json};
 use statusbus_tokio::Status;

@@ -1,6 +1,6 @@
 //! Event streams in other forms, read by the packages of those who made them, as they are published:
 //! the AI SDK, in its newest version and in the oldest that has the protocol; AG-UI's client; the
-//! SDK of `CloudEvents`.
+//! SDK of CloudEvents.
 //!
 //! It needs Node (`NODE` names another one than `node`) and, once, `npm ci` in `tests/js`:
 //!
