@@ -46,5 +46,5 @@ browser || need chromium chromium
 npm --prefix adapters/axum/tests/js ci --no-audit --no-fund
 # The browser is shown what `watch` serves.
 cargo build --locked -p watch
-cargo test --locked --all-features -p statusbus-axum --test page_js --test phoenix_js --test readers \
+cargo test --locked --all-features -p statusbus-axum --test formats_js --test page_js --test phoenix_js --test readers \
   -- --ignored "$@"

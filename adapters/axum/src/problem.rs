@@ -47,6 +47,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", "the server is closing: come back")
     }
 
+    pub(crate) fn only_get() -> Self {
+        let detail = "only format=ag-ui is asked for with POST: read this with GET";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
+    }
+
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }
@@ -92,6 +97,9 @@ impl IntoResponse for Problem {
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -29,8 +29,8 @@ impl Default for Room {
 }
 
 /// A body, and the room it takes.
-pub(super) struct Whole {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Whole {
+    pub(crate) bytes: Vec<u8>,
     _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -40,7 +40,7 @@ impl Room {
     }
 
     /// Reads a body of at most `most` bytes.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &self,
         headers: &HeaderMap,
         body: Body,
@@ -78,7 +78,7 @@ impl Room {
                 return Err(Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "busy",
-                    "too much is being published at once: come back",
+                    "too much is being sent at once: come back",
                 ));
             };
             match &mut whole._room {

@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod closing;
 mod events;
+mod formats;
 mod hostile;
 mod metrics;
 mod page;

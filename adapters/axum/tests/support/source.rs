@@ -124,7 +124,11 @@ impl Parser {
         if line.is_empty() {
             let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
             if let Some(data) = data.strip_suffix('\n') {
-                let data = serde_json::from_str(data).expect("JSON");
+                // The end of a stream in the form of the AI SDK, which is no JSON.
+                let data = match data {
+                    "[DONE]" => data.into(),
+                    data => serde_json::from_str(data).expect("JSON"),
+                };
                 self.ready.push_back(Frame::Event { name, id: self.last_id.clone(), data });
             }
             return;
