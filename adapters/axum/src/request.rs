@@ -19,6 +19,11 @@ pub(crate) struct Reading {
     pub(crate) last: Option<Option<Position>>,
 }
 
+/// The conversation of that name, as it stands in a path.
+pub(crate) fn conversation_named(name: &str) -> Result<Selector, Problem> {
+    Ok(Selector::conversation(name)?)
+}
+
 impl Reading {
     /// What a request asks for: `categories` in the query, and `Last-Event-ID` in a header or
     /// `last_event_id` in the query.

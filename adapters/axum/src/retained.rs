@@ -13,7 +13,7 @@ use statusbus_tokio::{Event, Selector};
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::problem::{Problem, json};
-use crate::request::Reading;
+use crate::request::{Reading, conversation_named};
 
 pub(crate) fn router() -> Router<Arc<Context>> {
     Router::new()
@@ -33,7 +33,7 @@ async fn conversation(
     Path(name): Path<String>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    retained(&context, &caller, Selector::conversation(&name)?).await
+    retained(&context, &caller, conversation_named(&name)?).await
 }
 
 async fn system(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {

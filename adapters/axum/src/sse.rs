@@ -17,7 +17,7 @@ use statusbus_tokio::Selector;
 use crate::caller::Caller;
 use crate::context::Context;
 use crate::problem::Problem;
-use crate::request::Reading;
+use crate::request::{Reading, conversation_named};
 
 pub(crate) use frames::Frames;
 use stream::Stream;
@@ -34,7 +34,7 @@ async fn conversation(
     Path(name): Path<String>,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    events(&context, &caller, Selector::conversation(&name)?).await
+    events(&context, &caller, conversation_named(&name)?).await
 }
 
 async fn system(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {

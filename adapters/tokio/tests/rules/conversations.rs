@@ -270,6 +270,29 @@ async fn nobody_mistakes_a_conversation_for_another_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_that_goes_takes_nothing_from_what_is_queued() {
+    let status = Status::builder().spawn();
+    let mut everything = everything(&status);
+    for round in 0..3 {
+        status.tool("a", "by name");
+        drop(reader(&status, "a"));
+        let handle = status.conversation("b").expect("a name");
+        handle.tool("by handle");
+        drop(reader(&status, "b"));
+        drop(handle);
+        drop(reader(&status, "b"));
+        let mut late = reader(&status, "a");
+        delivered(&status).await;
+        assert_eq!(found(&mut late), ["by name"], "round {round}");
+        let Some(Event::Batch(batch)) = everything.try_next() else { panic!("a batch") };
+        let about: Vec<_> = batch.iter().map(|update| update.conversation()).collect();
+        assert_eq!(about, [Some("a"), Some("b")], "round {round}");
+    }
+    drop(everything);
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_that_readers_make_up_take_no_places() {
     let status = Status::builder().epoch(1).conversations(10).spawn();
     for name in 0..9 {

@@ -164,7 +164,7 @@ async fn who_may_not_join_is_told_why() {
     let mut client = Client::of(&status);
     let join = client.session.receive(r#"["1","1","status:a","phx_join",{}]"#, client.now);
     let join = join.expect("a wish");
-    assert_eq!(Ok(&join.reading.selector), Selector::conversation("a").as_ref());
+    assert_eq!(Ok(join.reading.selector.clone()), Selector::conversation("a"));
     client.session.refuse(&join, Refusal::new("unauthorized", "not yours"));
     let refused = json!({"reason": "unauthorized", "message": "not yours"});
     assert_eq!(reply(&client.hears()[0]), ("error".into(), refused));
