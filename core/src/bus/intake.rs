@@ -79,7 +79,8 @@ where
         };
         let hash = if U::Keys::KEYED { key_hash } else { None };
         if len >= self.settings.room || hash.is_some() {
-            return self.offer_slowly(offered, terms, hash);
+            let Terms { arrival, expiry, priority } = terms;
+            return self.offer_slowly(offered, arrival, expiry, priority, hash);
         }
         self.join(offered, terms, None);
         Outcome::Queued
@@ -119,8 +120,18 @@ where
     }
 
     /// An update that has a key, finds the queue full, or comes when the bus is closed.
+    // Its terms come one by one, in registers: as one they would have to lie in memory, and would be
+    // written there for every update.
     #[inline(never)]
-    fn offer_slowly(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) -> Outcome {
+    fn offer_slowly(
+        &mut self,
+        offered: &mut Place<U>,
+        arrival: Instant,
+        expiry: Instant,
+        priority: Priority,
+        hash: Option<u32>,
+    ) -> Outcome {
+        let terms = Terms { arrival, expiry, priority };
         if self.closed {
             return self.books.refuse(RefuseReason::Closed);
         }
