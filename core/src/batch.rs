@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::gap::Gap;
 use crate::slots::{Link, Place, Terms};
-use crate::time::Instant;
+use crate::time::{Instant, Stored};
 use crate::{FlushReason, Priority, Update};
 
 /// A buffer for one batch, which the caller owns: an array or a boxed slice of [`Item`]s.
@@ -58,10 +58,8 @@ pub(crate) struct Stamp {
 /// Room for one update of a batch.
 pub struct Item<U> {
     place: Place<U>,
-    // Not one field of type `Terms`: so the priority takes a byte and no padding.
-    arrival: Instant,
-    expiry: Instant,
-    priority: Priority,
+    arrival: Stored,
+    expiry: Stored,
     /// The next update of the same topic.
     same: Link,
     /// For the first update of a topic: the last one.
@@ -82,9 +80,8 @@ impl<U> Item<U> {
     /// Room with nothing in it.
     pub const VACANT: Self = Self {
         place: Place::VACANT,
-        arrival: Instant::ZERO,
-        expiry: Instant::ZERO,
-        priority: Priority::Progress,
+        arrival: Stored::ZERO,
+        expiry: Stored::ZERO,
         same: Link::NONE,
         last: Link::NONE,
         next: Link::NONE,
@@ -96,13 +93,13 @@ impl<U> Item<U> {
     #[inline(always)]
     pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
         self.place.fill(place);
-        (self.arrival, self.expiry) = (terms.arrival, terms.expiry);
-        self.priority = terms.priority;
+        (self.arrival, self.expiry) = (Stored::new(terms.arrival), Stored::new(terms.expiry));
     }
 
     #[inline(always)]
     const fn terms(&self) -> Terms {
-        Terms { arrival: self.arrival, expiry: self.expiry, priority: self.priority }
+        let (arrival, expiry) = (self.arrival.instant(), self.expiry.instant());
+        Terms { arrival, expiry, priority: self.place.priority() }
     }
 }
 
@@ -232,9 +229,9 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
         items.iter_mut().filter_map(move |item| {
             let index = *taken;
             *taken += 1;
-            let update = item.place.take()?;
+            let (terms, update) = (item.terms(), item.place.take()?);
             *len = len.saturating_sub(1);
-            Some(Handed::new(*stamp, index, &item.terms(), update))
+            Some(Handed::new(*stamp, index, &terms, update))
         })
     }
 
@@ -320,7 +317,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
         let index = usize::try_from(seq.checked_sub(self.held.stamp.first_seq)?).ok()?;
         let item = self.held.items.as_mut().get_mut(..self.held.len)?.get_mut(index)?;
         let update = item.place.take()?;
-        item.expiry = Item::<U>::SETTLED;
+        item.expiry = Stored::new(Item::<U>::SETTLED);
         self.in_flight = self.in_flight.saturating_sub(1);
         self.len = self.len.saturating_sub(1);
         Some(update)
@@ -330,7 +327,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     /// place if it has been taken out.
     pub(crate) fn in_flight_at(&self, index: usize) -> Option<Option<&U>> {
         let item = self.held.items.as_ref().get(..self.held.len)?.get(index)?;
-        (item.expiry != Item::<U>::SETTLED).then(|| item.place.get())
+        (item.expiry.instant() != Item::<U>::SETTLED).then(|| item.place.get())
     }
 }
 

@@ -14,8 +14,8 @@ pub(crate) struct Books<K, T, const GAPS: usize> {
     untold: bool,
     /// The gap was tried once more after the bus was closed.
     tried_again: bool,
-    /// Updates lost since overflow began; none while there is no overflow.
-    overflow: Option<u64>,
+    /// Updates lost since overflow began; zero while there is no overflow.
+    overflow: u64,
     pub(crate) telemetry: T,
 }
 
@@ -35,7 +35,7 @@ impl<K, T, const GAPS: usize> Books<K, T, GAPS> {
             gap: Gap::new(),
             untold: false,
             tried_again: false,
-            overflow: None,
+            overflow: 0,
             telemetry,
         }
     }
@@ -49,7 +49,7 @@ impl<K, T, const GAPS: usize> Books<K, T, GAPS> {
     }
 
     pub(crate) const fn is_overflowing(&self) -> bool {
-        self.overflow.is_some()
+        self.overflow > 0
     }
 
     /// An attempt to send.
@@ -144,15 +144,16 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
 
     /// An update, or the newcomer, is about to be lost because the queue is full.
     pub(crate) fn overflow(&mut self) {
-        if self.overflow.is_none() {
+        if self.overflow == 0 {
             self.telemetry.overflow(OverflowEdge::Started);
         }
-        self.overflow = Some(self.overflow.unwrap_or(0) + 1);
+        self.overflow += 1;
     }
 
     /// The queue has been drained far enough: overflow is over.
     pub(crate) fn relieve(&mut self) {
-        if let Some(lost) = self.overflow.take() {
+        let lost = core::mem::take(&mut self.overflow);
+        if lost > 0 {
             self.telemetry.overflow(OverflowEdge::Ended { lost });
         }
     }

@@ -52,8 +52,9 @@ impl Queue {
         }
         let Some(slot) = slots.get_mut(link.index()) else { return };
         self.free.first = slot.order.after;
+        offered.set_priority(terms.priority);
         slot.place.fill(offered);
-        slot.set_terms(terms);
+        slot.set_times(&terms);
         let before = core::mem::replace(&mut self.order.last, link);
         slot.order = Neighbours { before, after: Link::NONE };
         if U::RANKED {
@@ -140,7 +141,7 @@ impl Queue {
         link: Link,
     ) -> Option<(U, Terms)> {
         let slot = slots.get_mut(link.index())?;
-        let (update, terms) = (slot.place.take()?, slot.terms());
+        let (terms, update) = (slot.terms(), slot.place.take()?);
         let first = self.order.first;
         self.order.remove::<ByOrder, U>(slots, link);
         if first == link {
@@ -168,9 +169,10 @@ impl Queue {
         offered: &mut Place<U>,
     ) {
         let Some(slot) = slots.get_mut(link.index()) else { return };
+        let old = slot.place.priority();
+        offered.set_priority(terms.priority);
         core::mem::swap(&mut slot.place, offered);
-        let old = slot.terms().priority;
-        slot.set_terms(terms);
+        slot.set_times(&terms);
         if U::RANKED && old != terms.priority {
             self.rank(old).remove::<ByRank, U>(slots, link);
             self.rank(terms.priority).append::<ByRank, U>(slots, link);

@@ -43,7 +43,7 @@ where
         (self.asleep, self.wake) = (false, false);
         self.failed(batch, 0, now);
         let now = self.clock.advance(now);
-        let room = batch.capacity().min(self.settings.batch_size);
+        let room = batch.capacity().min(usize::from(self.settings.batch_size));
         let reason = match self.due(now) {
             Some(reason) if room > 0 => reason,
             _ => {
@@ -81,10 +81,10 @@ where
         }
         let left = self.queue.len();
         if left == 0 {
-            self.deadline = None;
+            self.times.clear_deadline();
             self.passed = self.passed.max(self.flush_to);
         }
-        if left <= self.settings.limit / 2 {
+        if left <= usize::from(self.settings.limit) / 2 {
             self.books.relieve();
         }
         if let Some(gap) = self.books.take_gap(self.seq + 1) {
@@ -96,7 +96,8 @@ where
         self.seq += size as u64;
         self.books.hand_on(size);
         self.unsettled += 1;
-        (self.last_flush, self.gap_deadline, self.gap_flush) = (Some(now), None, false);
+        self.times.hand_on(now);
+        self.gap_flush = false;
         let longest_wait = Duration::from_micros(now.micros_since(oldest));
         self.books.telemetry.handed_on(HandedOn { size, reason, longest_wait, left });
         true
@@ -109,11 +110,7 @@ where
         if self.due(self.clock.elapsed()).is_some() {
             return Some(self.clock.reading());
         }
-        let deadline = match (self.deadline, self.gap_deadline) {
-            (Some(queued), Some(gap)) => Some(queued.min(gap)),
-            (queued, gap) => queued.or(gap),
-        };
-        deadline.map(|deadline| self.clock.reading_at(deadline))
+        self.times.next().map(|deadline| self.clock.reading_at(deadline))
     }
 
     /// Settles a batch: the sink accepted it. Empties the buffer.
@@ -215,8 +212,7 @@ where
     fn fail(&mut self, some: bool, now: Instant) {
         let now = self.clock.advance(now);
         if some {
-            let latest = now.plus(self.settings.flush_interval);
-            self.gap_deadline = Some(self.gap_deadline.map_or(latest, |set| set.min(latest)));
+            self.times.set_gap_deadline(now.plus(self.settings.flush_interval));
             self.rouse();
         }
     }
@@ -255,14 +251,13 @@ where
     /// Why a batch is due, if one is.
     fn due(&self, now: Instant) -> Option<FlushReason> {
         let len = self.queue.len();
-        let come = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        if len > 0 && len >= self.settings.full {
+        if len > 0 && len >= usize::from(self.settings.full) {
             Some(FlushReason::Full)
         } else if len > 0 && self.passed < self.flush_to || self.gap_flush {
             Some(FlushReason::Flush)
         } else if self.closed && (len > 0 || self.books.has_untold()) {
             Some(FlushReason::Close)
-        } else if come(self.deadline) || come(self.gap_deadline) {
+        } else if self.times.next().is_some_and(|deadline| deadline <= now) {
             Some(FlushReason::Interval)
         } else {
             None
