@@ -52,6 +52,11 @@ impl Problem {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
     }
 
+    pub(crate) fn method() -> Self {
+        let detail = "another method is taken here: `allow` says which";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
+    }
+
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use serde_json::Value;
 
+use super::api::check_event;
 use super::within;
 
 /// An event, or what stands between events.
@@ -50,6 +51,9 @@ impl Source {
     pub(crate) async fn next_frame(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.parser.next() {
+                if let Frame::Event { name, id, data } = &frame {
+                    check_event(name, id, data);
+                }
                 return Some(frame);
             }
             let frame = within(self.body.frame()).await?.expect("the stream is not cut off");
