@@ -247,7 +247,7 @@ async fn a_run_is_asked_for_with_post_and_nothing_else_is() {
     let client = served.client().await;
     let request = client.request("POST", &path);
     let input = r#"{"threadId":"t","runId":"r","messages":[{"anything":1}],"state":{}}"#;
-    let mut source = Source::new(client.send(request, input).await);
+    let mut source = Source::new(&path, client.send(request, input).await);
     let started = source.expect("").await;
     assert_eq!((&started["threadId"], &started["runId"]), (&json!("t"), &json!("r")));
     served.status.tool("conv-1", "comes");
