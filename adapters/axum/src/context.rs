@@ -11,6 +11,7 @@ use crate::limits::Limits;
 use crate::metrics::{Answers, Histogram};
 use crate::origin::Origins;
 use crate::peaks::Peaks;
+use crate::phoenix::Channels;
 use crate::problem::Problem;
 use crate::publish::Room;
 use crate::seats::Seats;
@@ -26,6 +27,7 @@ pub(crate) struct Context {
     /// Places for streams and sockets.
     pub(crate) seats: Arc<Seats>,
     pub(crate) frames: Arc<Frames>,
+    pub(crate) channels: Arc<Channels>,
     /// Room for the bodies of requests.
     pub(crate) room: Room,
     pub(crate) peaks: Peaks,

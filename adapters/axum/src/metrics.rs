@@ -16,6 +16,7 @@ use statusbus_tokio::{DropReason, RefuseReason};
 use crate::authorize::Access;
 use crate::caller::Caller;
 use crate::context::Context;
+use crate::phoenix::Channels;
 use crate::problem::Problem;
 use crate::server::Connections;
 
@@ -126,10 +127,25 @@ fn of_the_delivery(text: &mut Exposition, context: &Context) {
     text.counter("http_frames_encoded", "Frames that were written.", frames.encoded());
     let shared = frames.shared();
     text.counter("http_frames_shared", "Frames that a reader got ready-made.", shared);
+    of_the_channels(text, &context.channels);
     let about = "Requests by the status of their answer.";
     text.counters("http_answers", about, "status", context.answers.all());
     let about = "From when an update was said until it was written for its readers.";
     text.histogram("http_delivery_seconds", about, &context.latency);
+}
+
+fn of_the_channels(text: &mut Exposition, channels: &Channels) {
+    text.gauge("phoenix_sockets", "Sockets that are open.", channels.sockets() as f64);
+    text.counter("phoenix_sockets_opened", "Sockets that were opened.", channels.opened());
+    let about = "Sockets that have ended, by why.";
+    text.counters("phoenix_sockets_ended", about, "reason", channels.ended());
+    text.gauge("phoenix_channels", "Channels that are joined.", channels.now() as f64);
+    text.counter("phoenix_joins", "Channels that were joined.", channels.joined());
+    let refused = channels.refused();
+    text.counter("phoenix_joins_refused", "Wishes to join that were refused.", refused);
+    let (encoded, shared) = channels.payloads();
+    text.counter("phoenix_batches_encoded", "Batches that were written for channels.", encoded);
+    text.counter("phoenix_batches_shared", "Batches that a channel got ready-made.", shared);
 }
 
 fn of_the_server(text: &mut Exposition, connections: &Connections) {

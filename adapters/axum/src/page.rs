@@ -5,10 +5,12 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use serde::Deserialize;
 
 use crate::caller::Caller;
 use crate::context::Context;
@@ -87,13 +89,20 @@ async fn index(
     Ok(answer(&caller, HTML, rooted(uri.path())))
 }
 
+/// The path may have others, of the application's.
+#[derive(Deserialize)]
+struct Parameters {
+    file: String,
+}
+
 async fn file(
     State(context): State<Arc<Context>>,
-    Path(name): Path<String>,
+    path: Result<Path<Parameters>, PathRejection>,
     caller: Caller,
 ) -> Result<Response, Problem> {
     context.admit(&caller).await?;
-    let Some((_, kind, text)) = FILES.iter().find(|(known, ..)| *known == name) else {
+    let named = |name: &str| FILES.iter().find(|(known, ..)| *known == name);
+    let Some((_, kind, text)) = path.ok().and_then(|Path(Parameters { file })| named(&file)) else {
         return Err(Problem::new(
             StatusCode::NOT_FOUND,
             "not_found",
@@ -114,7 +123,10 @@ fn rooted(path: &str) -> Cow<'static, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~%".contains(c);
     let segment: String =
         segment.chars().map(|c| if plain(c) { c.to_string() } else { escaped(c) }).collect();
-    Cow::Owned(INDEX.replace("=\"page/", &format!("=\"./{segment}/page/")))
+    let links = ["page/", "openapi.json", "asyncapi.json"];
+    Cow::Owned(links.iter().fold(INDEX.to_owned(), |page, link| {
+        page.replace(&format!("=\"{link}"), &format!("=\"./{segment}/{link}"))
+    }))
 }
 
 fn escaped(c: char) -> String {
@@ -190,9 +202,12 @@ mod tests {
     fn links_begin_where_the_page_is() {
         for path in ["/", "/status/"] {
             assert!(rooted(path).contains("src=\"page/main.js\""), "{path}");
+            assert!(rooted(path).contains("href=\"openapi.json\""), "{path}");
         }
         for (path, link) in [
             ("/status", "src=\"./status/page/main.js\""),
+            ("/status", "href=\"./status/openapi.json\""),
+            ("/status", "href=\"./status/asyncapi.json\""),
             ("/a/status", "src=\"./status/page/main.js\""),
             ("/a/\"><script>", "src=\"./%22%3E%3Cscript%3E/page/main.js\""),
             ("/a/javascript:b", "src=\"./javascript%3Ab/page/main.js\""),

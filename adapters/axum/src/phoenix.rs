@@ -3,6 +3,7 @@
 
 mod changes;
 mod channel;
+mod channels;
 mod message;
 mod pace;
 mod payload;
@@ -27,6 +28,8 @@ use crate::caller::Caller;
 use crate::context::Context;
 use crate::problem::Problem;
 use crate::server::Place;
+
+pub(crate) use channels::Channels;
 
 pub(crate) fn router() -> Router<Arc<Context>> {
     Router::new().route("/socket/websocket", get(connect))

@@ -18,6 +18,9 @@ pub(crate) struct Problem {
     reason: &'static str,
     /// For people.
     detail: Cow<'static, str>,
+    /// The methods that would be right, where the router does not know better.
+    #[serde(skip)]
+    allow: Option<&'static str>,
 }
 
 impl Problem {
@@ -26,7 +29,7 @@ impl Problem {
         reason: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, reason, detail: detail.into() }
+        Self { status, reason, detail: detail.into(), allow: None }
     }
 
     pub(crate) fn origin(origin: &str) -> Self {
@@ -49,6 +52,13 @@ impl Problem {
 
     pub(crate) fn only_get() -> Self {
         let detail = "only format=ag-ui is asked for with POST: read this with GET";
+        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail);
+        Self { allow: Some("GET"), ..problem }
+    }
+
+    /// Of a path that does not take a method: the router says in `allow` which it takes.
+    pub(crate) fn method() -> Self {
+        let detail = "another method is taken here: `allow` says which";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
     }
 
@@ -94,12 +104,12 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, json(&self)).into_response();
         let headers = response.headers_mut();
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            StatusCode::METHOD_NOT_ALLOWED => {
-                headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
             }
             StatusCode::SERVICE_UNAVAILABLE => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -2,6 +2,9 @@
 
 use std::str::FromStr;
 
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use serde::Deserialize;
 use statusbus_tokio::json::Position;
 use statusbus_tokio::{CategorySet, Selector, Status, Subscribe};
 
@@ -17,6 +20,28 @@ pub(crate) struct Reading {
     /// The last event that it got. One that cannot be read is from somewhere else, and as lost as
     /// one of another run: a browser that was refused for it would not come back.
     pub(crate) last: Option<Option<Position>>,
+}
+
+/// The conversation that a path names. The path may have other parameters, of the application's.
+pub(crate) struct InPath(pub(crate) Selector);
+
+impl<S: Send + Sync> FromRequestParts<S> for InPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        struct Parameters {
+            conversation: String,
+        }
+        let path = Path::<Parameters>::from_request_parts(parts, state).await;
+        let Path(Parameters { conversation }) = path.map_err(|rejection| {
+            Problem::new(rejection.status(), "invalid", rejection.body_text())
+        })?;
+        let selector = Selector::conversation(&conversation);
+        let selector =
+            selector.map_err(|error| Problem::bad_request("invalid", error.to_string()))?;
+        Ok(Self(selector))
+    }
 }
 
 impl Reading {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -15,7 +15,7 @@ use crate::caller::Caller;
 use crate::context::Context;
 use crate::format::{self, Bus, Format};
 use crate::problem::{Problem, json};
-use crate::request::Reading;
+use crate::request::{InPath, Reading};
 
 pub(crate) fn router() -> Router<Arc<Context>> {
     Router::new()
@@ -32,10 +32,10 @@ struct Retained<'a> {
 
 async fn conversation(
     State(context): State<Arc<Context>>,
-    Path(name): Path<String>,
+    InPath(selector): InPath,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    retained(&context, &caller, Selector::conversation(&name)?).await
+    retained(&context, &caller, selector).await
 }
 
 async fn system(State(context): State<Arc<Context>>, caller: Caller) -> Result<Response, Problem> {

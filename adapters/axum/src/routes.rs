@@ -13,9 +13,10 @@ use crate::limits::Limits;
 use crate::metrics::{Answers, Histogram};
 use crate::origin::{OriginError, Origins};
 use crate::peaks::Peaks;
+use crate::problem::Problem;
 use crate::publish::Room;
 use crate::seats::Seats;
-use crate::{health, health_figures, metrics, page, phoenix, publish, retained, sse};
+use crate::{api, health, health_figures, metrics, page, phoenix, publish, retained, sse};
 
 /// The HTTP delivery of a bus: choose who may do what, then [`router`](Self::router).
 #[must_use = "nothing is served until the router is"]
@@ -86,12 +87,14 @@ impl Routes {
             closing,
             seats,
             frames: Arc::default(),
+            channels: Arc::default(),
             room: Room::default(),
             peaks: Peaks::default(),
             answers: Answers::default(),
             latency: Histogram::default(),
         });
         let router = Router::new()
+            .merge(api::router())
             .merge(health::router())
             .merge(health_figures::router())
             .merge(metrics::router())
@@ -99,7 +102,8 @@ impl Routes {
             .merge(phoenix::router())
             .merge(publish::router())
             .merge(retained::router())
-            .merge(sse::router());
+            .merge(sse::router())
+            .method_not_allowed_fallback(async || Problem::method());
         let router = metrics::count(router, &context).with_state(context);
         match cors {
             Some(cors) => router.layer(cors),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -17,9 +17,9 @@ use crate::caller::Caller;
 use crate::context::Context;
 use crate::format::{self, Asked, Form, Format};
 use crate::problem::Problem;
-use crate::request::Reading;
+use crate::request::{InPath, Reading};
 
-pub(crate) use frames::Frames;
+pub(crate) use frames::{Frames, Member};
 use stream::Stream;
 
 pub(crate) fn router() -> Router<Arc<Context>> {
@@ -31,11 +31,11 @@ pub(crate) fn router() -> Router<Arc<Context>> {
 
 async fn conversation(
     State(context): State<Arc<Context>>,
-    Path(name): Path<String>,
+    InPath(selector): InPath,
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    events(&context, &caller, Selector::conversation(&name)?, request).await
+    events(&context, &caller, selector, request).await
 }
 
 async fn system(

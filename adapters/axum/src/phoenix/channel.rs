@@ -1,6 +1,7 @@
 //! A channel that is joined: a reader of one conversation.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,11 @@ use futures_util::Stream;
 use statusbus_tokio::{Batch, Category, CategorySet, Event, Selector, Status, Subscription};
 
 use super::changes::Changes;
+use super::channels::{Channels, Joined};
 use super::payload::Refusal;
-use super::push::{Address, Kind, Updates};
+use super::push::{Address, Kind, Updates, payloads};
+use crate::format::Format;
+use crate::sse::Member;
 
 /// A channel that is joined.
 pub(crate) struct Channel {
@@ -19,9 +23,13 @@ pub(crate) struct Channel {
     pub(crate) ends: Option<Instant>,
     selector: Selector,
     subscription: Subscription,
+    /// One of those who read the same.
+    member: Member,
+    all: Arc<Channels>,
     changes: Changes,
     most_changes: usize,
     is_at_end: bool,
+    _joined: Joined,
 }
 
 /// In which span changes of the categories are counted.
@@ -34,10 +42,25 @@ impl Channel {
         subscription: Subscription,
         categories: CategorySet,
         most_changes: usize,
+        all: &Arc<Channels>,
     ) -> Self {
         let changes = Changes::new(most_changes, SPAN);
         let (ends, is_at_end) = (None, false);
-        Self { to, categories, ends, selector, subscription, changes, most_changes, is_at_end }
+        let member = all.payloads.join(selector.clone(), categories, Format::Native);
+        let (all, joined) = (Arc::clone(all), all.join());
+        Self {
+            to,
+            categories,
+            ends,
+            selector,
+            subscription,
+            member,
+            all,
+            changes,
+            most_changes,
+            is_at_end,
+            _joined: joined,
+        }
     }
 
     /// The next event; `None` when the bus was shut down and everything is read.
@@ -57,13 +80,14 @@ impl Channel {
     }
 
     /// Updates that have just been delivered.
-    pub(crate) fn live(&self, batch: Batch) -> Updates {
-        Updates { to: self.to.clone(), batch, kind: Kind::Live }
+    pub(crate) fn live(&self, batch: Batch, status: &Status) -> Updates {
+        let written = payloads(&batch, &self.member, status);
+        Updates { to: self.to.clone(), batch, kind: Kind::Live, written }
     }
 
     /// The values that stand where the reader is.
     pub(crate) fn standing(&self, batch: Batch) -> Updates {
-        Updates { to: self.to.clone(), batch, kind: Kind::Standing(self.seq()) }
+        Updates { to: self.to.clone(), batch, kind: Kind::Standing(self.seq()), written: None }
     }
 
     /// Counts a change of the categories, if there may be one.
@@ -108,6 +132,7 @@ impl Channel {
     fn choose(&mut self, categories: CategorySet) {
         self.categories = categories;
         self.subscription.set_categories(categories);
+        self.member = self.all.payloads.join(self.selector.clone(), categories, Format::Native);
     }
 
     /// The position up to which it has read.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use statusbus_tokio::json::{self, Position};
 use statusbus_tokio::{Batch, Status, Update};
 
 use super::message::{Frame, Ref};
+use crate::sse::Member;
 
 /// To whom it goes: a channel as the client knows it.
 #[derive(Clone, Debug)]
@@ -28,6 +30,13 @@ impl Address {
         self.frame(&Ref::None, event, payload)
     }
 
+    /// The text of a frame that answers nothing, up to its payload; behind that it ends with `]`.
+    fn head(&self, event: &str) -> String {
+        let mut frame = self.push(event, ());
+        frame.truncate(frame.len().saturating_sub("null]".len()));
+        frame
+    }
+
     /// The text of a frame that says what is missing, and where to resume behind it.
     pub(crate) fn gap(&self, gap: json::Gap, id: Option<Position>) -> String {
         self.push("gap", GapPayload { gap, id })
@@ -40,6 +49,8 @@ pub(crate) struct Updates {
     pub(crate) to: Address,
     pub(crate) batch: Batch,
     pub(crate) kind: Kind,
+    /// The payloads, one on each line, if they are written already.
+    pub(crate) written: Option<Bytes>,
 }
 
 /// What the updates are.
@@ -67,8 +78,13 @@ impl Updates {
 
     /// The frames, one by one, so that no more of them exist than are being written.
     pub(crate) fn frames<'a>(&'a self, status: &'a Status) -> impl Iterator<Item = String> + 'a {
+        let written = self.written.as_deref().and_then(|lines| std::str::from_utf8(lines).ok());
+        let mut written = written.map(|lines| (self.to.head("status_update"), lines.lines()));
         let mut updates = self.iter().peekable();
         std::iter::from_fn(move || {
+            if let Some((head, lines)) = &mut written {
+                return Some([head, lines.next()?, "]"].concat());
+            }
             let update = updates.next()?;
             let place = match self.kind {
                 Kind::Live => Some(update.seq()),
@@ -82,6 +98,33 @@ impl Updates {
             Some(self.to.push("status_update", payload))
         })
     }
+}
+
+/// The payloads of updates that have just been delivered, one on each line, which channels that read
+/// the same have in common. None, if nobody else reads the same, or if they are long: what each
+/// connection holds on to is to be small.
+pub(crate) fn payloads(batch: &Batch, member: &Member, status: &Status) -> Option<Bytes> {
+    const LONG: usize = 64 * 1024;
+    let mut updates = batch.iter();
+    let first = updates.next()?;
+    let len = |update: &Update<'_>| update.text().len() + update.metadata().map_or(0, str::len);
+    if member.is_alone() || updates.map(|update| len(&update)).sum::<usize>() + len(&first) > LONG {
+        return None;
+    }
+    let last = batch.iter().last()?;
+    Some(member.frame(first.seq(), last.seq(), || {
+        let mut lines = Vec::new();
+        for update in batch {
+            let payload = StatusUpdate {
+                id: Some(id(status, update.seq())),
+                ..StatusUpdate::new(&update, status)
+            };
+            let written = serde_json::to_writer(&mut lines, &payload);
+            debug_assert!(written.is_ok(), "our own types, into memory");
+            lines.push(b'\n');
+        }
+        lines.into()
+    }))
 }
 
 /// A place in the stream of this bus, as clients keep it to resume there.

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use statusbus_tokio::{Event, Selector, Status};
 
 use super::channel::Channel;
+use super::channels::Channels;
 use super::message::{Frame, Message, MessageError, Ref, Reply};
 use super::pace::Pace;
 use super::payload::{
@@ -51,6 +52,8 @@ impl SessionLimits {
 pub(crate) struct Session {
     status: Status,
     limits: SessionLimits,
+    /// What the channels of all sockets have in common.
+    all: Arc<Channels>,
     channels: Vec<Channel>,
     /// The channel that is looked at first: each in its turn, so that none waits for another.
     turn: usize,
@@ -81,10 +84,16 @@ pub(crate) struct Join {
 }
 
 impl Session {
-    pub(crate) fn new(status: Status, limits: SessionLimits, now: Instant) -> Self {
+    pub(crate) fn new(
+        status: Status,
+        limits: SessionLimits,
+        all: Arc<Channels>,
+        now: Instant,
+    ) -> Self {
         Self {
             status,
             limits,
+            all,
             channels: Vec::new(),
             turn: 0,
             told: VecDeque::new(),
@@ -154,7 +163,7 @@ impl Session {
         let Reading { selector, categories, last } = reading;
         let conversation_id = payload::conversation_id(&selector).to_owned();
         let changes = self.limits.changes;
-        let mut channel = Channel::new(to, selector, subscription, categories, changes);
+        let mut channel = Channel::new(to, selector, subscription, categories, changes, &self.all);
         channel.ends = ends;
         let standing = if recovered { None } else { channel.standing_next() };
         let joined = Joined {
@@ -172,6 +181,7 @@ impl Session {
 
     /// Does not let a client join.
     pub(crate) fn refuse(&mut self, join: &Join, refusal: Refusal) {
+        self.all.refuse_join();
         self.reply(&join.to.join_ref, &join.reference, &join.to.topic, Reply::Error(refusal));
     }
 
@@ -242,7 +252,9 @@ impl Session {
             return;
         }
         match event {
-            Event::Batch(batch) => self.told.push_back(Told::Updates(channel.live(batch))),
+            Event::Batch(batch) => {
+                self.told.push_back(Told::Updates(channel.live(batch, &self.status)));
+            }
             Event::Retained(batch) => self.told.push_back(Told::Updates(channel.standing(batch))),
             Event::Gap(gap) => {
                 let frame = channel.to.gap((&gap).into(), Some(id(&self.status, gap.seq)));
@@ -263,6 +275,7 @@ impl Session {
     /// Reads a wish to join.
     fn wish(&mut self, message: Message<'_>) -> Option<Join> {
         let Some(selector) = payload::selector(&message.topic) else {
+            self.all.refuse_join();
             self.refuse_topic(&message);
             return None;
         };
@@ -274,6 +287,7 @@ impl Session {
                 Some(Join { to, reference, reading })
             }
             Err(refusal) => {
+                self.all.refuse_join();
                 self.reply(&join_ref, &reference, &topic, Reply::Error(refusal));
                 None
             }

@@ -12,6 +12,7 @@ use futures_util::{Sink, SinkExt, Stream};
 use tokio::time::{sleep_until, timeout, timeout_at};
 use tungstenite::error::ProtocolError;
 
+use super::channels::Ending;
 use super::payload::Refusal;
 use super::session::{Join, Session, SessionLimits, Told};
 use crate::caller::Caller;
@@ -46,7 +47,9 @@ pub(super) fn open(
         .max_frame_size(MESSAGE)
         .on_upgrade(|socket| async move {
             let limits = SessionLimits::of(&context.limits);
-            let session = Session::new(context.status.clone(), limits, now());
+            let (status, channels) = (context.status.clone(), Arc::clone(&context.channels));
+            let session = Session::new(status, limits, channels, now());
+            context.channels.open_socket();
             Connection { socket, session, context, caller, is_flushed: true }.run().await;
             drop(held);
         })
@@ -72,14 +75,30 @@ enum Next {
 
 /// Why a connection ends.
 enum End {
-    /// The client has gone, or does not take what it is sent.
+    /// The client has gone.
     Gone,
+    /// The client does not take what it is sent.
+    Stuck,
     /// The client takes its leave.
     Left,
     /// The client is told with this code, and why.
     Close(u16, &'static str),
     /// Likewise, and nothing can be read any more, as what came is no WebSocket's frame.
     Fail(u16, &'static str),
+}
+
+impl End {
+    const fn why(&self) -> Ending {
+        match self {
+            Self::Gone => Ending::Gone,
+            Self::Stuck => Ending::Slow,
+            Self::Left => Ending::Left,
+            Self::Close(close_code::AWAY, _) | Self::Fail(close_code::AWAY, _) => Ending::Silent,
+            Self::Fail(close_code::SIZE, _) => Ending::TooLarge,
+            Self::Fail(..) => Ending::Invalid,
+            Self::Close(..) => Ending::Closing,
+        }
+    }
 }
 
 impl Connection {
@@ -191,11 +210,17 @@ impl Connection {
     async fn write(&mut self, frame: String) -> Result<(), End> {
         self.is_flushed = false;
         let Self { socket, context, .. } = self;
+        let mut feed = pin!(socket.feed(Message::Text(frame.into())));
+        // Mostly there is room, and nobody needs a timer.
+        if let Poll::Ready(fed) = poll_fn(|cx| Poll::Ready(feed.as_mut().poll(cx))).await {
+            return fed.map_err(|_| End::Gone);
+        }
         tokio::select! {
             biased;
-            fed = timeout(STUCK, socket.feed(Message::Text(frame.into()))) => match fed {
+            fed = timeout(STUCK, feed) => match fed {
                 Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) | Err(_) => Err(End::Gone),
+                Ok(Err(_)) => Err(End::Gone),
+                Err(_) => Err(End::Stuck),
             },
             () = context.closing.ended() => Err(RESTART),
         }
@@ -203,10 +228,11 @@ impl Connection {
 
     /// Takes leave.
     async fn end(mut self, end: End) {
+        self.context.channels.end_socket(end.why());
         // Nobody waits for what it has not read.
         drop(self.session);
         let (close, is_readable) = match end {
-            End::Gone => return,
+            End::Gone | End::Stuck => return,
             End::Left => (None, true),
             End::Close(code, reason) => (Some((code, reason)), true),
             End::Fail(code, reason) => (Some((code, reason)), false),

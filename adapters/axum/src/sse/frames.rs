@@ -37,7 +37,7 @@ struct Group {
 
 /// One of those who read a selection.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(crate) struct Member {
     frames: Arc<Frames>,
     selection: Selection,
     group: Arc<Group>,
@@ -78,7 +78,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 impl Frames {
     /// Joins those who read the same.
-    pub(super) fn join(
+    pub(crate) fn join(
         self: &Arc<Self>,
         selector: Selector,
         categories: CategorySet,
@@ -139,13 +139,13 @@ impl Kept {
 impl Member {
     /// The frame of the updates from `first` to `last`; `encode` writes it if nobody has yet. Whoever
     /// comes while it is being written waits for that rather than write it again.
-    pub(super) fn frame(&self, first: u64, last: u64, encode: impl FnOnce() -> Bytes) -> Bytes {
+    pub(crate) fn frame(&self, first: u64, last: u64, encode: impl FnOnce() -> Bytes) -> Bytes {
         let Self { frames, group, .. } = self;
         let encode = || {
             frames.encoded.fetch_add(1, Ordering::Relaxed);
             encode()
         };
-        if Arc::strong_count(group) == 1 {
+        if self.is_alone() {
             return encode();
         }
         let key = Key { group: group.number, first, last };
@@ -162,6 +162,11 @@ impl Member {
             }
         }
         frame.clone()
+    }
+
+    /// Whether nobody else reads the same now.
+    pub(crate) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.group) == 1
     }
 }
 

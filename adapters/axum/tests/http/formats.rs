@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use statusbus_axum::{Access, Caller, Denied, Grant, Routes};
-use statusbus_tokio::{Category, Status};
+use statusbus_tokio::{Category, Config, Status};
 
 use crate::support::{Frame, Served, Source, serve, serve_with};
 
@@ -247,7 +247,7 @@ async fn a_run_is_asked_for_with_post_and_nothing_else_is() {
     let client = served.client().await;
     let request = client.request("POST", &path);
     let input = r#"{"threadId":"t","runId":"r","messages":[{"anything":1}],"state":{}}"#;
-    let mut source = Source::new(client.send(request, input).await);
+    let mut source = Source::new(&path, client.send(request, input).await);
     let started = source.expect("").await;
     assert_eq!((&started["threadId"], &started["runId"]), (&json!("t"), &json!("r")));
     served.status.tool("conv-1", "comes");
@@ -260,6 +260,31 @@ async fn counted(served: &Served, name: &str) -> u64 {
     let line =
         metrics.lines().find_map(|line| line.strip_prefix(&format!("statusbus_{name}_total ")));
     line.expect("it is counted").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_in_every_form() {
+    let config = Config::new().queue_limit(3).expect("valid").batch_size(3).expect("valid");
+    let served = serve(Status::builder().config(config).spawn()).await;
+    for format in OTHERS {
+        let mut source = served.events(&format!("{PATH}?format={format}")).await;
+        source.expect("").await;
+        // In one go: there is no room for all of them.
+        for number in 0..5 {
+            served.status.tool("conv-1", format!("{format} {number}"));
+        }
+        let (last, mut gaps) = (format!("{format} 4"), Vec::new());
+        loop {
+            let event = source.expect("").await;
+            if text(&event) == Some(&last) {
+                break;
+            }
+            let gap = if event["value"].is_null() { &event["data"] } else { &event["value"] };
+            gaps.extend(gap["count"].as_u64());
+        }
+        assert_eq!(gaps.iter().sum::<u64>(), 2, "{format}");
+    }
+    served.end().await;
 }
 
 #[tokio::test]

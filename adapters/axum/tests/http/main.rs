@@ -4,6 +4,8 @@
 mod support;
 
 mod access;
+mod api;
+mod api_bodies;
 mod closing;
 mod events;
 mod formats;

@@ -5,7 +5,14 @@
 
 mod support;
 
+#[path = "../support/api.rs"]
+#[allow(dead_code)] // each test program uses its part
+mod description;
+
 mod access;
+mod api;
+mod dialogue;
 mod hostile;
 mod life;
+mod metrics;
 mod served;

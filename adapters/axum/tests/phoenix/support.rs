@@ -22,6 +22,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use crate::dialogue::Dialogue;
+
 pub(crate) struct Server {
     pub(crate) status: Status,
     pub(crate) closing: Closing,
@@ -58,7 +60,7 @@ impl Server {
     /// Opens a socket, or answers with the status and the body that it was refused with.
     pub(crate) async fn open(&self, request: Request) -> Result<Client, (u16, Value)> {
         match tokio_tungstenite::client_async(request, self.pipe()).await {
-            Ok((socket, _)) => Ok(Client { socket, said: 0 }),
+            Ok((socket, _)) => Ok(Client { socket, said: 0, dialogue: Dialogue::default() }),
             Err(Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 Err((response.status().as_u16(), serde_json::from_slice(body).unwrap_or_default()))
@@ -79,12 +81,16 @@ pub(crate) fn request(query: &str) -> Request {
 
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<DuplexStream>,
+    /// What is said and heard as the API description has it.
+    pub(crate) dialogue: Dialogue,
     said: u64,
 }
 
 impl Client {
     pub(crate) async fn send(&mut self, message: impl Into<Message>) {
-        self.socket.send(message.into()).await.expect("an open socket");
+        let message = message.into();
+        self.dialogue.say(message.to_text().unwrap_or_default());
+        self.socket.send(message).await.expect("an open socket");
     }
 
     pub(crate) async fn say(&mut self, topic: &str, event: &str, payload: Value) {
@@ -104,7 +110,11 @@ impl Client {
     /// The next message.
     pub(crate) async fn hear(&mut self) -> Value {
         match self.socket.next().await {
-            Some(Ok(Message::Text(text))) => serde_json::from_str(&text).expect("JSON"),
+            Some(Ok(Message::Text(text))) => {
+                let heard = serde_json::from_str(&text).expect("JSON");
+                self.dialogue.hear(&heard);
+                heard
+            }
             other => panic!("{other:?}"),
         }
     }

@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+use super::api::{Seen, check_answer};
 use super::{Source, within};
 
 pub(crate) struct Client {
@@ -25,6 +26,8 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    /// The operation of the API description, and the status that it describes.
+    pub(crate) described: Option<(String, u16)>,
 }
 
 impl Answer {
@@ -67,10 +70,27 @@ impl Client {
     }
 
     pub(crate) async fn answer(self, request: Builder, body: impl Into<Bytes>) -> Answer {
+        let method = request.method_ref().cloned().unwrap_or_default();
+        let address = request.uri_ref().map(ToString::to_string).unwrap_or_default();
         let response = self.send(request, body).await;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = within(response.into_body().collect()).await.expect("a body").to_bytes();
-        Answer { status, headers, text: String::from_utf8(body.into()).expect("text") }
+        let goes_on = status == StatusCode::SWITCHING_PROTOCOLS
+            || headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = match goes_on {
+            true => String::new(),
+            false => {
+                let body = within(response.into_body().collect()).await.expect("a body");
+                String::from_utf8(body.to_bytes().into()).expect("text")
+            }
+        };
+        let described = check_answer(&Seen {
+            method: method.as_str(),
+            address: &address,
+            status: status.as_u16(),
+            headers: &headers,
+            text: (!goes_on).then_some(&text),
+        });
+        Answer { status, headers, text, described }
     }
 
     pub(crate) async fn get(self, path: &str) -> Answer {
@@ -86,6 +106,6 @@ impl Client {
         }
         let response = self.send(request, "").await;
         assert_eq!(response.status(), StatusCode::OK);
-        Source::new(response)
+        Source::new(path, response)
     }
 }

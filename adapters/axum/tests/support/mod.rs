@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each test program uses its part
 #![allow(clippy::panic)] // a test that panics says what went wrong
 
+pub(crate) mod api;
 pub(crate) mod client;
 pub(crate) mod source;
 

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use serde_json::Value;
 
+use super::api::{Form, check_event};
 use super::within;
 
 /// An event, or what stands between events.
@@ -30,15 +31,17 @@ pub(crate) struct Parser {
 
 pub(crate) struct Source {
     pub(crate) headers: HeaderMap,
+    form: Form,
     body: Incoming,
     parser: Parser,
 }
 
 impl Source {
-    pub(crate) fn new(response: Response<Incoming>) -> Self {
+    /// What was answered to who asked at this address.
+    pub(crate) fn new(address: &str, response: Response<Incoming>) -> Self {
         let headers = response.headers().clone();
         let body = response.into_body();
-        Self { headers, body, parser: Parser::default() }
+        Self { headers, form: Form::asked(address), body, parser: Parser::default() }
     }
 
     /// The last event id, as an `EventSource` has it.
@@ -50,6 +53,9 @@ impl Source {
     pub(crate) async fn next_frame(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.parser.next() {
+                if let Frame::Event { name, id, data } = &frame {
+                    check_event(self.form, name, id, data);
+                }
                 return Some(frame);
             }
             let frame = within(self.body.frame()).await?.expect("the stream is not cut off");

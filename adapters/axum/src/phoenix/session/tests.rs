@@ -10,6 +10,7 @@ use super::*;
 mod limits;
 mod protocol;
 mod reading;
+mod shared;
 
 /// A client on a connection of its own.
 struct Client {
@@ -24,7 +25,7 @@ const EPOCH: u64 = 0xab;
 impl Client {
     fn of(status: &Status) -> Self {
         let (now, limits) = (Instant::now(), SessionLimits::of(&Limits::new()));
-        let session = Session::new(status.clone(), limits, now);
+        let session = Session::new(status.clone(), limits, Arc::default(), now);
         Self { status: status.clone(), session, now, said: 0 }
     }
 

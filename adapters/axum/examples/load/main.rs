@@ -1,0 +1,52 @@
+//! What it costs to be read by many, and whether one that never reads is noticed by the others.
+//!
+//! ```sh
+//! cargo run --release -p statusbus-axum --example load              # one of 1,000 readers never reads
+//! cargo run --release -p statusbus-axum --example load -- fan 100   # deliveries a second
+//! cargo run --release -p statusbus-axum --example load -- sockets 1000
+//! cargo run --release -p statusbus-axum --example load -- idle 10000
+//! ```
+//!
+//! The server is a process of its own, and so are its figures: time of the processor, memory. On a
+//! machine that others use, rely on what is measured in turns, and on time of the processor.
+
+mod fan;
+mod idle;
+mod served;
+mod server;
+mod slow;
+
+use std::error::Error;
+
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+const HELP: &str = "slow [readers] | fan [readers] | sockets [clients] | idle [readers]";
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let what = arguments.first().map_or("slow", String::as_str);
+    if what == "serve" {
+        return server::run(arguments.get(1).map_or("quiet", String::as_str));
+    }
+    let many = |default| arguments.get(1).map_or(Ok(default), |count| count.parse());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match what {
+        "slow" => runtime.block_on(slow::rounds(many(1_000)?)),
+        "fan" => runtime.block_on(fan::measure(fan::Over::EventStreams, many(100)?)),
+        "sockets" => runtime.block_on(fan::measure(fan::Over::Sockets, many(1_000)?)),
+        "idle" => runtime.block_on(idle::measure(many(10_000)?)),
+        other => Err(format!("{other:?} is none of: {HELP}").into()),
+    }
+}
+
+/// The clock that the server and its readers have in common, in microseconds.
+pub(crate) fn micros() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A line for whoever runs this.
+pub(crate) fn tell(line: &str) -> Outcome<()> {
+    use std::io::Write;
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}
