@@ -63,9 +63,13 @@ enum Stuck {
 async fn round(readers: usize, stuck: Stuck) -> Outcome<Round> {
     let served = Served::start("ticks")?;
     let held = match stuck {
-        Stuck::One => Some(block(&served).await?),
+        Stuck::One => Some(served.read_with_no_room().await?),
         Stuck::None => None,
     };
+    fill(&served, 3).await?;
+    if held.is_some() && served.health().await?["unread"].as_u64() < Some(500) {
+        return Err("the one that never reads is not stuck".into());
+    }
     let begin = Instant::now() + CONNECT;
     let mut reading = Vec::new();
     for _ in usize::from(held.is_some())..readers {
@@ -78,6 +82,8 @@ async fn round(readers: usize, stuck: Stuck) -> Outcome<Round> {
         all.extend(latencies);
     }
     let unread = served.health().await?["unread"].as_u64().unwrap_or(0);
+    // More than twice what is kept for readers to come to: it misses what it does not read.
+    fill(&served, 40).await?;
     let (_, memory) = served.memory()?;
     all.sort_unstable();
     let at = |share: usize| all.get(all.len() * share / 1_000).copied().unwrap_or(0);
@@ -91,21 +97,16 @@ async fn round(readers: usize, stuck: Stuck) -> Outcome<Round> {
     Ok(Round { p50, p99, memory })
 }
 
-/// One that never reads, with so much before it that nothing more fits on the way to it.
-async fn block(served: &Served) -> Outcome<TcpStream> {
-    let held = served.read_with_no_room().await?;
+/// Says so many MiB. Of three, some do not fit on the way to one that never reads.
+async fn fill(served: &Served, megabytes: usize) -> Outcome<()> {
     let text = "x".repeat(1_000);
     let update =
         format!("{{\"conversation\":\"fill\",\"category\":\"info\",\"text\":\"{text}\"}}\n");
-    let lines = update.repeat(1_000);
-    loop {
-        served.publish(&lines).await?;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let unread = served.health().await?["unread"].as_u64();
-        if unread > Some(500) {
-            return Ok(held);
-        }
+    for _ in 0..megabytes {
+        served.publish(&update.repeat(1_000)).await?;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    Ok(())
 }
 
 /// Reads until `end`; answers the latencies of what was said after `begin`, in microseconds.
