@@ -7,7 +7,7 @@ use super::item::Item;
 use crate::slots::Place;
 use crate::time::Instant;
 
-/// The updates of a batch apart from it, in order: see [`Batch::detach`].
+/// The updates of a batch apart from it, in order: see [`Batch::detach`](crate::Batch::detach).
 pub struct Detached<U, B> {
     pub(super) items: B,
     pub(super) len: usize,
