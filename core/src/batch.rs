@@ -1,13 +1,21 @@
 //! What `poll` hands on.
 
-use core::hash::{Hash, Hasher};
-use core::marker::PhantomData;
-use core::time::Duration;
-
 use crate::gap::Gap;
-use crate::slots::{Link, Place, Terms};
-use crate::time::{Instant, Stored};
-use crate::{FlushReason, Priority, Update};
+use crate::slots::{Place, Terms};
+use crate::time::Instant;
+use crate::{FlushReason, Update};
+
+mod detached;
+mod handed;
+mod item;
+mod topics;
+
+pub(crate) use handed::Stamp;
+
+pub use detached::{Detached, DetachedIter};
+pub use handed::Handed;
+pub use item::Item;
+pub use topics::Topic;
 
 /// A buffer for one batch, which the caller owns: an array or a boxed slice of [`Item`]s.
 ///
@@ -30,14 +38,6 @@ pub struct Batch<U: Update, B, const GAPS: usize = 4> {
     gap: Option<Gap<U::Topic, GAPS>>,
 }
 
-/// The updates of a batch apart from it, in order: see [`Batch::detach`].
-pub struct Detached<U, B> {
-    items: B,
-    len: usize,
-    stamp: Stamp,
-    updates: PhantomData<U>,
-}
-
 /// The duty to settle a batch whose updates were taken away: see [`Batch::detach`].
 #[derive(Debug)]
 #[must_use = "what is not settled stays in flight"]
@@ -46,67 +46,6 @@ pub struct Receipt {
     pub(crate) is_owed: bool,
     pub(crate) in_flight: usize,
     pub(crate) handed_on: Instant,
-}
-
-/// What the updates of a batch have in common.
-#[derive(Clone, Copy)]
-pub(crate) struct Stamp {
-    pub(crate) first_seq: u64,
-    pub(crate) handed_on: Instant,
-}
-
-/// Room for one update of a batch.
-pub struct Item<U> {
-    place: Place<U>,
-    arrival: Stored,
-    expiry: Stored,
-    /// The next update of the same topic.
-    same: Link,
-    /// For the first update of a topic: the last one.
-    last: Link,
-    /// For the first update of a topic: the first one of the topic that came up next.
-    next: Link,
-    /// For the first update of a topic: the first one of another topic whose hash falls together.
-    chain: Link,
-    /// The first update of the topics whose hash falls on this item's index.
-    bucket: Link,
-}
-
-impl<U> Item<U> {
-    /// The expiry of an update that is settled by itself. None that is in flight has this one: what
-    /// expires so early is never handed on.
-    const SETTLED: Instant = Instant::ZERO;
-
-    /// Room with nothing in it.
-    pub const VACANT: Self = Self {
-        place: Place::VACANT,
-        arrival: Stored::ZERO,
-        expiry: Stored::ZERO,
-        same: Link::NONE,
-        last: Link::NONE,
-        next: Link::NONE,
-        chain: Link::NONE,
-        bucket: Link::NONE,
-    };
-
-    /// Moves an update in.
-    #[inline(always)]
-    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
-        self.place.fill(place);
-        (self.arrival, self.expiry) = (Stored::new(terms.arrival), Stored::new(terms.expiry));
-    }
-
-    #[inline(always)]
-    const fn terms(&self) -> Terms {
-        let (arrival, expiry) = (self.arrival.instant(), self.expiry.instant());
-        Terms { arrival, expiry, priority: self.place.priority() }
-    }
-}
-
-impl<U> core::fmt::Debug for Item<U> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(if self.place.is_vacant() { "Item(vacant)" } else { "Item(occupied)" })
-    }
 }
 
 impl<U: Update, const SIZE: usize, const GAPS: usize> Batch<U, [Item<U>; SIZE], GAPS> {
@@ -235,62 +174,6 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
         })
     }
 
-    /// The topics of this batch in the order in which they come up, each with its updates in order.
-    /// Linear in the batch (expected: topics are hashed).
-    pub fn topics(&mut self) -> impl Iterator<Item = Topic<'_, U>> {
-        let mut link = self.group();
-        let stamp = self.held.stamp;
-        let items = self.held.items.as_ref();
-        core::iter::from_fn(move || {
-            let first = link;
-            let item = items.get(first.index())?;
-            link = item.next;
-            Some(Topic { items, stamp, first, topic: item.topic()? })
-        })
-    }
-
-    /// Links the updates of each topic, and answers with the first update of the first topic.
-    fn group(&mut self) -> Link {
-        let (taken, len) = (self.taken, self.held.len);
-        let Some(items) = self.held.items.as_mut().get_mut(..len) else { return Link::NONE };
-        for item in &mut *items {
-            (item.same, item.bucket, item.next) = (Link::NONE, Link::NONE, Link::NONE);
-        }
-        let (mut head, mut newest) = (Link::NONE, Link::NONE);
-        for index in taken..len {
-            let link = Link::to(index);
-            let Some(topic) = items.get(index).and_then(Item::topic) else { continue };
-            let bucket = bucket(&topic, len);
-            let mut first = items.get(bucket).map_or(Link::NONE, |item| item.bucket);
-            while let Some(item) = items.get(first.index()) {
-                if item.topic().is_some_and(|known| known == topic) {
-                    break;
-                }
-                first = item.chain;
-            }
-            if let Some(item) = items.get_mut(first.index()) {
-                let last = core::mem::replace(&mut item.last, link);
-                if let Some(item) = items.get_mut(last.index()) {
-                    item.same = link;
-                }
-                continue;
-            }
-            let chain = match items.get_mut(bucket) {
-                Some(item) => core::mem::replace(&mut item.bucket, link),
-                None => Link::NONE,
-            };
-            if let Some(item) = items.get_mut(index) {
-                (item.chain, item.last) = (chain, link);
-            }
-            match items.get_mut(newest.index()) {
-                Some(item) => item.next = link,
-                None => head = link,
-            }
-            newest = link;
-        }
-        head
-    }
-
     /// Empties the buffer.
     pub(crate) fn clear(&mut self) {
         self.held.clear();
@@ -317,7 +200,7 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
         let index = usize::try_from(seq.checked_sub(self.held.stamp.first_seq)?).ok()?;
         let item = self.held.items.as_mut().get_mut(..self.held.len)?.get_mut(index)?;
         let update = item.place.take()?;
-        item.expiry = Stored::new(Item::<U>::SETTLED);
+        item.settle();
         self.in_flight = self.in_flight.saturating_sub(1);
         self.len = self.len.saturating_sub(1);
         Some(update)
@@ -327,286 +210,12 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     /// place if it has been taken out.
     pub(crate) fn in_flight_at(&self, index: usize) -> Option<Option<&U>> {
         let item = self.held.items.as_ref().get(..self.held.len)?.get(index)?;
-        (item.expiry.instant() != Item::<U>::SETTLED).then(|| item.place.get())
-    }
-}
-
-impl<U, B> Detached<U, B> {
-    const fn nothing_in(items: B) -> Self {
-        let stamp = Stamp { first_seq: 0, handed_on: Instant::ZERO };
-        Self { items, len: 0, stamp, updates: PhantomData }
-    }
-
-    /// How many there are, those among them that were drained or dropped before.
-    #[must_use]
-    #[inline]
-    pub const fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// The position of the first one; the others follow without a hole.
-    #[must_use]
-    #[inline]
-    pub const fn first_seq(&self) -> u64 {
-        self.stamp.first_seq
-    }
-}
-
-impl<U, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>> Detached<U, B> {
-    /// The update at `index`, from zero.
-    #[must_use]
-    #[inline]
-    pub fn get(&self, index: usize) -> Option<Handed<&U>> {
-        let item = self.items.as_ref().get(..self.len)?.get(index)?;
-        Some(Handed::new(self.stamp, index, &item.terms(), item.place.get()?))
-    }
-
-    /// The updates, in order.
-    #[inline]
-    pub fn iter(&self) -> DetachedIter<'_, U> {
-        self.iter_from(0)
-    }
-
-    /// The updates themselves, in order, for hosts that use a field of theirs for something else
-    /// from here on.
-    #[inline]
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut U> {
-        let items = self.items.as_mut().get_mut(..self.len).unwrap_or_default();
-        items.iter_mut().filter_map(|item| item.place.get_mut())
-    }
-
-    /// The items, vacant, to be used again.
-    #[must_use]
-    pub fn into_items(mut self) -> B {
-        self.clear();
-        self.items
-    }
-
-    #[inline]
-    fn iter_from(&self, first: usize) -> DetachedIter<'_, U> {
-        let items = self.items.as_ref().get(first..self.len).unwrap_or_default();
-        DetachedIter { items: items.iter(), stamp: self.stamp, index: first }
-    }
-
-    fn clear(&mut self) {
-        for item in self.items.as_mut().get_mut(..self.len).unwrap_or_default() {
-            item.place = Place::VACANT;
-        }
-        self.len = 0;
-    }
-}
-
-/// The updates of a [`Detached`], in order.
-pub struct DetachedIter<'a, U> {
-    items: core::slice::Iter<'a, Item<U>>,
-    stamp: Stamp,
-    /// Of the next item.
-    index: usize,
-}
-
-impl<U> Clone for DetachedIter<'_, U> {
-    fn clone(&self) -> Self {
-        Self { items: self.items.clone(), ..*self }
-    }
-}
-
-/// No updates.
-impl<U> Default for DetachedIter<'_, U> {
-    fn default() -> Self {
-        let stamp = Stamp { first_seq: 0, handed_on: Instant::ZERO };
-        Self { items: [].iter(), stamp, index: 0 }
-    }
-}
-
-impl<'a, U> Iterator for DetachedIter<'a, U> {
-    type Item = Handed<&'a U>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Handed<&'a U>> {
-        loop {
-            let item = self.items.next()?;
-            let index = self.index;
-            self.index += 1;
-            if let Some(update) = item.place.get() {
-                return Some(Handed::new(self.stamp, index, &item.terms(), update));
-            }
-        }
-    }
-
-    #[inline]
-    fn fold<A, F: FnMut(A, Self::Item) -> A>(self, first: A, mut each: F) -> A {
-        let Self { items, stamp, mut index } = self;
-        items.fold(first, |folded, item| {
-            index += 1;
-            match item.place.get() {
-                Some(update) => each(folded, Handed::new(stamp, index - 1, &item.terms(), update)),
-                None => folded,
-            }
-        })
-    }
-}
-
-impl<U: Update> Item<U> {
-    fn topic(&self) -> Option<U::Topic> {
-        Some(self.place.get()?.topic())
+        (!item.is_settled()).then(|| item.place.get())
     }
 }
 
 impl<U: Update, B, const GAPS: usize> core::fmt::Debug for Batch<U, B, GAPS> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Batch").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-/// An update as it left the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Handed<U> {
-    /// Its position: 1, 2, 3 … in the order of leaving. Gaps have positions too.
-    pub seq: u64,
-    /// Its priority: its own, or its category's.
-    pub priority: Priority,
-    /// The update.
-    pub update: U,
-    waited: u64,
-    left: u64,
-}
-
-impl<U> Handed<U> {
-    #[inline(always)]
-    fn new(stamp: Stamp, index: usize, terms: &Terms, update: U) -> Self {
-        Self {
-            seq: stamp.first_seq + index as u64,
-            priority: terms.priority,
-            update,
-            waited: stamp.handed_on.micros_since(terms.arrival),
-            left: match terms.expiry {
-                Instant::NEVER => u64::MAX,
-                expiry => expiry.micros_since(stamp.handed_on),
-            },
-        }
-    }
-
-    /// How long it was queued: from when it was pushed until the batch was handed on.
-    #[must_use]
-    pub const fn waited(&self) -> Duration {
-        Duration::from_micros(self.waited)
-    }
-
-    /// The same in microseconds.
-    #[must_use]
-    pub const fn waited_micros(&self) -> u64 {
-        self.waited
-    }
-
-    /// What was left of its time-to-live when the batch was handed on, in microseconds; `u64::MAX`
-    /// if it has none.
-    #[must_use]
-    pub const fn ttl_left_micros(&self) -> u64 {
-        self.left
-    }
-
-    /// What was left of its time-to-live when the batch was handed on; `None` if it has none.
-    #[must_use]
-    pub const fn ttl_left(&self) -> Option<Duration> {
-        match self.left {
-            u64::MAX => None,
-            left => Some(Duration::from_micros(left)),
-        }
-    }
-}
-
-/// The updates of one topic in a batch.
-#[derive(Debug)]
-pub struct Topic<'a, U: Update> {
-    items: &'a [Item<U>],
-    stamp: Stamp,
-    first: Link,
-    topic: U::Topic,
-}
-
-impl<U: Update> Topic<'_, U> {
-    /// The topic.
-    #[must_use]
-    pub const fn topic(&self) -> &U::Topic {
-        &self.topic
-    }
-
-    /// Its updates, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Handed<&U>> {
-        let mut link = self.first;
-        core::iter::from_fn(move || {
-            let index = link.index();
-            let item = self.items.get(index)?;
-            link = item.same;
-            Some(Handed::new(self.stamp, index, &item.terms(), item.place.get()?))
-        })
-    }
-}
-
-impl core::fmt::Debug for Stamp {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "from {}", self.first_seq)
-    }
-}
-
-impl<U> core::fmt::Debug for DetachedIter<'_, U> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("DetachedIter").field("left", &self.items.len()).finish_non_exhaustive()
-    }
-}
-
-impl<U, B> core::fmt::Debug for Detached<U, B> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Detached").field("len", &self.len).finish_non_exhaustive()
-    }
-}
-
-fn bucket(topic: &impl Hash, len: usize) -> usize {
-    let mut hasher = Mix(0);
-    topic.hash(&mut hasher);
-    let mixed = hasher.0.wrapping_mul(0x9E37_79B9) >> 16;
-    ((mixed * len as u32) >> 16) as usize
-}
-
-/// A small hash for small topics. A batch is short: who makes topics collide makes a batch slow to
-/// group, by its length.
-struct Mix(u32);
-
-impl Hasher for Mix {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u32(u32::from(byte));
-        }
-    }
-
-    fn write_u8(&mut self, value: u8) {
-        self.write_u32(u32::from(value));
-    }
-
-    fn write_u16(&mut self, value: u16) {
-        self.write_u32(u32::from(value));
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x0100_0193);
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.write_u32(value as u32);
-        self.write_u32((value >> 32) as u32);
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.write_u64(value as u64);
-    }
-
-    fn finish(&self) -> u64 {
-        u64::from(self.0)
     }
 }

@@ -6,10 +6,11 @@ use statusbus_core::{
     RefuseReason,
 };
 
-use crate::flight::Flight;
-use crate::said::{About, CATEGORIES, Facts, Knobs};
-use crate::seen::{Became, Heard, SeenGap, SeenUpdate};
-use crate::tally::{TOLD, Tally};
+use crate::said::{CATEGORIES, Facts, Knobs};
+use crate::seen::{Became, Heard};
+use crate::tally::Tally;
+
+mod output;
 
 #[derive(Clone, Copy)]
 struct Waiting {
@@ -272,167 +273,6 @@ impl Naive {
     pub(crate) fn poll_at(&self) -> Option<u64> {
         let wanted = self.wanted()?;
         Some(self.reading.saturating_add(wanted.saturating_sub(self.elapsed)))
-    }
-
-    // Rules 2, 6 and 7
-
-    pub(crate) fn poll(&mut self, flight: &mut Flight, reading: u64) -> Option<Vec<Facts>> {
-        (self.asleep, self.wake) = (false, false);
-        self.failed(flight, 0, reading);
-        let room = flight.capacity.min(self.knobs.batch_size);
-        let Some(reason) = self.due().filter(|_| room > 0) else {
-            self.asleep = true;
-            return None;
-        };
-        let (mut expired, mut batch) = (Vec::<Facts>::new(), Vec::<Waiting>::new());
-        while batch.len() < room && !self.queue.is_empty() {
-            let first = self.queue.remove(0);
-            self.left += 1;
-            if self.is_expired(&first) {
-                self.lose(first, DropReason::Oldest);
-                expired.push(first.facts);
-            } else {
-                batch.push(first);
-            }
-        }
-        if self.queue.is_empty() {
-            self.deadline = None;
-            self.left = self.left.max(self.flush_to);
-        }
-        if self.queue.len() <= self.limit() / 2
-            && let Some(lost) = self.tally.overflow.take()
-        {
-            self.tally.heard.push(Heard::Overflow(OverflowEdge::Ended { lost }));
-        }
-        // rule 9; decided: a gap has a position of its own
-        if !self.tally.gap.is_empty() {
-            self.seq += 1;
-            let gap = std::mem::take(&mut self.tally.gap);
-            flight.gap = Some(SeenGap { seq: self.seq, ..gap });
-        }
-        (self.tally.untold, self.gap_deadline, self.gap_flush) = (false, None, false);
-        for &Waiting { facts, priority, arrival, expiry, .. } in &batch {
-            self.seq += 1;
-            let ttl_left = expiry.map(|expiry| expiry - self.elapsed);
-            let (seq, waited) = (self.seq, self.elapsed - arrival);
-            flight.updates.push(SeenUpdate { seq, facts, priority, waited, ttl_left });
-        }
-        (flight.reason, flight.handed_on) = (reason, self.elapsed);
-        flight.is_unsettled = true;
-        self.unsettled += 1;
-        self.last_flush = Some(self.elapsed);
-        self.tally.ledger.in_flight += batch.len() as u64;
-        // decided: a batch waits as long as its places, as far as they are known
-        let place = self.front.filter(|front| batch.iter().any(|one| one.place == front.0));
-        let since = batch.iter().map(|one| one.arrival).chain(place.map(|front| front.1)).min();
-        let longest = since.map_or(0, |since| self.elapsed - since);
-        self.tally.heard.push(Heard::HandedOn(batch.len(), reason, longest, self.queue.len()));
-        self.look_at_front();
-        Some(expired)
-    }
-
-    pub(crate) fn delivered(&mut self, flight: &mut Flight, reading: u64) {
-        self.settle(flight, usize::MAX, reading);
-    }
-
-    pub(crate) fn failed(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
-        let told = accepted.min(flight.updates.len()) > 0;
-        let gap = flight.gap.clone().filter(|_| !told);
-        self.settle(flight, accepted, reading);
-        if let Some(gap) = gap {
-            for (topic, losses) in gap.topics {
-                self.tally.gap.add(Some(topic), losses, TOLD);
-            }
-            self.tally.gap.add(None, gap.elsewhere, TOLD);
-            self.try_once_more();
-        }
-    }
-
-    fn settle(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
-        self.advance(reading);
-        if !flight.is_unsettled {
-            return;
-        }
-        self.unsettled -= 1;
-        for (index, SeenUpdate { seq, facts, .. }) in flight.updates.iter().enumerate() {
-            if flight.failed.contains(seq) {
-                continue;
-            }
-            self.tally.ledger.in_flight -= 1;
-            if index < accepted {
-                self.tally.ledger.delivered += 1;
-                continue;
-            }
-            let topic = (index >= flight.taken).then_some(facts.about);
-            self.fail(topic);
-        }
-        self.tally.heard.push(Heard::Settled(self.elapsed - flight.handed_on));
-        *flight = Flight::new(flight.capacity);
-        if self.closed {
-            self.rouse();
-        }
-    }
-
-    fn fail(&mut self, topic: Option<About>) {
-        self.tally.lost(topic, Loss::Dropped(DropReason::Sink));
-        let latest = self.elapsed.saturating_add(self.knobs.interval);
-        self.gap_deadline = Some(self.gap_deadline.map_or(latest, |at| at.min(latest)));
-        self.rouse();
-    }
-
-    /// The update at this place of the batch is dropped by itself, if it is still there.
-    pub(crate) fn failed_at(&mut self, flight: &mut Flight, seq: u64, reading: u64) -> Option<u32> {
-        self.advance(reading);
-        let SeenUpdate { facts, .. } = flight.left().find(|update| update.seq == seq)?;
-        flight.failed.push(seq);
-        self.tally.ledger.in_flight -= 1;
-        self.fail(Some(facts.about));
-        Some(facts.id)
-    }
-
-    /// The caller takes over gap and updates, and settles by receipt: the topics of what is not
-    /// accepted are not known any more.
-    pub(crate) fn given_away(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
-        flight.gap = None;
-        let mut accepted = accepted;
-        for index in 0..flight.updates.len() {
-            if flight.failed.contains(&flight.updates[index].seq) {
-                accepted = accepted.saturating_add(usize::from(index < accepted));
-            }
-        }
-        flight.taken = flight.updates.len();
-        self.settle(flight, accepted, reading);
-    }
-
-    /// Decided: a gap that the sink did not accept goes with the next batch; of a closed bus, which
-    /// may never have another, it is tried once more by itself.
-    fn try_once_more(&mut self) {
-        let Tally { gap, untold, tried_again, .. } = &mut self.tally;
-        if self.closed && !gap.is_empty() && !*untold && !*tried_again {
-            (*untold, *tried_again) = (true, true);
-            self.rouse();
-        }
-    }
-
-    pub(crate) fn flush(&mut self, reading: u64) -> u64 {
-        self.advance(reading);
-        self.flush_to = self.flush_to.max(self.left + self.queue.len() as u64);
-        self.gap_flush |= self.tally.untold;
-        self.rouse();
-        self.flush_to
-    }
-
-    /// Decided: a flush reaches as many updates as were queued; one that leaves otherwise is made
-    /// up for by the next.
-    pub(crate) fn is_flushed(&self, mark: u64) -> bool {
-        self.left >= mark
-    }
-
-    pub(crate) fn close(&mut self, reading: u64) {
-        self.advance(reading);
-        self.closed = true;
-        self.try_once_more();
-        self.rouse();
     }
 
     // Rule 11
