@@ -87,6 +87,9 @@ fn main() {
                 Pushed::Displaced(old, why) => {
                     println!("{ms:>4} ms  {:?} leaves: {}", old.text, why.as_str());
                 }
+                Pushed::Expired(said) => {
+                    println!("{ms:>4} ms  {:?} is out of date", said.text);
+                }
                 Pushed::Dropped(said, why) => {
                     println!("{ms:>4} ms  {:?} dropped: {}", said.text, why.as_str());
                 }

@@ -4,8 +4,8 @@
 #
 #   scripts/panicfree.sh [TARGET]     default thumbv6m-none-eabi
 #
-# Two programs are looked at, without and with all that is `Display`. In both there is to be no code
-# that panics, and nothing in .data: a bus in a static costs no flash, whatever it holds. `Debug` is
+# Four programs are looked at: without and with the frames of `wire`, each without and with all that
+# is `Display`. In all there is to be no code that panics, and nothing in .data: a bus in a static costs no flash, whatever it holds. `Debug` is
 # for people at a host: core's own helpers for it contain an assertion.
 #
 # Needs: cargo, python3. STATUSBUS_TARGETS chooses how the target comes here, see targets.sh.
@@ -20,9 +20,9 @@ echo "$target: $target_way ($("${RUSTC:-rustc}" -V))"
 
 target_dir=$(realpath -m "${CARGO_TARGET_DIR:-target}")/panicfree
 failed=0
-for features in "" display; do
+for features in "" display wire wire,display; do
   echo
-  echo "--- ${features:-without display}"
+  echo "--- ${features:-neither wire nor display}"
   # Not those of the environment: what is measured is what tests/panicfree says.
   env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_RUSTFLAGS \
     cargo build --quiet --release --manifest-path tests/panicfree/Cargo.toml \

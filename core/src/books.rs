@@ -12,8 +12,10 @@ pub(crate) struct Books<K, T, const GAPS: usize> {
     gap: Gap<K, GAPS>,
     /// A loss was counted since it was last tried to tell the gap.
     untold: bool,
-    /// Updates lost since overflow began; none while there is no overflow.
-    overflow: Option<u64>,
+    /// The gap was tried once more after the bus was closed.
+    tried_again: bool,
+    /// Updates lost since overflow began; zero while there is no overflow.
+    overflow: u64,
     pub(crate) telemetry: T,
 }
 
@@ -32,7 +34,8 @@ impl<K, T, const GAPS: usize> Books<K, T, GAPS> {
             },
             gap: Gap::new(),
             untold: false,
-            overflow: None,
+            tried_again: false,
+            overflow: 0,
             telemetry,
         }
     }
@@ -46,7 +49,7 @@ impl<K, T, const GAPS: usize> Books<K, T, GAPS> {
     }
 
     pub(crate) const fn is_overflowing(&self) -> bool {
-        self.overflow.is_some()
+        self.overflow > 0
     }
 
     /// An attempt to send.
@@ -109,7 +112,7 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
             }
         }
         self.gap.count(topic, loss);
-        self.untold = true;
+        (self.untold, self.tried_again) = (true, false);
     }
 
     /// What is lost since the batch before, as the record at position `seq`.
@@ -131,17 +134,26 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
         self.gap.take_back(gap);
     }
 
+    /// The bus is closed, so that there may be no next batch: a gap that nobody heard of is tried to
+    /// be told once more, and no more than once.
+    pub(crate) fn try_once_more(&mut self) {
+        if !self.untold && !self.tried_again && !self.gap.is_empty() {
+            (self.untold, self.tried_again) = (true, true);
+        }
+    }
+
     /// An update, or the newcomer, is about to be lost because the queue is full.
     pub(crate) fn overflow(&mut self) {
-        if self.overflow.is_none() {
+        if self.overflow == 0 {
             self.telemetry.overflow(OverflowEdge::Started);
         }
-        self.overflow = Some(self.overflow.unwrap_or(0) + 1);
+        self.overflow += 1;
     }
 
     /// The queue has been drained far enough: overflow is over.
     pub(crate) fn relieve(&mut self) {
-        if let Some(lost) = self.overflow.take() {
+        let lost = core::mem::take(&mut self.overflow);
+        if lost > 0 {
             self.telemetry.overflow(OverflowEdge::Ended { lost });
         }
     }

@@ -5,16 +5,18 @@ use core::time::Duration;
 use crate::books::Books;
 use crate::gap::Loss;
 use crate::ledger::{DropReason, Ledger, RefuseReason};
-use crate::queue::{self, Queue};
+use crate::queue::Queue;
 use crate::slots::Slot;
-use crate::time::{Clock, Instant};
+use crate::time::Clock;
 use crate::{Category, Config, Depth, Telemetry, Update};
 
 mod intake;
 mod output;
 mod settings;
+mod times;
 
 use settings::Settings;
+use times::Times;
 
 /// A status bus: a bounded queue of updates that leave in batches, in order, with every loss
 /// counted.
@@ -57,11 +59,9 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     clock: Clock,
     books: Books<U::Topic, T, GAPS>,
     settings: Settings<CATEGORIES>,
-    /// When what is queued has to go. Set when the queue stops being empty, and never later.
-    deadline: Option<Instant>,
-    /// When a gap has to be told that nothing else is due with. None unless there is one.
-    gap_deadline: Option<Instant>,
-    last_flush: Option<Instant>,
+    times: Times,
+    /// A flush has asked for the gap.
+    gap_flush: bool,
     /// The last position that was given.
     seq: u64,
     /// Places that have left the front of the queue.
@@ -69,6 +69,8 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     /// A flush was asked for up to this place.
     flush_to: u64,
     closed: bool,
+    /// Batches that are in flight.
+    unsettled: u32,
     /// Whoever polls was told that nothing is due, and is not woken yet.
     asleep: bool,
     wake: bool,
@@ -86,6 +88,8 @@ pub enum Pushed<U> {
     Merged(U),
     /// It waits in the queue, and this one had to leave for it.
     Displaced(U, Loss),
+    /// It found the queue full, and its time-to-live is over already: it takes nobody's place.
+    Expired(U),
     /// It was dropped.
     Dropped(U, DropReason),
     /// It was refused.
@@ -101,6 +105,9 @@ pub enum Outcome {
     Merged,
     /// It waits in the queue, and the one that came back had to leave for it.
     Displaced(Loss),
+    /// It found the queue full, and its time-to-live is over already: it takes nobody's place, and
+    /// came back.
+    Expired,
     /// It was dropped and came back.
     Dropped(DropReason),
     /// It was refused and came back.
@@ -149,13 +156,13 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             clock: Clock::new(),
             books: Books::new(telemetry),
             settings: Settings::UNPREPARED,
-            deadline: None,
-            gap_deadline: None,
-            last_flush: None,
+            times: Times::NONE,
+            gap_flush: false,
             seq: 0,
             passed: 0,
             flush_to: 0,
             closed: false,
+            unsettled: 0,
             asleep: false,
             wake: false,
             slots,
@@ -178,10 +185,12 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
         self.closed
     }
 
-    /// Whether the bus is closed and has handed on everything, gaps included.
+    /// Whether the bus is closed, and everything is handed on and settled, gaps included. With a
+    /// sink that accepts nothing it comes to that too: a gap that was not accepted is told once more,
+    /// and then given up.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.closed && self.queue.len() == 0 && !self.books.has_untold()
+        self.closed && self.queue.len() == 0 && self.unsettled == 0 && !self.books.has_untold()
     }
 
     /// The position that was given last; zero before the first.
@@ -239,8 +248,8 @@ where
 
     /// The depth of the queue, and its peak since the last call.
     pub fn depth(&mut self) -> Depth {
-        let oldest = queue::terms(self.slots.as_ref(), self.queue.first());
-        let oldest = oldest.map_or(0, |oldest| self.clock.elapsed().micros_since(oldest.arrival));
+        let now = self.clock.elapsed();
+        let oldest = self.queue.since().map_or(0, |since| now.micros_since(since));
         Depth {
             queued: self.queue.len(),
             peak: self.queue.take_peak(),
@@ -260,3 +269,26 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> core::fmt::Deb
             .finish_non_exhaustive()
     }
 }
+
+// What a bus may cost besides its slots, on targets of 32 bits: 160 bytes, and the ledger, the gap and
+// what is set for each category.
+#[cfg(target_pointer_width = "32")]
+const _: () = {
+    struct Text;
+
+    impl Update for Text {
+        type Topic = u32;
+        type Keys = crate::Unkeyed;
+        fn topic(&self) -> u32 {
+            0
+        }
+        fn category(&self) -> Category {
+            Category::INFO
+        }
+    }
+
+    const APART: usize = size_of::<Ledger>()
+        + size_of::<crate::Gap<u32, 4>>()
+        + size_of::<[settings::ByCategory; 7]>();
+    assert!(size_of::<Bus<Text, [Slot<Text>; 0]>>() <= APART + 160);
+};

@@ -5,7 +5,8 @@ use core::time::Duration;
 
 use crate::time::micros;
 
-/// What happens when an update comes and the queue is full.
+/// What happens when an update comes and the queue is full. Whatever the policy, one whose
+/// time-to-live is over already (one of zero) expires at once: it takes nobody's place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Overflow {

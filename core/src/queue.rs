@@ -19,6 +19,8 @@ pub(crate) struct Queue {
     len: u16,
     /// As far as it was looked at: the length only shrinks where something is taken out.
     peak: u16,
+    /// When the update came that was at the front when its place came there.
+    since: Instant,
 }
 
 impl Queue {
@@ -30,6 +32,7 @@ impl Queue {
             touched: 0,
             len: 0,
             peak: 0,
+            since: Instant::ZERO,
         }
     }
 
@@ -49,8 +52,9 @@ impl Queue {
         }
         let Some(slot) = slots.get_mut(link.index()) else { return };
         self.free.first = slot.order.after;
+        offered.set_priority(terms.priority);
         slot.place.fill(offered);
-        slot.set_terms(terms);
+        slot.set_times(&terms);
         let before = core::mem::replace(&mut self.order.last, link);
         slot.order = Neighbours { before, after: Link::NONE };
         if U::RANKED {
@@ -64,7 +68,7 @@ impl Queue {
         }
         match slots.get_mut(before.index()) {
             Some(slot) => slot.order.after = link,
-            None => self.order.first = link,
+            None => (self.order.first, self.since) = (link, terms.arrival),
         }
         if let Some(hash) = hash {
             index::insert(slots, link, hash);
@@ -107,6 +111,7 @@ impl Queue {
         if taken > 0 {
             self.order.first = link;
             self.order.begin::<ByOrder, U>(slots);
+            self.look_at_front(slots);
             for rank in &mut self.ranks {
                 rank.begin::<ByRank, U>(slots);
             }
@@ -136,8 +141,12 @@ impl Queue {
         link: Link,
     ) -> Option<(U, Terms)> {
         let slot = slots.get_mut(link.index())?;
-        let (update, terms) = (slot.place.take()?, slot.terms());
+        let (terms, update) = (slot.terms(), slot.place.take()?);
+        let first = self.order.first;
         self.order.remove::<ByOrder, U>(slots, link);
+        if first == link {
+            self.look_at_front(slots);
+        }
         if U::RANKED {
             self.rank(terms.priority).remove::<ByRank, U>(slots, link);
         }
@@ -160,12 +169,20 @@ impl Queue {
         offered: &mut Place<U>,
     ) {
         let Some(slot) = slots.get_mut(link.index()) else { return };
+        let old = slot.place.priority();
+        offered.set_priority(terms.priority);
         core::mem::swap(&mut slot.place, offered);
-        let old = slot.terms().priority;
-        slot.set_terms(terms);
+        slot.set_times(&terms);
         if U::RANKED && old != terms.priority {
             self.rank(old).remove::<ByRank, U>(slots, link);
             self.rank(terms.priority).append::<ByRank, U>(slots, link);
+        }
+    }
+
+    /// Another place has come to the front.
+    fn look_at_front<U: Update>(&mut self, slots: &[Slot<U>]) {
+        if let Some(terms) = terms(slots, self.order.first) {
+            self.since = terms.arrival;
         }
     }
 
@@ -180,6 +197,13 @@ impl Queue {
             .clone()
             .find(|&link| terms(slots, link).is_some_and(|terms| terms.is_expired(now)));
         expired.or_else(|| oldest.clone().find(|&link| link != Link::NONE)).unwrap_or(Link::NONE)
+    }
+
+    /// Since when the place at the front has been taken; `None` if nothing is queued. What is
+    /// replaced there does not make it younger. A place whose update was replaced before it came to
+    /// the front is as old as the newer one: a slot knows the arrival of what is in it.
+    pub(crate) const fn since(&self) -> Option<Instant> {
+        if self.len > 0 { Some(self.since) } else { None }
     }
 
     pub(crate) const fn first(&self) -> Link {

@@ -1,17 +1,16 @@
 //! Where queued updates lie: slots that are linked, never moved.
 
 use crate::index::KeyMode;
-use crate::time::Instant;
+use crate::time::{Instant, Stored};
 use crate::{Priority, Update};
 
 /// Room for one queued update. The memory of a bus is an array or a boxed slice of these; vacant
 /// ones are all zeros, so that a static bus costs no flash.
 pub struct Slot<U: Update> {
+    /// The priority lies in it: where the update begins there would be padding otherwise.
     pub(crate) place: Place<U>,
-    // Not one field of type `Terms`: so the priority takes a byte and no padding.
-    arrival: Instant,
-    expiry: Instant,
-    priority: Priority,
+    arrival: Stored,
+    expiry: Stored,
     pub(crate) order: Neighbours,
     pub(crate) rank: Neighbours,
     pub(crate) key: <U::Keys as KeyMode>::Links,
@@ -21,9 +20,8 @@ impl<U: Update> Slot<U> {
     /// A slot with nothing in it.
     pub const VACANT: Self = Self {
         place: Place::VACANT,
-        arrival: Instant::ZERO,
-        expiry: Instant::ZERO,
-        priority: Priority::Progress,
+        arrival: Stored::ZERO,
+        expiry: Stored::ZERO,
         order: Neighbours::NONE,
         rank: Neighbours::NONE,
         key: <U::Keys as KeyMode>::NONE,
@@ -31,13 +29,14 @@ impl<U: Update> Slot<U> {
 
     #[inline(always)]
     pub(crate) const fn terms(&self) -> Terms {
-        Terms { arrival: self.arrival, expiry: self.expiry, priority: self.priority }
+        let (arrival, expiry) = (self.arrival.instant(), self.expiry.instant());
+        Terms { arrival, expiry, priority: self.place.priority() }
     }
 
+    /// All but the priority, which comes with the update.
     #[inline(always)]
-    pub(crate) const fn set_terms(&mut self, terms: Terms) {
-        (self.arrival, self.expiry) = (terms.arrival, terms.expiry);
-        self.priority = terms.priority;
+    pub(crate) const fn set_times(&mut self, terms: &Terms) {
+        (self.arrival, self.expiry) = (Stored::new(terms.arrival), Stored::new(terms.expiry));
     }
 }
 
@@ -56,7 +55,8 @@ pub struct Place<U>(Content<U>);
 #[repr(u8)]
 enum Content<U> {
     Vacant = 0,
-    Update(U),
+    /// With the priority that the bus has decided on, once it has.
+    Update(Priority, U),
 }
 
 impl<U> Place<U> {
@@ -66,7 +66,7 @@ impl<U> Place<U> {
     /// An update.
     #[inline(always)]
     pub const fn new(update: U) -> Self {
-        Self(Content::Update(update))
+        Self(Content::Update(Priority::State, update))
     }
 
     /// Whether no update is in it.
@@ -80,7 +80,7 @@ impl<U> Place<U> {
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
             Content::Vacant => None,
-            Content::Update(update) => Some(update),
+            Content::Update(_, update) => Some(update),
         }
     }
 
@@ -89,7 +89,7 @@ impl<U> Place<U> {
     pub const fn get_mut(&mut self) -> Option<&mut U> {
         match &mut self.0 {
             Content::Vacant => None,
-            Content::Update(update) => Some(update),
+            Content::Update(_, update) => Some(update),
         }
     }
 
@@ -99,7 +99,24 @@ impl<U> Place<U> {
         // not the constant, all of whose bytes would be written
         match core::mem::replace(&mut self.0, Content::Vacant) {
             Content::Vacant => None,
-            Content::Update(update) => Some(update),
+            Content::Update(_, update) => Some(update),
+        }
+    }
+
+    /// The priority of the update in it.
+    #[inline(always)]
+    pub(crate) const fn priority(&self) -> Priority {
+        match self.0 {
+            Content::Vacant => Priority::Progress,
+            Content::Update(priority, _) => priority,
+        }
+    }
+
+    /// Notes the priority of the update in it.
+    #[inline(always)]
+    pub(crate) const fn set_priority(&mut self, new: Priority) {
+        if let Content::Update(priority, _) = &mut self.0 {
+            *priority = new;
         }
     }
 
@@ -227,3 +244,24 @@ impl Ends {
         }
     }
 }
+
+// What a slot may cost: what it holds (the update, arrival, expiry and priority), 8 bytes for the two
+// lists it is in, and 8 more for keys. On targets of 32 bits as on those of 64.
+const _: () = {
+    #[allow(dead_code)] // only its size matters
+    struct Text<K>([u32; 16], core::marker::PhantomData<K>);
+
+    impl<K: KeyMode> Update for Text<K> {
+        type Topic = ();
+        type Keys = K;
+        fn topic(&self) {}
+        fn category(&self) -> crate::Category {
+            crate::Category::INFO
+        }
+    }
+
+    const HELD: usize = size_of::<(Text<crate::Unkeyed>, Stored, Stored, Priority)>();
+    assert!(size_of::<Slot<Text<crate::Unkeyed>>>() <= HELD + 8);
+    assert!(size_of::<Slot<Text<crate::Keyed>>>() <= HELD + 16);
+    assert!(align_of::<Slot<Text<crate::Keyed>>>() == 4);
+};

@@ -9,11 +9,11 @@ use crate::ledger::{DropReason, RefuseReason};
 pub enum FlushReason {
     /// A batch's worth was queued.
     Full,
-    /// The deadline of the oldest came.
+    /// The deadline of the oldest came, or that of a gap.
     Interval,
-    /// Somebody asked for a flush.
+    /// Somebody asked for a flush: of what was queued, or of a gap.
     Flush,
-    /// The bus was closed.
+    /// The bus was closed: what was queued goes, and a gap.
     Close,
 }
 
@@ -37,7 +37,9 @@ pub struct HandedOn {
     pub size: usize,
     /// Why it was due.
     pub reason: FlushReason,
-    /// How long the update in it that waited longest was queued.
+    /// How long the place in it that was taken longest has been: for how long readers have waited
+    /// for this batch. That is [`Depth::oldest`] just before, and at least what each of its updates
+    /// [waited](crate::Handed::waited).
     pub longest_wait: Duration,
     /// Updates still queued behind it.
     pub left: usize,
@@ -63,7 +65,10 @@ pub struct Depth {
     pub queued: usize,
     /// Most updates queued at once since the last call of [`Bus::depth`](crate::Bus::depth).
     pub peak: usize,
-    /// For how long the oldest has been queued.
+    /// For how long the place at the front of the queue has been taken: for how long readers have
+    /// waited for what comes next. An update that replaces another there does not make its place
+    /// younger, so that a value that changes all the time cannot hide that nothing is handed on. (A
+    /// place whose update was replaced before it came to the front counts from the newest one then.)
     pub oldest: Duration,
 }
 

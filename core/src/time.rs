@@ -57,6 +57,26 @@ impl Instant {
     }
 }
 
+/// An instant where it lies in great numbers: aligned to 4, so that where pointers have 32 bits
+/// nothing has to be aligned to 8 for it.
+#[derive(Clone, Copy)]
+#[repr(C, packed(4))]
+pub(crate) struct Stored(u64);
+
+impl Stored {
+    pub(crate) const ZERO: Self = Self::new(Instant::ZERO);
+
+    #[inline(always)]
+    pub(crate) const fn new(instant: Instant) -> Self {
+        Self(instant.0)
+    }
+
+    #[inline(always)]
+    pub(crate) const fn instant(self) -> Instant {
+        Instant(self.0)
+    }
+}
+
 impl core::ops::Add<Duration> for Instant {
     type Output = Self;
 

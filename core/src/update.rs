@@ -60,7 +60,7 @@ pub trait Update {
     }
 
     /// How long it is worth delivering, from when it was pushed; `None`: as its category says.
-    /// Zero: it is out of date at once.
+    /// Zero: it is out of date at once; all that is left of it is a record that it expired.
     fn ttl(&self) -> Option<Duration> {
         None
     }

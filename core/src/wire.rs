@@ -47,6 +47,121 @@
 //! # assert_eq!(decoder.counters().frames, 1);
 //! ```
 //!
+//! # A line that can fail, and texts of any length
+//!
+//! A batch becomes as many frames as it needs. What does not fit a frame by itself is left out with
+//! [`Bus::failed_at`](crate::Bus::failed_at), and the encoder is made anew behind it; when the line
+//! goes down, [`Bus::failed`](crate::Bus::failed) is told how far the device came. What is lost
+//! either way is told as a gap with its topic. The gap in front of a batch goes first, and is taken
+//! out once it is on its way, so that it is not told twice.
+//!
+//! ```
+//! use statusbus_core::wire::{Conversation, Encoder, Missing, Update};
+//! use statusbus_core::{Batch, Bus, Category, Instant, Item, Slot, Unkeyed};
+//!
+//! struct Message { sensor: u32, text: &'static str }
+//! # impl statusbus_core::Update for Message {
+//! #     type Topic = u32;
+//! #     type Keys = Unkeyed;
+//! #     fn topic(&self) -> u32 { self.sensor }
+//! #     fn category(&self) -> Category { Category::ENGINE }
+//! # }
+//! # struct Uart { sent: Vec<Vec<u8>>, down: bool }
+//! # struct Down;
+//! # impl Uart {
+//! #     fn write(&mut self, frame: &[u8]) -> Result<(), Down> {
+//! #         if self.down { return Err(Down) }
+//! #         self.sent.push(frame.to_vec());
+//! #         Ok(())
+//! #     }
+//! # }
+//!
+//! type Sensors = Bus<Message, [Slot<Message>; 8]>;
+//! type Buffer = Batch<Message, [Item<Message>; 8]>;
+//!
+//! const EPOCH: u64 = 0x5EED;
+//!
+//! /// Sends a batch and settles it. In an async program `write` is awaited.
+//! fn send(bus: &mut Sensors, batch: &mut Buffer, uart: &mut Uart, now: Instant) {
+//!     let sent = send_gap(batch, uart).and_then(|()| send_updates(bus, batch, uart, now));
+//!     match sent {
+//!         Ok(()) => bus.delivered(batch, now),
+//!         Err((passed, Down)) => bus.failed(batch, passed, now),
+//!     }
+//! }
+//!
+//! fn send_gap(batch: &mut Buffer, uart: &mut Uart) -> Result<(), (usize, Down)> {
+//!     let name = |&sensor: &u32| (Some(Conversation::Number(sensor)), Category::ENGINE.into());
+//!     let mut encoder = Encoder::new(EPOCH, Missing::of(batch.gap(), name));
+//!     let mut buffer = [0; 72]; // 66 hold any loss
+//!     while let Some(Ok(frame)) = encoder.next_frame(&mut buffer) {
+//!         uart.write(frame).map_err(|down| (0, down))?;
+//!     }
+//!     drop(encoder); // it borrows the batch
+//!     batch.take_gap();
+//!     Ok(())
+//! }
+//!
+//! /// The error says how many updates had passed when the line went down.
+//! fn send_updates(
+//!     bus: &mut Sensors,
+//!     batch: &mut Buffer,
+//!     uart: &mut Uart,
+//!     now: Instant,
+//! ) -> Result<(), (usize, Down)> {
+//!     let (mut passed, mut behind) = (0, 0);
+//!     loop {
+//!         let rest = batch.iter().filter(|handed| handed.seq > behind);
+//!         let updates = rest.map(|handed| Update {
+//!             age_micros: handed.waited_micros(),
+//!             conversation: Some(Conversation::Number(handed.update.sensor)),
+//!             ..Update::new(handed.seq, Category::ENGINE, handed.update.text)
+//!         });
+//!         let (mut encoder, mut buffer) = (Encoder::new(EPOCH, updates), [0; 72]);
+//!         let too_large = loop {
+//!             let so_far = passed + encoder.passed();
+//!             match encoder.next_frame(&mut buffer) {
+//!                 None => return Ok(()),
+//!                 Some(Ok(frame)) => uart.write(frame).map_err(|down| (so_far, down))?,
+//!                 Some(Err(too_large)) => break too_large,
+//!             }
+//!         };
+//!         passed += encoder.passed();
+//!         drop(encoder);
+//!         behind = too_large.seq;
+//!         let _message = bus.failed_at(batch, behind, now);
+//!     }
+//! }
+//!
+//! let (mut bus, mut batch) = (Sensors::new(), Buffer::new());
+//! let mut uart = Uart { sent: Vec::new(), down: false };
+//! let now = Instant::from_millis(1);
+//! let long = "this does not fit a frame of 72 bytes, however empty it is otherwise: it is left out";
+//! for text in ["calibrating, step 1 of 3", "calibrating, step 2 of 3", long, "done"] {
+//!     let _ = bus.push(Message { sensor: 7, text }, now);
+//! }
+//! while bus.poll(&mut batch, now) {
+//!     send(&mut bus, &mut batch, &mut uart, now);
+//! }
+//! assert_eq!(uart.sent.len(), 3); // two steps, which do not fit one frame, and "done"
+//! assert_eq!((bus.ledger().delivered, bus.ledger().dropped.sink), (3, 1));
+//!
+//! // What is missing is told with the next batch, or by itself within the flush interval.
+//! let later = bus.poll_at().expect("a gap is to be told");
+//! assert!(bus.poll(&mut batch, later));
+//! assert_eq!(batch.gap().map(|gap| gap.topics()[0].0), Some(7));
+//! # assert!(batch.is_empty());
+//! # send(&mut bus, &mut batch, &mut uart, later);
+//! # assert_eq!(uart.sent.len(), 4);
+//! # uart.down = true;
+//! # let _ = bus.push(Message { sensor: 7, text: "a" }, later);
+//! # let _ = bus.flush(later);
+//! # assert!(bus.poll(&mut batch, later));
+//! # send(&mut bus, &mut batch, &mut uart, later);
+//! # assert_eq!((bus.ledger().delivered, bus.ledger().dropped.sink), (3, 2));
+//! # assert!(bus.ledger().is_balanced());
+//! ```
+//!
 //! # Bytes
 //!
 //! A frame, before it is stuffed:

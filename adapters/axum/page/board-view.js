@@ -4,6 +4,7 @@
 import { valuesOf } from './board.js';
 import { element, foreign, say, set, show } from './dom.js';
 import { ago, percent, plural, short } from './figures.js';
+import { restOf } from './progress.js';
 import { oneLine } from './safe.js';
 
 /** Conversations that are shown at most, and keys of each. */
@@ -27,10 +28,9 @@ export class BoardView {
   #list;
   #rest;
   #tally;
-  #nothing;
 
-  constructor({ list, rest, tally, nothing }) {
-    [this.#list, this.#rest, this.#tally, this.#nothing] = [list, rest, tally, nothing];
+  constructor({ list, rest, tally }) {
+    [this.#list, this.#rest, this.#tally] = [list, rest, tally];
   }
 
   /**
@@ -71,7 +71,6 @@ export class BoardView {
     ].filter(Boolean);
     say(this.#rest, rest.join(' · '));
     show(this.#rest, rest.length > 0);
-    show(this.#nothing, board.size === 0);
     const { active, done, failed } = board.tally();
     const sums = [[active, 'active'], [done, 'done'], [failed, 'failed']].filter(([number]) => number > 0);
     const text = sums.map(([number, state]) => `${number} ${state}`).join();
@@ -138,10 +137,7 @@ function fillKeys(card, values) {
     say(row.percent, percentOf(value));
     show(row.bar, known);
     if (known && row.bar.value !== value.fraction) row.bar.value = value.fraction;
-    const text = oneLine(value.text);
-    say(row.text, text);
-    // What is said by name and percentage need not be said again.
-    show(row.text, text !== '' && text !== value.key && text.replace(/\s/g, '') !== row.percent.textContent.replace(/\s/g, ''));
+    say(row.text, oneLine(known ? restOf(value.text, value.key) : value.text));
   }
   show(card.keys, values.length > 0);
 }

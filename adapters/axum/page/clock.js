@@ -1,28 +1,36 @@
 // The server's clock, seen from here, and how long updates take to get here.
 
-/** Questions that are remembered: the clocks drift apart, and the way there gets faster or slower. */
+/** Answers that are remembered: the clocks drift apart. */
 const REMEMBERED = 30;
 
-/** Guesses the time on the server from when it was asked and what it said. */
+/**
+ * The time on the server, from what it says. Each answer was given after it was asked for and before
+ * it was heard, so it bounds how far apart the clocks are; nothing is heard before it was said.
+ */
 export class ServerClock {
-  #samples = [];
+  #bounds = [];
+  #heard = { least: -Infinity };
 
   /** It was asked at `asked`, said `said`, and that was heard at `heard`; in milliseconds. */
   take(asked, said, heard) {
     if (![asked, said, heard].every(Number.isFinite) || heard < asked) return;
-    this.#samples.push({ trip: heard - asked, offset: said - (asked + heard) / 2 });
-    if (this.#samples.length > REMEMBERED) this.#samples.shift();
+    // It is told in whole milliseconds.
+    this.#heard = { least: said - heard, most: said + 1 - asked };
+    this.#bounds.push(this.#heard);
+    if (this.#bounds.length > REMEMBERED) this.#bounds.shift();
   }
 
-  /** What to add to the time here; 0 until it is known. */
+  /** Something was said at `said` and heard at `heard`. */
+  hear(said, heard) {
+    if (said - heard > this.#heard.least) this.#heard.least = said - heard;
+  }
+
+  /** What to add to the time here. */
   get offset() {
-    // The shorter the way, the less can be wrong: by at most half of it.
-    const best = (one, other) => (other.trip <= one.trip ? other : one);
-    return this.#samples.length === 0 ? 0 : this.#samples.reduce(best).offset;
-  }
-
-  get known() {
-    return this.#samples.length > 0;
+    const least = Math.max(...this.#bounds.map((bound) => bound.least));
+    const most = Math.min(...this.#bounds.map((bound) => bound.most));
+    // Most clocks agree: 0, if nothing speaks against it.
+    return least <= 0 && most >= 0 ? 0 : (least + most) / 2;
   }
 }
 

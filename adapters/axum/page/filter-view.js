@@ -31,7 +31,14 @@ export class FilterView {
     });
   }
 
-  /** There is a category: all of the bus's own, and what else is heard of. */
+  /** The bus has these categories, in this order. */
+  order(categories) {
+    if (categories.every((category, index) => this.#box.children[index]?.dataset.category === category)) return;
+    for (const category of categories) this.know(category);
+    this.#box.prepend(...categories.map((category) => this.#buttons.get(category)).filter(Boolean));
+  }
+
+  /** There is a category. */
   know(category) {
     if (this.#buttons.has(category) || this.#buttons.size >= 40) return;
     const button = element('button', 'chip', oneLine(category));

@@ -1,7 +1,7 @@
 // The health of the bus as five tiles, each with what it is now and a chart of the last two minutes.
 
 import { element, say, set } from './dom.js';
-import { because, count, latency, plural, short, span } from './figures.js';
+import { ago, because, count, latency, plural, short, span } from './figures.js';
 import { lossesOf, lostOf } from './health.js';
 import { Sparkline } from './sparkline.js';
 
@@ -74,14 +74,14 @@ export class HealthView {
 
   constructor(root) {
     this.#tiles = TILES.map((tile) => {
-      const figure = element('b');
+      const figure = element('b', '', '–');
       const unit = element('span', 'unit');
       const note = element('p', 'note');
       const most = element('p', 'most');
       const chart = new Sparkline();
       const box = element('div', 'tile');
       const number = element('p', 'figure', figure, ' ', unit);
-      box.append(element('h3', '', tile.title), most, number, chart.svg, note);
+      box.append(element('div', 'head', element('h3', '', tile.title), most), number, chart.svg, note);
       root.append(box);
       return { ...tile, box, figure, unit, note, most, chart };
     });
@@ -90,6 +90,7 @@ export class HealthView {
   /** @param {import('./health.js').Health} health */
   paint(health, pace, now) {
     if (!health.newest) return;
+    const age = health.age(now);
     const shown = Math.min(Math.max(now - health.since, LEAST_SPAN), SPAN);
     const from = now - shown;
     for (const { of, series, second, least, scale, box, figure, unit, note, most, chart } of this.#tiles) {
@@ -100,7 +101,9 @@ export class HealthView {
       set(note, 'title', told.note);
       set(box, 'data-alarm', told.alarm ? 'true' : null);
       const peak = health.most(second ?? series);
-      say(most, peak === null ? '' : `max ${scale ? scale(peak) : short(peak)} in ${span(shown)}`);
+      const scaled = peak === null ? '' : `max ${scale ? scale(peak) : short(peak)} in ${span(shown)}`;
+      say(most, age === null ? scaled : `as of ${ago(age)}`);
+      set(box, 'data-old', age === null ? null : 'true');
       const recent = (points) => points.filter(({ at }) => at >= from);
       chart.draw(recent(health.series[series]), second ? recent(health.series[second]) : [], from, now, least);
     }

@@ -13,8 +13,9 @@ export class Health {
   series = { rate: [], queued: [], peak: [], latency: [], lost: [], readers: [] };
   /** The newest answer; null: there is none. */
   newest = null;
-  /** When the first answer was heard. */
+  /** When the first answer was heard, and the newest. */
   since = 0;
+  last = 0;
   #before = null;
 
   /**
@@ -38,6 +39,12 @@ export class Health {
     this.#push('readers', at, answer.readers);
     this.#before = { answer, at };
     this.newest = answer;
+    this.last = at;
+  }
+
+  /** How old the newest answer is, if it should have been followed by now; else null. */
+  age(now) {
+    return this.newest && now - this.last > HOLE ? now - this.last : null;
   }
 
   /** The newest value of a series, or null. */

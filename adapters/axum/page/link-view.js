@@ -39,14 +39,14 @@ export class LinkView {
     [this.#beginning, this.#began] = [beginning, now];
   }
 
-  /** The server does not want to show anything, and says why. */
-  refused(detail) {
-    this.#refused = detail;
+  /** The server does not want to show anything: why. */
+  refused(words) {
+    this.#refused = words;
   }
 
   /** `[kind, words]` */
   read(now) {
-    if (this.#refused !== null) return ['refused', `Refused: ${this.#refused}`];
+    if (this.#refused !== null) return ['refused', this.#refused];
     if (this.#state.phase === 'connecting') return ['connecting', 'Connecting'];
     if (this.#state.phase === 'waiting') {
       const away = now - (this.#away ?? now);

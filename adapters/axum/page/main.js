@@ -16,6 +16,7 @@ import { Lines } from './lines.js';
 import { Painter } from './painter.js';
 import { Poller } from './poller.js';
 import { Server } from './server.js';
+import { Silence } from './silence.js';
 import { StreamView } from './stream-view.js';
 import { say, show } from './dom.js';
 
@@ -25,17 +26,21 @@ const now = () => performance.now();
 const server = new Server();
 const clock = new ServerClock();
 const serverNow = () => Date.now() + clock.offset;
-const [board, lines, health, latencies, announcer, painter] = [
-  new Board(), new Lines(), new Health(), new Latencies(), new Announcer(), new Painter(),
+const [board, lines, health, latencies, announcer, silence, painter] = [
+  new Board(), new Lines(), new Health(), new Latencies(), new Announcer(), new Silence(), new Painter(),
 ];
 let filter = Filter.fromHash(location.hash);
 let pace = null;
 /** When this connection began, by the server's clock: what was said before was not on its way here. */
 let connected = Infinity;
 let held = 0;
+/** What stood already when the connection began has been shown. */
+let live = false;
+/** When the newest update was said: a gap behind it is no older. */
+let newest = 0;
 
 const linkView = new LinkView(at('link'));
-const boardView = new BoardView({ list: at('cards'), rest: at('rest'), tally: at('tally'), nothing: at('nothing') });
+const boardView = new BoardView({ list: at('cards'), rest: at('rest'), tally: at('tally') });
 const healthView = new HealthView(at('tiles'));
 const details = new DetailsView(at('details'));
 const streamView = new StreamView({
@@ -54,7 +59,10 @@ const filterView = new FilterView({
 
 // A wall is looked at, not listened to: what moves all the time is drawn as often as is worth while.
 painter.add('stream', 120, () => streamView.paint(lines, filter));
-painter.add('board', 200, () => boardView.paint(board, filter, now(), serverNow()));
+painter.add('board', 200, () => {
+  boardView.paint(board, filter, now(), serverNow());
+  show(at('nothing'), board.size === 0 && connected !== Infinity);
+});
 painter.add('health', 500, () => healthView.paint(health, pace, now()));
 
 const link = new Link((lastId) => server.events(lastId), (url) => new EventSource(url), {
@@ -65,12 +73,14 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
     linkView.changed(state, now());
     linkView.paint(now());
     announceLink();
-    // The browser does not say why it gave up.
-    if (state.wait > 0) explain();
+    // The browser does not say why it gave up. A server that comes back may need a moment.
+    if (state.wait > 0 && (connected === Infinity || state.attempts > 2)) explain();
   },
   began(beginning) {
     linkView.began(beginning, now());
     connected = serverNow();
+    silence.heard(now());
+    live = beginning === 'resumed';
     if (beginning === 'restarted' || beginning === 'lost') board.clear();
     const note = noteOf(beginning);
     if (note) lines.note(note, serverNow());
@@ -79,12 +89,17 @@ const link = new Link((lastId) => server.events(lastId), (url) => new EventSourc
     painter.changed('board');
   },
   updates(updates, retained) {
+    silence.heard(now());
     for (const update of updates) take(update, retained);
+    if (retained && !live && updates.length > 0) {
+      lines.note('Live from here: above is what stood already', serverNow());
+    }
+    live = true;
     painter.changed('stream');
     painter.changed('board');
   },
   gap(gap) {
-    lines.gap(gap, serverNow());
+    lines.gap(gap, Math.max(serverNow(), newest));
     painter.changed('stream');
   },
   unreadable({ message }) {
@@ -99,6 +114,8 @@ function take(update, retained) {
   board.take(update, retained && age > 0 ? now() - age : now(), { retained });
   lines.update(update, { retained });
   filterView.know(update.category);
+  newest = Math.max(newest, update.at || 0);
+  if (!retained) clock.hear(update.at, Date.now());
   if (!retained && update.at >= connected) latencies.add(serverNow() - update.at);
   if (painter.paused) held += 1;
 }
@@ -122,9 +139,10 @@ function announceLink() {
 async function explain() {
   const why = await server.whyRefused();
   if (why === null) return;
-  linkView.refused(why.detail);
-  show(at('token-form'), why.status === 401);
-  say(at('token-detail'), why.detail);
+  const needed = why.status === 401;
+  linkView.refused(needed ? 'A token is needed' : `Refused: ${why.detail}`);
+  show(at('token-form'), needed);
+  say(at('token-detail'), needed && server.hasToken ? why.detail : '');
   linkView.paint(now());
 }
 
@@ -133,15 +151,18 @@ new Poller(async (signal) => {
   try {
     const answer = await server.health(signal);
     clock.take(asked, answer.now_ms, Date.now());
-    pace = latencies.take();
-    health.take(answer, pace, now());
-    for (const category of answer.categories) filterView.know(category);
+    const told = latencies.take();
+    health.take(answer, told, now());
+    pace = told ?? pace;
+    if (silence.isDead(answer.ledger.delivered, now())) {
+      silence.heard(now());
+      link.connect();
+    }
+    filterView.order(answer.categories);
     filterView.paint(filter);
   } catch {
-    // The connection says that the server is away; the charts have a hole there.
-    return;
+    // The connection says that the server is away, and the figures how old they are.
   }
-  painter.changed('health');
 });
 
 // What only time changes: ages, values that have ended, how long it has been reconnecting.
@@ -154,6 +175,7 @@ setInterval(() => {
   if (document.hidden) return;
   say(at('pause'), painter.paused ? `Go on (${plural(held, 'update')})` : 'Pause');
   painter.changed('board');
+  painter.changed('health');
   linkView.paint(now());
 }, 1_000);
 
@@ -207,8 +229,10 @@ document.addEventListener('visibilitychange', () => {
 });
 
 say(at('host'), location.host);
-say(at('example'), `curl -H 'content-type: application/json' ${server.address('v1/status')} \\
-  -d '{"conversation":"hello","category":"progress","key":"first","text":"41 %"}'`);
+say(at('example'), `curl ${server.address('v1/status')} \\
+  -H 'content-type: application/json' \\
+  -d '{"conversation":"hello","category":"progress",
+       "key":"first","text":"41 %"}'`);
 filterView.paint(filter);
 painter.all();
 link.connect();

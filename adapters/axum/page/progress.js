@@ -8,6 +8,7 @@ const PERCENTAGE = new RegExp(String.raw`(?<![\w.,/+-])(${NUMBER})\s?%(?!\w|\s*\
 const COUNT = new RegExp(
   String.raw`${ALONE}(${NUMBER})(?:\s?/\s?|\s+of\s+)(${NUMBER})(?:\s?[kMGT]?i?B)?${APART}`,
 );
+const BAR = /\[[=#>.\s*_-]+\]|\|?[█▉▊▋▌▍▎▏░▒▓━╸╺─■□]{2,}[\s█▉▊▋▌▍▎▏░▒▓━╸╺─■□]*\|?/;
 const DATE = /^(?:0?\d|1[0-2])\/(?:19|20)\d\d$/;
 
 /** Longer texts are no progress. */
@@ -23,6 +24,17 @@ const LONGEST = 512;
  */
 export function fractionOf(update) {
   return ofMetadata(update.metadata) ?? (update.category === 'progress' ? ofText(update.text) : null);
+}
+
+/**
+ * What a text says besides its key, its percentage and a bar drawn with characters, for where these
+ * are shown already; empty: no more than that.
+ */
+export function restOf(text, key) {
+  const trimmed = text.trim();
+  const behind = trimmed.startsWith(key) ? trimmed.slice(key.length) : trimmed;
+  const rest = behind.replace(PERCENTAGE, ' ').replace(BAR, ' ').replace(/\s+/g, ' ').trim();
+  return /[\p{L}\p{N}]/u.test(rest) ? rest.replace(/^[:,–-]\s*/, '') : '';
 }
 
 function ofMetadata(metadata) {

@@ -27,6 +27,10 @@ export class Server {
     stored((storage) => storage.setItem(KEY, token));
   }
 
+  get hasToken() {
+    return Boolean(this.#token);
+  }
+
   /** An address of this server, as a `URL`. */
   address(path) {
     return new URL(path, ROOT);
@@ -42,15 +46,23 @@ export class Server {
     return address.href;
   }
 
-  /** Why the stream is refused: `{status, detail}`, or null if it is not. */
+  /** Why the stream is refused, which `EventSource` does not tell: `{status, detail}`, or null if it is not. */
   async whyRefused() {
     const gone = new AbortController();
     try {
-      const answer = await fetch(this.address('v1/events'), { headers: this.#headers(), signal: gone.signal });
-      if (answer.status !== 401 && answer.status !== 403) return null;
-      const problem = await answer.json().catch(() => ({}));
-      return { status: answer.status, detail: String(problem.detail ?? answer.statusText) };
+      // A stream that is opened to be closed costs the server something: only where all else is well.
+      for (const path of ['v1/health', 'v1/events']) {
+        const options = { headers: this.#headers(), signal: gone.signal };
+        const answer = await fetch(this.address(path), options);
+        if (answer.status === 401 || answer.status === 403) {
+          const problem = await answer.json().catch(() => ({}));
+          return { status: answer.status, detail: String(problem.detail ?? answer.statusText) };
+        }
+        if (!answer.ok) return null;
+      }
+      return null;
     } catch {
+      // The server is away: that is another matter.
       return null;
     } finally {
       gone.abort();

@@ -48,7 +48,7 @@ export class Sparkline {
     this.svg.setAttribute('aria-hidden', 'true');
     const floor = drawn('path', 'floor');
     floor.setAttribute('d', `M0 ${HEIGHT}H${WIDTH}`);
-    this.#paths = { area: drawn('path', 'area'), second: drawn('path', 'second'), line: drawn('path', 'line') };
+    this.#paths = { area: drawn('path', 'area'), second: drawn('path', 'second'), line: drawn('path', 'stroke') };
     this.svg.append(floor, ...Object.values(this.#paths));
   }
 

@@ -150,9 +150,9 @@ function fill(row, line) {
 
 function textOf({ key, text }) {
   const shown = cut(text, TEXT);
-  const line = oneLine(shown.text) + (shown.whole ? '' : '…');
+  const line = oneLine(shown.text).trimStart() + (shown.whole ? '' : '…');
   // A text that begins with its key says it itself.
-  return key === null || line.startsWith(key) ? line : `${oneLine(key)}: ${line}`;
+  return key === null || line.startsWith(oneLine(key)) ? line : `${oneLine(key)}: ${line}`;
 }
 
 function wordsOf({ count: number, reasons, scope }) {

@@ -5,6 +5,7 @@ mod authorize;
 mod caller;
 mod closing;
 mod context;
+mod format;
 mod health;
 mod health_figures;
 mod limits;

@@ -73,6 +73,7 @@ files! {
     "rate.js": SCRIPT,
     "safe.js": SCRIPT,
     "server.js": SCRIPT,
+    "silence.js": SCRIPT,
     "sparkline.js": SCRIPT,
     "stream-view.js": SCRIPT,
     "theme.js": SCRIPT,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use statusbus_tokio::ConversationError;
 
 use crate::authorize::Denied;
 
@@ -17,6 +18,9 @@ pub(crate) struct Problem {
     reason: &'static str,
     /// For people.
     detail: Cow<'static, str>,
+    /// The methods that would be right, where the router does not know better.
+    #[serde(skip)]
+    allow: Option<&'static str>,
 }
 
 impl Problem {
@@ -25,7 +29,7 @@ impl Problem {
         reason: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { status, reason, detail: detail.into() }
+        Self { status, reason, detail: detail.into(), allow: None }
     }
 
     pub(crate) fn origin(origin: &str) -> Self {
@@ -46,6 +50,13 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", "the server is closing: come back")
     }
 
+    pub(crate) fn only_get() -> Self {
+        let detail = "only format=ag-ui is asked for with POST: read this with GET";
+        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail);
+        Self { allow: Some("GET"), ..problem }
+    }
+
+    /// Of a path that does not take a method: the router says in `allow` which it takes.
     pub(crate) fn method() -> Self {
         let detail = "another method is taken here: `allow` says which";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
@@ -61,6 +72,12 @@ impl Problem {
 
     pub(crate) fn detail(&self) -> &str {
         &self.detail
+    }
+}
+
+impl From<ConversationError> for Problem {
+    fn from(error: ConversationError) -> Self {
+        Self::bad_request("invalid", error.to_string())
     }
 }
 
@@ -87,6 +104,9 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.status, json(&self)).into_response();
         let headers = response.headers_mut();
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
         match self.status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

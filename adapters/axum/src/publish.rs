@@ -131,6 +131,10 @@ async fn verdict(
     };
     match draft.try_send() {
         Ok(Sent::Queued | Sent::Merged | Sent::Displaced(_)) => Verdict::Accepted,
+        Ok(Sent::Expired) => {
+            let detail = "the queue is full, and its time-to-live is over: it takes nobody's place";
+            Verdict::Refused("expired", detail.to_owned())
+        }
         Ok(Sent::Dropped(reason)) => {
             let detail = "the queue is full, and this is what goes first: it was dropped";
             Verdict::Refused(reason.as_str(), detail.to_owned())
@@ -158,7 +162,7 @@ async fn may(
 ) -> Result<(), Problem> {
     let name = update.conversation.as_ref().map(|Name(name)| name.as_ref());
     // What is no name the bus refuses, with the reason.
-    if name.is_some_and(|name| statusbus_core::ConversationName::new(name).is_err()) {
+    if name.is_some_and(|name| statusbus_tokio::ConversationName::new(name).is_err()) {
         return Ok(());
     }
     let known = name.map(str::to_owned);

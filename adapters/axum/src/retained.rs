@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::{HeaderName, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Serialize;
 use statusbus_tokio::json::{Position, Update};
-use statusbus_tokio::{Event, Selector};
+use statusbus_tokio::{Batch, Event, Selector};
 
 use crate::caller::Caller;
 use crate::context::Context;
+use crate::format::{self, Bus, Format};
 use crate::problem::{Problem, json};
 use crate::request::{InPath, Reading};
 
@@ -46,24 +48,41 @@ async fn retained(
     selector: Selector,
 ) -> Result<Response, Problem> {
     let status = &context.status;
+    let format = Format::asked(caller, &[Format::Native, Format::CloudEvents])?;
     let reading = Reading::new(caller, selector, status)?;
     context.decide(caller, crate::authorize::Access::Read(reading.target())).await?;
-    let epoch = status.epoch();
+    let bus = Bus { epoch: status.epoch(), categories: status.categories() };
     // A name that nobody has said anything about gets no place for being asked for.
     if let Selector::Conversation(name) = &reading.selector
         && !status.knows(name)
     {
-        let id = Position { epoch, seq: status.head() }.to_string();
-        return Ok(json(&Retained { id, updates: Vec::new() }));
+        return Ok(answer(format, status.head(), None, bus));
     }
     let subscribe = status.subscribe(reading.selector.clone()).categories(reading.categories);
     let mut subscription = subscribe.retained().open();
-    let id = Position { epoch, seq: subscription.seq() }.to_string();
+    let head = subscription.seq();
     let batch = match subscription.try_next() {
         Some(Event::Retained(batch)) => Some(batch),
         _ => None,
     };
-    let categories = status.categories();
-    let updates = batch.iter().flatten().map(|update| Update::new(&update, categories)).collect();
-    Ok(json(&Retained { id, updates }))
+    Ok(answer(format, head, batch.as_ref(), bus))
+}
+
+/// The values in the form that was asked for; a stream goes on behind `head`.
+fn answer(format: Format, head: u64, batch: Option<&Batch>, bus: Bus<'_>) -> Response {
+    /// A batch of events has no place for it.
+    const ID: HeaderName = HeaderName::from_static("last-event-id");
+    let id = Position { epoch: bus.epoch, seq: head }.to_string();
+    let updates = batch.into_iter().flatten();
+    if format == Format::CloudEvents {
+        let body = format::cloud_events_batch(updates, bus);
+        let headers = [
+            (header::CONTENT_TYPE, format::CLOUD_EVENTS_BATCH),
+            (header::CACHE_CONTROL, "no-store"),
+            (ID, &id),
+        ];
+        return (headers, body).into_response();
+    }
+    let updates = updates.map(|update| Update::new(&update, bus.categories)).collect();
+    json(&Retained { id, updates })
 }

@@ -66,14 +66,14 @@ impl ConversationState {
         self.sent_to.fetch_max(sent, Ordering::Release);
     }
 
-    /// Whether no update of it is queued or in flight that was sent by who does not hold it any more:
-    /// of all that was ever sent, the first `left` have left the queue and are delivered.
-    pub(crate) fn is_silent(&self, left: u64) -> bool {
-        self.sent_to.load(Ordering::Acquire) <= left
+    /// Whether nobody but the registry holds it, and no update of it is queued or in flight: of all
+    /// that was ever sent, the first `left` have left the queue and are delivered.
+    pub(crate) fn is_unused(self: &Arc<Self>, left: u64) -> bool {
+        self.is_held_by(0, left)
     }
 
-    /// Whether nobody but the registry holds it, and no update of it is queued or in flight.
-    pub(crate) fn is_unused(self: &Arc<Self>, left: u64) -> bool {
-        Arc::strong_count(self) == 1 && self.is_silent(left)
+    /// The same, but for so many who hold it besides the registry.
+    pub(crate) fn is_held_by(self: &Arc<Self>, holders: usize, left: u64) -> bool {
+        Arc::strong_count(self) == 1 + holders && self.sent_to.load(Ordering::Acquire) <= left
     }
 }

@@ -38,6 +38,8 @@ pub enum Sent {
     Merged,
     /// It waits in the queue, which was full: another one had to leave for it.
     Displaced(Loss),
+    /// The queue was full, and its time-to-live was over already: it took nobody's place.
+    Expired,
     /// The queue was full, and it was dropped.
     Dropped(DropReason),
 }
@@ -140,6 +142,7 @@ impl<'a> Draft<'a> {
             Outcome::Queued => Ok(Sent::Queued),
             Outcome::Merged => Ok(Sent::Merged),
             Outcome::Displaced(loss) => Ok(Sent::Displaced(loss)),
+            Outcome::Expired => Ok(Sent::Expired),
             Outcome::Dropped(reason) => Ok(Sent::Dropped(reason)),
             Outcome::Refused(reason) => Err(Refused { reason, detail: Detail::None }),
         }

@@ -93,22 +93,19 @@ impl Names {
         entry
     }
 
-    /// A reader who held it has gone: forgets a conversation that nothing was ever said in, so that
-    /// names that readers made up do not take the places of others.
+    /// A reader, who still holds it, is going: forgets a conversation that nothing was ever said in,
+    /// so that names that readers made up do not take the places of others.
     pub(crate) fn leave(&mut self, state: &Arc<ConversationState>) {
-        // The registry holds it and the reader does; nobody can take it up while we are here.
-        const NOBODY_ELSE: usize = 2;
         let known = self.numbered(state.number).is_some_and(|known| Arc::ptr_eq(known, state));
-        if !known
-            || state.name().is_none()
-            || Arc::strong_count(state) > NOBODY_ELSE
-            || !state.is_silent(self.departures.left())
-            || !state.ring().is_blank()
-        {
+        if !known || state.name().is_none() || !state.is_held_by(1, self.departures.left()) {
             return;
         }
-        self.forgotten_to = self.forgotten_to.max(state.ring().head().seq);
-        self.remove(state.number as usize);
+        let ring = state.ring();
+        if ring.is_blank() {
+            self.forgotten_to = self.forgotten_to.max(ring.head().seq);
+            drop(ring);
+            self.remove(state.number as usize);
+        }
     }
 
     /// Looks at a few conversations, and forgets those that have been idle for long, or at all if

@@ -109,4 +109,13 @@ mod tests {
     fn an_update_takes_64_bytes() {
         assert_eq!(size_of::<Post>(), 64);
     }
+
+    /// What [`Builder::capacity`](crate::Builder::capacity) and
+    /// [`Builder::window`](crate::Builder::window) promise.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_slot_takes_104_bytes_and_so_does_a_place_in_the_window() {
+        assert_eq!(size_of::<statusbus_core::Slot<Post>>(), 104);
+        assert_eq!(size_of::<statusbus_core::Item<Post>>(), 104);
+    }
 }

@@ -114,7 +114,7 @@ impl Publisher {
         let hub = &shared.hub;
         for (topic, losses) in lost.topics() {
             let conversation = Names::when_needed(&shared.names).numbered(topic.conversation);
-            let record = Record::Gap { category: Some(topic.category), losses: *losses };
+            let record = Record::Gap(Box::new((Some(topic.category), *losses)));
             let mut ring = conversation.ring();
             ring.append(lost.seq(), 0, record);
             ring.wake(&mut self.wakers);
@@ -122,7 +122,7 @@ impl Publisher {
         if !lost.elsewhere().is_empty() {
             hub.add_bus_gap(lost.seq(), *lost.elsewhere());
         }
-        let record = Record::Gap { category: None, losses: lost.total() };
+        let record = Record::Gap(Box::new((None, lost.total())));
         hub.everything().append(lost.seq(), 0, record);
     }
 

@@ -34,6 +34,17 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    fn of(update: Update<'_>, bytes: u64) -> Self {
+        Self {
+            category: update.category(),
+            seq: update.seq,
+            expiry: update.expiry,
+            bytes,
+            keyed: update.post.extra.clone().filter(|extra| extra.key.is_some()),
+            own: None,
+        }
+    }
+
     fn key(&self) -> Option<&str> {
         self.keyed.as_ref()?.key.as_deref()
     }
@@ -42,26 +53,21 @@ impl Place {
 impl Retained {
     /// Takes in an update of the window.
     pub(crate) fn set(&mut self, update: Update<'_>, most_keys: u64) {
+        let (category, bytes) = (update.category(), update.post.allocated());
+        self.bytes += bytes;
         let keyed = update.post.extra.as_ref().filter(|extra| extra.key.is_some());
-        let place = Place {
-            category: update.category(),
-            seq: update.seq,
-            expiry: update.expiry,
-            bytes: update.post.allocated(),
-            keyed: keyed.cloned(),
-            own: None,
-        };
-        self.bytes += place.bytes;
         let Some(extra) = keyed else {
-            match self.unkeyed.iter_mut().find(|known| known.category == place.category) {
+            match self.unkeyed.iter_mut().find(|known| known.category == category) {
                 Some(known) => {
                     self.bytes -= known.bytes;
-                    *known = place;
+                    (known.seq, known.expiry, known.bytes) = (update.seq, update.expiry, bytes);
+                    known.own = None;
                 }
-                None => self.unkeyed.push(place),
+                None => self.unkeyed.push(Place::of(update, bytes)),
             }
             return;
         };
+        let place = Place::of(update, bytes);
         let same = |known: &&mut Place| {
             known.category == place.category
                 && known

@@ -51,8 +51,8 @@ pub(crate) enum Record {
         group: Option<u32>,
         categories: CategorySet,
     },
-    /// A loss: of one category, or of the whole bus.
-    Gap { category: Option<Category>, losses: Losses },
+    /// A loss: of one category, or of the whole bus. Apart, because it is large and rare.
+    Gap(Box<(Option<Category>, Losses)>),
 }
 
 /// How far a reader is.
@@ -111,6 +111,7 @@ impl Ring {
     }
 
     /// Hands out everyone who waits; to be woken without the lock.
+    #[inline]
     pub(crate) fn wake(&mut self, wakers: &mut Vec<Waker>) {
         if !self.waiting.is_empty() {
             self.round += 1;
@@ -187,8 +188,8 @@ impl Ring {
     pub(crate) fn gaps_at(&self, seq: u64) -> impl Iterator<Item = (Option<Category>, Losses)> {
         let first = self.entries.partition_point(|entry| entry.last_seq < seq);
         let gaps = self.entries.range(first..).take_while(move |entry| entry.last_seq == seq);
-        let gaps = gaps.filter_map(|entry| match entry.record {
-            Record::Gap { category, losses } => Some((category, losses)),
+        let gaps = gaps.filter_map(|entry| match &entry.record {
+            Record::Gap(gap) => Some(**gap),
             Record::Updates { .. } => None,
         });
         self.history.gaps_at(seq).chain(gaps)
@@ -224,7 +225,7 @@ impl Ring {
         let index = self.entries.partition_point(|entry| entry.last_seq <= seq);
         let Some(entry) = self.entries.get(index) else { return Some(self.head()) };
         let read = match &entry.record {
-            Record::Gap { .. } => 0,
+            Record::Gap(_) => 0,
             Record::Updates { parcel, group, .. } => {
                 parcel.walk(*group).take_while(|(_, update)| update.seq <= seq).count()
             }
@@ -268,9 +269,7 @@ impl Ring {
                 continue;
             }
             match entry.record {
-                Record::Gap { category, losses } => {
-                    self.history.push_gap(entry.last_seq, category, losses);
-                }
+                Record::Gap(gap) => self.history.push_gap(entry.last_seq, gap.0, gap.1),
                 Record::Updates { parcel, group, .. } => {
                     let skip = entry.len.saturating_sub(most.updates) as usize;
                     for (place, (_, update)) in parcel.walk(group).enumerate() {
@@ -299,7 +298,7 @@ impl Ring {
                 let index = self.entries.partition_point(|entry| entry.last_seq < place.seq);
                 match &self.entries.get(index)?.record {
                     Record::Updates { parcel, .. } => parcel.at(place.seq),
-                    Record::Gap { .. } => None,
+                    Record::Gap(_) => None,
                 }
             }
         })
@@ -334,7 +333,7 @@ impl Entry {
                     last_seq: self.last_seq,
                 })
             }
-            Record::Gap { .. } => None,
+            Record::Gap(_) => None,
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Runner {
     publisher: Publisher,
     batch: Handed,
     owed: Option<Owed>,
+    /// What is still to be reported.
+    heard: Heard,
     bus_call: BusCall,
     reporter: Reporter,
 }
@@ -41,7 +43,8 @@ impl Runner {
     pub(crate) fn new(shared: Arc<Shared>, publisher: Publisher) -> Self {
         let batch = Handed::with_items(Box::default());
         let (bus_call, reporter) = (BusCall::default(), Reporter::default());
-        Self { shared, publisher, batch, owed: None, bus_call, reporter }
+        let (owed, heard) = (None, Heard::default());
+        Self { shared, publisher, batch, owed, heard, bus_call, reporter }
     }
 
     /// Runs. A panic of a metrics recorder, a log or a reader's waker is contained and counted, and
@@ -70,21 +73,23 @@ impl Runner {
         loop {
             // 1. Settle the last batch and take the next one.
             let settled = self.owed.is_some();
-            let (handed, poll_at, drained, heard, ledger) = self.take();
+            let (handed, poll_at, drained, ledger) = self.take();
             if settled && self.shared.flushing.load(Ordering::Acquire) > 0 {
                 self.shared.settled.notify_waiters();
             }
-            self.report(heard, &ledger);
-            let call_at = self.call_everyone();
-            // 2. Deliver it, and let readers run.
+            // 2. Deliver it, tell of it, and let readers run.
             if handed {
                 let now = self.shared.clock.now().as_micros();
                 self.publish(now, &ledger);
                 self.publisher.wake(&self.shared);
+                self.report(&ledger);
                 self.shared.names.lock().look(LOOK, now);
+                self.call_everyone();
                 tokio::task::yield_now().await;
                 continue;
             }
+            self.report(&ledger);
+            let call_at = self.call_everyone();
             if drained {
                 return;
             }
@@ -124,7 +129,7 @@ impl Runner {
     }
 
     /// Settles the last batch and takes the next one.
-    fn take(&mut self) -> (bool, Option<Instant>, bool, Heard, Ledger) {
+    fn take(&mut self) -> (bool, Option<Instant>, bool, Ledger) {
         let mut bus = self.shared.bus.lock();
         let now = self.shared.clock.now();
         self.shared.settle(&mut bus, self.owed.take(), now);
@@ -138,8 +143,8 @@ impl Runner {
             drop(nothing);
         }
         let handed = bus.poll(&mut self.batch, now);
-        let heard = std::mem::take(bus.telemetry());
-        (handed, bus.poll_at(), bus.is_drained(), heard, bus.ledger())
+        self.heard.hear_more(std::mem::take(bus.telemetry()));
+        (handed, bus.poll_at(), bus.is_drained(), bus.ledger())
     }
 
     /// Publishes the batch. Should it panic, what was in it is not accepted by the sink, and its gap
@@ -155,7 +160,8 @@ impl Runner {
         self.shared.names.lock().departures.batch(size, ledger.sent, ledger.queued);
     }
 
-    fn report(&mut self, heard: Heard, ledger: &Ledger) {
+    fn report(&mut self, ledger: &Ledger) {
+        let heard = std::mem::take(&mut self.heard);
         let Self { shared, reporter, .. } = self;
         shared.contain(|| reporter.report_overflow(&heard, ledger));
         shared.contain(|| reporter.report(shared, &heard, ledger));
@@ -206,7 +212,8 @@ impl Drop for Runner {
             let mut bus = self.shared.bus.lock();
             (std::mem::take(bus.telemetry()), bus.ledger())
         };
-        self.report(Heard { handed_on: None, ..heard }, &ledger);
+        self.heard.hear_more(Heard { handed_on: None, ..heard });
+        self.report(&ledger);
         self.shared.contain(|| self.reporter.report_last_line(&ledger));
         if lost > 0 {
             self.shared.contain(|| {

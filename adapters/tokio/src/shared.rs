@@ -42,6 +42,18 @@ pub(crate) struct Overflowed {
     pub(crate) ended: Option<u64>,
 }
 
+impl Heard {
+    /// What was heard after this.
+    pub(crate) fn hear_more(&mut self, later: Self) {
+        self.handed_on = later.handed_on.or(self.handed_on);
+        self.latency = later.latency.or(self.latency);
+        self.overflow.started |= later.overflow.started;
+        if let Some(lost) = later.overflow.ended {
+            self.overflow.ended = Some(self.overflow.ended.unwrap_or(0) + lost);
+        }
+    }
+}
+
 impl Telemetry for Heard {
     fn handed_on(&mut self, batch: HandedOn) {
         self.handed_on = Some(batch);

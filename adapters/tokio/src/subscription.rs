@@ -254,7 +254,7 @@ impl Subscription {
         let batch = match found {
             Found::Entry(entry) => {
                 self.cursor = Cursor { seq: entry.last_seq, count: entry.before + entry.len };
-                if matches!(entry.record, Record::Gap { .. }) {
+                if matches!(entry.record, Record::Gap(_)) {
                     push_gaps(&mut self.pending, &ring, entry.last_seq, self.categories);
                 }
                 entry.batch(after, self.categories)

@@ -27,6 +27,7 @@ where
         match (outcome, offered.take()) {
             (Outcome::Merged, Some(update)) => Pushed::Merged(update),
             (Outcome::Displaced(loss), Some(update)) => Pushed::Displaced(update, loss),
+            (Outcome::Expired, Some(update)) => Pushed::Expired(update),
             (Outcome::Dropped(reason), Some(update)) => Pushed::Dropped(update, reason),
             (Outcome::Refused(reason), Some(update)) => Pushed::Refused(update, reason),
             _ => Pushed::Queued,
@@ -64,7 +65,7 @@ where
         };
         // Who has expired is looked at when the queue is full, so the time has to be right then too.
         let len = self.queue.len();
-        let now = match ttl.is_some() || len == 0 || len >= self.settings.limit {
+        let now = match ttl.is_some() || len == 0 || len >= usize::from(self.settings.limit) {
             true => self.clock.advance(reading()),
             false => self.clock.elapsed(),
         };
@@ -77,8 +78,9 @@ where
             expiry: ttl.map_or(Instant::NEVER, |ttl| now.plus(ttl)),
         };
         let hash = if U::Keys::KEYED { key_hash } else { None };
-        if len >= self.settings.room || hash.is_some() {
-            return self.offer_slowly(offered, terms, hash);
+        if len >= usize::from(self.settings.room) || hash.is_some() {
+            let Terms { arrival, expiry, priority } = terms;
+            return self.offer_slowly(offered, arrival, expiry, priority, hash);
         }
         self.join(offered, terms, None);
         Outcome::Queued
@@ -97,7 +99,7 @@ where
         let by_category = self.settings.by_category.get(update.category().index());
         let expires =
             by_category.is_some_and(|defaults| defaults.ttl > 0) || update.ttl().is_some();
-        let fits = self.queue.len() > 0 && self.queue.len() < self.settings.limit;
+        let fits = self.queue.len() > 0 && self.queue.len() < usize::from(self.settings.limit);
         (fits && !expires).then(|| self.clock.reading())
     }
 
@@ -118,8 +120,18 @@ where
     }
 
     /// An update that has a key, finds the queue full, or comes when the bus is closed.
+    // Its terms come one by one, in registers: as one they would have to lie in memory, and would be
+    // written there for every update.
     #[inline(never)]
-    fn offer_slowly(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) -> Outcome {
+    fn offer_slowly(
+        &mut self,
+        offered: &mut Place<U>,
+        arrival: Instant,
+        expiry: Instant,
+        priority: Priority,
+        hash: Option<u32>,
+    ) -> Outcome {
+        let terms = Terms { arrival, expiry, priority };
         if self.closed {
             return self.books.refuse(RefuseReason::Closed);
         }
@@ -137,7 +149,7 @@ where
             Some(old) if terms.priority >= old => {
                 self.queue.replace(slots, same, terms, offered);
             }
-            _ if self.queue.len() >= self.settings.limit => {
+            _ if self.queue.len() >= usize::from(self.settings.limit) => {
                 return self.offer_full(offered, terms, hash);
             }
             _ => {
@@ -151,6 +163,10 @@ where
 
     /// An update that finds the queue full.
     fn offer_full(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) -> Outcome {
+        if terms.is_expired(terms.arrival) {
+            self.lose_newcomer(offered, Loss::Expired);
+            return Outcome::Expired;
+        }
         self.books.overflow();
         let slots = self.slots.as_mut();
         let (link, reason) = match self.settings.overflow {
@@ -177,21 +193,25 @@ where
         Outcome::Displaced(loss)
     }
 
-    fn drop_newcomer(&mut self, offered: &mut Place<U>, reason: DropReason) -> Outcome {
-        if let Some(update) = offered.get() {
-            self.books.lose(update.topic(), Loss::Dropped(reason));
-        }
+    fn drop_newcomer(&mut self, offered: &Place<U>, reason: DropReason) -> Outcome {
+        self.lose_newcomer(offered, Loss::Dropped(reason));
         Outcome::Dropped(reason)
+    }
+
+    fn lose_newcomer(&mut self, offered: &Place<U>, loss: Loss) {
+        if let Some(update) = offered.get() {
+            self.books.lose(update.topic(), loss);
+        }
     }
 
     /// Puts an update at the end. There is room.
     #[inline(always)]
     fn join(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) {
-        if self.deadline.is_none() {
+        if !self.times.has_deadline() {
             self.set_deadline(terms.arrival);
         }
         self.queue.append(self.slots.as_mut(), offered, terms, hash);
-        if self.queue.len() == self.settings.full {
+        if self.queue.len() == usize::from(self.settings.full) {
             self.rouse();
         }
     }
@@ -201,7 +221,7 @@ where
     fn set_deadline(&mut self, now: Instant) {
         let interval = self.settings.flush_interval;
         let latest = now.plus(interval);
-        self.deadline = Some(match (self.settings.leading, self.last_flush) {
+        self.times.set_deadline(match (self.settings.leading, self.times.last_flush()) {
             (Leading::Delayed, _) => latest,
             (Leading::Immediate, None) => now,
             (Leading::Immediate, Some(last)) => latest.min(now.max(last.plus(interval))),

@@ -43,7 +43,7 @@ where
         (self.asleep, self.wake) = (false, false);
         self.failed(batch, 0, now);
         let now = self.clock.advance(now);
-        let room = batch.capacity().min(self.settings.batch_size);
+        let room = batch.capacity().min(usize::from(self.settings.batch_size));
         let reason = match self.due(now) {
             Some(reason) if room > 0 => reason,
             _ => {
@@ -62,10 +62,15 @@ where
                 }
                 put
             };
-            self.passed += self.queue.drain(slots, now, fill) as u64;
+            let since = self.queue.since();
+            let taken = self.queue.drain(slots, now, fill);
+            self.passed += taken as u64;
+            if taken > 0 {
+                oldest = since.map_or(oldest, |since| oldest.min(since));
+            }
             let first = self.queue.first();
             let is_expired = |first: Terms| first.is_expired(now);
-            if batch.len() >= room || !queue::terms(slots, first).is_some_and(is_expired) {
+            if batch.filled() >= room || !queue::terms(slots, first).is_some_and(is_expired) {
                 break;
             }
             self.passed += 1;
@@ -76,21 +81,23 @@ where
         }
         let left = self.queue.len();
         if left == 0 {
-            self.deadline = None;
+            self.times.clear_deadline();
             self.passed = self.passed.max(self.flush_to);
         }
-        if left <= self.settings.limit / 2 {
+        if left <= usize::from(self.settings.limit) / 2 {
             self.books.relieve();
         }
         if let Some(gap) = self.books.take_gap(self.seq + 1) {
             self.seq += 1;
             batch.put_gap(gap);
         }
-        let size = batch.len();
+        let size = batch.filled();
         batch.hand_on(Stamp { first_seq: self.seq + 1, handed_on: now }, reason);
         self.seq += size as u64;
         self.books.hand_on(size);
-        (self.last_flush, self.gap_deadline) = (Some(now), None);
+        self.unsettled += 1;
+        self.times.hand_on(now);
+        self.gap_flush = false;
         let longest_wait = Duration::from_micros(now.micros_since(oldest));
         self.books.telemetry.handed_on(HandedOn { size, reason, longest_wait, left });
         true
@@ -103,11 +110,7 @@ where
         if self.due(self.clock.elapsed()).is_some() {
             return Some(self.clock.reading());
         }
-        let deadline = match (self.deadline, self.gap_deadline) {
-            (Some(queued), Some(gap)) => Some(queued.min(gap)),
-            (queued, gap) => queued.or(gap),
-        };
-        deadline.map(|deadline| self.clock.reading_at(deadline))
+        self.times.next().map(|deadline| self.clock.reading_at(deadline))
     }
 
     /// Settles a batch: the sink accepted it. Empties the buffer.
@@ -115,44 +118,71 @@ where
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
     {
-        self.clock.advance(now);
-        if batch.is_unsettled() {
-            let receipt = batch.receipt();
-            batch.clear();
-            self.settle(receipt, now);
-        }
+        let receipt = batch.receipt();
+        batch.clear();
+        self.settle(receipt, now);
     }
 
-    /// Settles a batch of which the sink accepted only the first `accepted` updates, and empties
-    /// the buffer. The others are dropped for that reason; if it accepted none, the batch's gap is
-    /// told with the next batch.
+    /// Settles a batch of which the sink accepted only the first `accepted` updates (those that it
+    /// [could not take](Self::failed_at) by themselves count as passed), and empties the buffer. The others are dropped for that reason; if it accepted none, the batch's gap is
+    /// told with the next batch (once the bus is closed: once more by itself).
     pub fn failed<B>(&mut self, batch: &mut Batch<U, B, GAPS>, accepted: usize, now: Instant)
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
     {
         self.clock.advance(now);
-        if !batch.is_unsettled() {
+        if !batch.is_open() {
             return;
         }
-        let Receipt { in_flight, handed_on } = batch.receipt();
-        let accepted = accepted.min(in_flight);
-        for index in accepted..in_flight {
-            let topic = batch.update(index).map(Update::topic);
-            self.books.fail(topic);
+        let mut receipt = batch.receipt();
+        let accepted = accepted.min(batch.filled());
+        let in_flight = receipt.in_flight;
+        for index in accepted..batch.filled() {
+            if let Some(update) = batch.in_flight_at(index) {
+                self.books.fail(update.map(Update::topic));
+                receipt.in_flight = receipt.in_flight.saturating_sub(1);
+            }
         }
         if accepted == 0
             && let Some(gap) = batch.take_gap()
         {
             self.books.keep_gap(&gap);
+            self.try_once_more();
         }
         batch.clear();
-        self.fail(accepted < in_flight, now);
-        self.settle(Receipt { in_flight: accepted, handed_on }, now);
+        self.fail(receipt.in_flight < in_flight, now);
+        self.settle(receipt, now);
+    }
+
+    /// The sink cannot take the update at position `seq` of a batch, because it is too large say:
+    /// this one is dropped for that reason and handed back, and the others stay in flight until the
+    /// batch is settled. `None` if it is not in this batch (any more). O(1).
+    pub fn failed_at<B>(
+        &mut self,
+        batch: &mut Batch<U, B, GAPS>,
+        seq: u64,
+        now: Instant,
+    ) -> Option<U>
+    where
+        B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
+    {
+        self.clock.advance(now);
+        let update = batch.leave_out(seq)?;
+        self.books.fail(Some(update.topic()));
+        self.fail(true, now);
+        Some(update)
     }
 
     /// Settles a batch whose updates were [taken away](Batch::detach): the sink accepted them.
     pub fn settle(&mut self, receipt: Receipt, now: Instant) {
         let now = self.clock.advance(now);
+        if !receipt.is_owed {
+            return;
+        }
+        self.unsettled = self.unsettled.saturating_sub(1);
+        if self.closed {
+            self.rouse(); // whoever polls has to see that it may be drained
+        }
         self.books.deliver(receipt.in_flight);
         let latency = now.micros_since(receipt.handed_on);
         self.books.telemetry.settled(Duration::from_micros(latency));
@@ -162,21 +192,27 @@ where
     /// `accepted` of them. The others are dropped for that reason, and told as a loss of the whole
     /// bus: their topics are not known here any more.
     pub fn settle_failed(&mut self, receipt: Receipt, accepted: usize, now: Instant) {
-        let Receipt { in_flight, handed_on } = receipt;
+        let in_flight = receipt.in_flight;
         let accepted = accepted.min(in_flight);
         for _ in accepted..in_flight {
             self.books.fail(None);
         }
         self.fail(accepted < in_flight, now);
-        self.settle(Receipt { in_flight: accepted, handed_on }, now);
+        self.settle(Receipt { in_flight: accepted, ..receipt }, now);
+    }
+
+    fn try_once_more(&mut self) {
+        if self.closed {
+            self.books.try_once_more();
+            self.rouse();
+        }
     }
 
     /// What failed is to be told within the interval.
     fn fail(&mut self, some: bool, now: Instant) {
         let now = self.clock.advance(now);
         if some {
-            let latest = now.plus(self.settings.flush_interval);
-            self.gap_deadline = Some(self.gap_deadline.map_or(latest, |set| set.min(latest)));
+            self.times.set_gap_deadline(now.plus(self.settings.flush_interval));
             self.rouse();
         }
     }
@@ -184,12 +220,10 @@ where
     /// Hands on everything sent before the call, now. The mark tells when that is done:
     /// [`is_flushed`](Self::is_flushed).
     pub fn flush(&mut self, now: Instant) -> FlushMark {
-        let now = self.clock.advance(now);
+        self.clock.advance(now);
         // what was removed since an earlier flush must not put its mark out of reach
         self.flush_to = self.flush_to.max(self.passed + self.queue.len() as u64);
-        if self.books.has_untold() {
-            self.gap_deadline = Some(now);
-        }
+        self.gap_flush |= self.books.has_untold();
         self.rouse();
         FlushMark(self.flush_to)
     }
@@ -211,20 +245,19 @@ where
         self.clock.advance(now);
         self.closed = true;
         self.settings.room = 0;
-        self.rouse();
+        self.try_once_more();
     }
 
     /// Why a batch is due, if one is.
     fn due(&self, now: Instant) -> Option<FlushReason> {
         let len = self.queue.len();
-        let come = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        if len > 0 && len >= self.settings.full {
+        if len > 0 && len >= usize::from(self.settings.full) {
             Some(FlushReason::Full)
-        } else if len > 0 && self.passed < self.flush_to {
+        } else if len > 0 && self.passed < self.flush_to || self.gap_flush {
             Some(FlushReason::Flush)
         } else if self.closed && (len > 0 || self.books.has_untold()) {
             Some(FlushReason::Close)
-        } else if come(self.deadline) || come(self.gap_deadline) {
+        } else if self.times.next().is_some_and(|deadline| deadline <= now) {
             Some(FlushReason::Interval)
         } else {
             None

@@ -6,7 +6,6 @@ use super::Bus;
 use crate::books::loss_of;
 use crate::gap::Loss;
 use crate::ledger::DropReason;
-use crate::queue;
 use crate::slots::Slot;
 use crate::time::{Instant, micros};
 use crate::{Category, Config, Leading, Overflow, Priority, Telemetry, Update};
@@ -14,14 +13,14 @@ use crate::{Category, Config, Leading, Overflow, Priority, Telemetry, Update};
 /// The configuration as the bus uses it. All zeros means: not prepared yet, and the defaults hold.
 pub(super) struct Settings<const CATEGORIES: usize> {
     /// Zero until the first call that needs the settings, and without slots.
-    pub(super) limit: usize,
+    pub(super) limit: u16,
     /// The length of the queue from which on an update cannot simply join: the limit, or zero once
     /// the bus is closed.
-    pub(super) room: usize,
+    pub(super) room: u16,
     /// Zero until the first call that needs the settings.
-    pub(super) batch_size: usize,
+    pub(super) batch_size: u16,
     /// The length of the queue at which a batch is due.
-    pub(super) full: usize,
+    pub(super) full: u16,
     pub(super) flush_interval: u64,
     pub(super) overflow: Overflow,
     pub(super) leading: Leading,
@@ -66,7 +65,7 @@ where
         self.prepare();
         let now = self.clock.advance(now);
         self.apply(config);
-        while self.queue.len() > self.settings.limit {
+        while self.queue.len() > usize::from(self.settings.limit) {
             let slots = self.slots.as_mut();
             let link = match self.settings.overflow {
                 Overflow::Evict => self.queue.least(slots, now),
@@ -79,12 +78,10 @@ where
             left(update, loss);
         }
         let interval = self.settings.flush_interval;
-        if let Some(oldest) = queue::terms(self.slots.as_ref(), self.queue.first()) {
-            let latest = oldest.arrival.plus(interval);
-            self.deadline = self.deadline.map(|set| set.min(latest));
+        if let Some(since) = self.queue.since() {
+            self.times.hurry(since.plus(interval));
         }
-        let latest = now.plus(interval);
-        self.gap_deadline = self.gap_deadline.map(|set| set.min(latest));
+        self.times.hurry_gap(now.plus(interval));
         self.rouse();
     }
 
@@ -120,12 +117,11 @@ where
         let settings = &self.settings;
         if settings.batch_size == 0 {
             let config = Config::new();
-            let limit = usize::from(config.queue_limit).min(self.capacity());
-            return Config { queue_limit: limit as u16, ..config };
+            return Config { queue_limit: config.queue_limit.min(self.most()), ..config };
         }
         Config {
-            queue_limit: settings.limit as u16,
-            batch_size: settings.batch_size as u16,
+            queue_limit: settings.limit,
+            batch_size: settings.batch_size,
             overflow: settings.overflow,
             leading: settings.leading,
             flush_interval: settings.flush_interval,
@@ -149,14 +145,18 @@ where
         self.apply(Config::new());
     }
 
+    /// The [capacity](Self::capacity), which 16 bits hold.
+    fn most(&self) -> u16 {
+        u16::try_from(self.capacity()).unwrap_or(u16::MAX)
+    }
+
     pub(super) fn apply(&mut self, config: Config) {
-        let limit = usize::from(config.queue_limit).min(self.capacity());
-        let batch_size = usize::from(config.batch_size);
+        let limit = config.queue_limit.min(self.most());
         let settings = &mut self.settings;
         settings.limit = limit;
         settings.room = if self.closed { 0 } else { limit };
-        settings.batch_size = batch_size;
-        settings.full = batch_size.min(limit);
+        settings.batch_size = config.batch_size;
+        settings.full = config.batch_size.min(limit);
         settings.flush_interval = config.flush_interval;
         settings.overflow = config.overflow;
         settings.leading = config.leading;

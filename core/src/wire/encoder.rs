@@ -22,7 +22,7 @@ use super::{CRC_LEN, GAP, Missing, Scope, UPDATES, Update, VERSION, checksum, co
 /// while let Some(frame) = encoder.next_frame(&mut buffer) {
 ///     match frame {
 ///         Ok(frame) => line.extend_from_slice(frame),
-///         Err(wire::TooLarge { .. }) => { /* count it: the others go on */ }
+///         Err(wire::TooLarge { seq }) => println!("{seq} is left out, the others go on"),
 ///     }
 /// }
 /// # assert_eq!(line.len(), 38);
@@ -61,7 +61,8 @@ impl<'a, I: Iterator<Item: Into<Record<'a>>>> Encoder<'a, I> {
     ///
     /// # Errors
     /// An update does not fit the buffer, even by itself. It is left out, and the next call goes on
-    /// behind it: count it.
+    /// behind it. Tell the bus: [`Bus::failed_at`](crate::Bus::failed_at), as
+    /// [here](crate::wire#a-line-that-can-fail-and-texts-of-any-length).
     #[must_use = "what is in the frame does not come again"]
     pub fn next_frame<'b>(&mut self, buffer: &'b mut [u8]) -> Option<Result<&'b [u8], TooLarge>> {
         let Self { epoch, records, held, passed } = self;

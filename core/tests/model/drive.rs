@@ -45,7 +45,7 @@ pub(crate) fn run<K: KeyMode, const RANKED: bool>(case: &Case) -> Result<(), Str
         outcome.map_err(|why| format!("after call {step}, {call:?} at {reading}: {why}"))?;
     }
     let last = case.calls.last().map_or(0, |&(reading, _)| reading);
-    both.end(last).map_err(|why| format!("at the end: {why}"))
+    both.end(last, case.sink_fails).map_err(|why| format!("at the end: {why}"))
 }
 
 impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
@@ -88,6 +88,29 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
             Call::Failed(at, accepted) => {
                 bus.failed(&mut buffers[at], accepted, now);
                 naive.failed(&mut flights[at], accepted, reading);
+            }
+            Call::FailedAt(at, place) => {
+                let first = flights[at].updates.first().map_or(1, |first| first.seq);
+                let seq = first + place;
+                let back = bus.failed_at(&mut buffers[at], seq, now);
+                let back = back.map(|update| update.facts.id);
+                same("left out", back, naive.failed_at(&mut flights[at], seq, reading))?;
+                let buffer = &mut buffers[at];
+                same("by topic", topics(buffer), SeenBatch::of(buffer, true).topics())?;
+            }
+            Call::GiveAway(at, accepted) => {
+                let buffer = &mut buffers[at];
+                let items = (0..buffer.capacity()).map(|_| Item::VACANT).collect();
+                drop(buffer.take_gap());
+                let (updates, receipt) = buffer.detach(items);
+                let given =
+                    updates.iter().map(|handed| SeenUpdate::of(&handed, handed.update.facts));
+                same("given away", given.collect(), flights[at].left().collect::<Vec<_>>())?;
+                match accepted {
+                    9 => bus.settle(receipt, now),
+                    _ => bus.settle_failed(receipt, accepted, now),
+                }
+                naive.given_away(&mut flights[at], accepted, reading);
             }
             Call::TakeOut(at, count) => {
                 let out = buffers[at].drain().take(count);
@@ -149,6 +172,7 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
         same("telemetry", std::mem::take(&mut bus.telemetry().0), naive.heard())?;
         for (buffer, flight) in buffers.iter().zip(flights.iter()) {
             let expected = flight.seen();
+            same("length", buffer.len(), expected.updates.len())?;
             same("batch", SeenBatch::of(buffer, expected.reason.is_some()), expected)?;
         }
         for (mark, expected, queued) in &self.marks {
@@ -164,8 +188,8 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
         same("overslept", overslept, false)
     }
 
-    /// Closes and polls until nothing is left.
-    fn end(&mut self, reading: u64) -> Result<(), String> {
+    /// Closes and polls until nothing is left, with a sink that works or one that fails for ever.
+    fn end(&mut self, reading: u64, sink_fails: bool) -> Result<(), String> {
         for at in 0..2 {
             self.call(Call::Delivered(at), reading)?;
         }
@@ -174,7 +198,11 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
             Batch::with_items(Box::new([const { Item::VACANT }; 3]));
         let mut polls = 0;
         while self.bus.poll(&mut batch, Instant::from_micros(reading)) {
-            self.bus.delivered(&mut batch, Instant::from_micros(reading));
+            same("drained too early", self.bus.is_drained(), false)?;
+            match sink_fails {
+                true => self.bus.failed(&mut batch, 0, Instant::from_micros(reading)),
+                false => self.bus.delivered(&mut batch, Instant::from_micros(reading)),
+            }
             polls += 1;
             same("spinning", polls > 20, false)?;
         }

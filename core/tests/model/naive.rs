@@ -6,10 +6,11 @@ use statusbus_core::{
     RefuseReason,
 };
 
-use crate::flight::Flight;
 use crate::said::{CATEGORIES, Facts, Knobs};
-use crate::seen::{Became, Heard, SeenGap, SeenUpdate};
-use crate::tally::{TOLD, Tally};
+use crate::seen::{Became, Heard};
+use crate::tally::Tally;
+
+mod output;
 
 #[derive(Clone, Copy)]
 struct Waiting {
@@ -19,6 +20,8 @@ struct Waiting {
     expiry: Option<u64>,
     /// Grows with each update that comes to a priority: the smallest is the oldest of it.
     age: u64,
+    /// The place it has taken: another one for each update that joins the end.
+    place: u64,
 }
 
 pub(crate) struct Naive {
@@ -30,17 +33,23 @@ pub(crate) struct Naive {
     defaults: [(Priority, Option<u64>); CATEGORIES],
     queue: Vec<Waiting>,
     ages: u64,
+    /// The place at the front, and when the update came that was in it when it came there.
+    front: Option<(u64, u64)>,
     elapsed: u64,
     reading: u64,
     tally: Tally,
     deadline: Option<u64>,
     gap_deadline: Option<u64>,
+    /// A flush has asked for the gap.
+    gap_flush: bool,
     last_flush: Option<u64>,
     seq: u64,
     /// Updates that have left from the front, and up to where a flush was asked for.
     left: u64,
     flush_to: u64,
     closed: bool,
+    /// Batches that are in flight.
+    unsettled: usize,
     asleep: bool,
     wake: bool,
     peak: usize,
@@ -60,16 +69,19 @@ impl Naive {
             defaults,
             queue: Vec::new(),
             ages: 0,
+            front: None,
             elapsed: 0,
             reading: 0,
             tally: Tally::default(),
             deadline: None,
             gap_deadline: None,
+            gap_flush: false,
             last_flush: None,
             seq: 0,
             left: 0,
             flush_to: 0,
             closed: false,
+            unsettled: 0,
             asleep: false,
             wake: false,
             peak: 0,
@@ -94,7 +106,9 @@ impl Naive {
 
     pub(crate) fn push(&mut self, facts: Facts, reading: u64) -> Became {
         self.advance(reading);
-        self.take_in(facts)
+        let became = self.take_in(facts);
+        self.look_at_front();
+        became
     }
 
     /// Rule 13: the reading is only taken if it is needed. Says whether it was.
@@ -104,7 +118,9 @@ impl Naive {
         if needed {
             self.advance(reading);
         }
-        (self.take_in(facts), needed)
+        let became = self.take_in(facts);
+        self.look_at_front();
+        (became, needed)
     }
 
     fn take_in(&mut self, facts: Facts) -> Became {
@@ -122,7 +138,8 @@ impl Naive {
         // decided: what would expire at the end of time never does
         let expiry = expiry.filter(|&expiry| expiry < u64::MAX);
         self.ages += 1;
-        let new = Waiting { facts, priority, arrival: self.elapsed, expiry, age: self.ages };
+        let (arrival, age) = (self.elapsed, self.ages);
+        let new = Waiting { facts, priority, arrival, expiry, age, place: age };
         // Rule 4. Decided: of several with its key the newest is the one merged with, also if it
         // has expired.
         if self.keyed && facts.key.is_some() {
@@ -137,7 +154,7 @@ impl Naive {
                 if priority >= old.priority {
                     // decided: one that is raised in place is the youngest of its new priority
                     let age = if priority > old.priority { new.age } else { old.age };
-                    self.queue[place] = Waiting { age, ..new };
+                    self.queue[place] = Waiting { age, place: old.place, ..new };
                     return self.tally.coalesced(old.facts);
                 }
             }
@@ -152,6 +169,10 @@ impl Naive {
     // Rule 5
 
     fn push_full(&mut self, new: Waiting) -> Became {
+        // decided: one whose life is over when it comes takes nobody's place
+        if self.is_expired(&new) {
+            return self.tally.expired(new.facts);
+        }
         if self.tally.overflow.is_none() {
             self.tally.heard.push(Heard::Overflow(OverflowEdge::Started));
         }
@@ -199,6 +220,15 @@ impl Naive {
         }
     }
 
+    /// Decided: what merges at the front does not make it younger, what merged before it came there
+    /// does.
+    fn look_at_front(&mut self) {
+        let first = self.queue.first();
+        if first.map(|first| first.place) != self.front.map(|(place, _)| place) {
+            self.front = first.map(|first| (first.place, first.arrival));
+        }
+    }
+
     // Rule 3
 
     fn deadline_of(&self, arrival: u64) -> u64 {
@@ -218,7 +248,7 @@ impl Naive {
         let waits = len > 0 || self.tally.untold;
         if len > 0 && (len >= self.knobs.batch_size || len >= limit) {
             Some(FlushReason::Full)
-        } else if len > 0 && self.left < self.flush_to {
+        } else if len > 0 && self.left < self.flush_to || self.tally.untold && self.gap_flush {
             Some(FlushReason::Flush)
         } else if self.closed && waits {
             Some(FlushReason::Close)
@@ -245,117 +275,6 @@ impl Naive {
         Some(self.reading.saturating_add(wanted.saturating_sub(self.elapsed)))
     }
 
-    // Rules 2, 6 and 7
-
-    pub(crate) fn poll(&mut self, flight: &mut Flight, reading: u64) -> Option<Vec<Facts>> {
-        (self.asleep, self.wake) = (false, false);
-        self.failed(flight, 0, reading);
-        let room = flight.capacity.min(self.knobs.batch_size);
-        let Some(reason) = self.due().filter(|_| room > 0) else {
-            self.asleep = true;
-            return None;
-        };
-        let (mut expired, mut batch) = (Vec::new(), Vec::new());
-        while batch.len() < room && !self.queue.is_empty() {
-            let first = self.queue.remove(0);
-            self.left += 1;
-            if self.is_expired(&first) {
-                self.lose(first, DropReason::Oldest);
-                expired.push(first.facts);
-            } else {
-                batch.push(first);
-            }
-        }
-        if self.queue.is_empty() {
-            self.deadline = None;
-            self.left = self.left.max(self.flush_to);
-        }
-        if self.queue.len() <= self.limit() / 2
-            && let Some(lost) = self.tally.overflow.take()
-        {
-            self.tally.heard.push(Heard::Overflow(OverflowEdge::Ended { lost }));
-        }
-        // rule 9; decided: a gap has a position of its own
-        if !self.tally.gap.is_empty() {
-            self.seq += 1;
-            let gap = std::mem::take(&mut self.tally.gap);
-            flight.gap = Some(SeenGap { seq: self.seq, ..gap });
-        }
-        (self.tally.untold, self.gap_deadline) = (false, None);
-        for &Waiting { facts, priority, arrival, expiry, .. } in &batch {
-            self.seq += 1;
-            let ttl_left = expiry.map(|expiry| expiry - self.elapsed);
-            let (seq, waited) = (self.seq, self.elapsed - arrival);
-            flight.updates.push(SeenUpdate { seq, facts, priority, waited, ttl_left });
-        }
-        (flight.reason, flight.handed_on) = (reason, self.elapsed);
-        self.last_flush = Some(self.elapsed);
-        self.tally.ledger.in_flight += batch.len() as u64;
-        let waits = batch.iter().map(|waiting| self.elapsed - waiting.arrival);
-        let longest = waits.max().unwrap_or(0);
-        self.tally.heard.push(Heard::HandedOn(batch.len(), reason, longest, self.queue.len()));
-        Some(expired)
-    }
-
-    pub(crate) fn delivered(&mut self, flight: &mut Flight, reading: u64) {
-        self.settle(flight, usize::MAX, reading);
-    }
-
-    pub(crate) fn failed(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
-        let told = accepted.min(flight.updates.len()) > 0;
-        let gap = flight.gap.clone().filter(|_| !told);
-        self.settle(flight, accepted, reading);
-        if let Some(gap) = gap {
-            for (topic, losses) in gap.topics {
-                self.tally.gap.add(Some(topic), losses, TOLD);
-            }
-            self.tally.gap.add(None, gap.elsewhere, TOLD);
-        }
-    }
-
-    fn settle(&mut self, flight: &mut Flight, accepted: usize, reading: u64) {
-        self.advance(reading);
-        if !flight.is_unsettled() {
-            return;
-        }
-        for (index, SeenUpdate { facts, .. }) in flight.updates.iter().enumerate() {
-            self.tally.ledger.in_flight -= 1;
-            if index < accepted {
-                self.tally.ledger.delivered += 1;
-                continue;
-            }
-            let topic = (index >= flight.taken).then_some(facts.about);
-            self.tally.lost(topic, Loss::Dropped(DropReason::Sink));
-            let latest = self.elapsed.saturating_add(self.knobs.interval);
-            self.gap_deadline = Some(self.gap_deadline.map_or(latest, |at| at.min(latest)));
-            self.rouse();
-        }
-        self.tally.heard.push(Heard::Settled(self.elapsed - flight.handed_on));
-        *flight = Flight::new(flight.capacity);
-    }
-
-    pub(crate) fn flush(&mut self, reading: u64) -> u64 {
-        self.advance(reading);
-        self.flush_to = self.flush_to.max(self.left + self.queue.len() as u64);
-        if self.tally.untold {
-            self.gap_deadline = Some(self.elapsed);
-        }
-        self.rouse();
-        self.flush_to
-    }
-
-    /// Decided: a flush reaches as many updates as were queued; one that leaves otherwise is made
-    /// up for by the next.
-    pub(crate) fn is_flushed(&self, mark: u64) -> bool {
-        self.left >= mark
-    }
-
-    pub(crate) fn close(&mut self, reading: u64) {
-        self.advance(reading);
-        self.closed = true;
-        self.rouse();
-    }
-
     // Rule 11
 
     pub(crate) fn reconfigure(&mut self, knobs: Knobs, reading: u64) -> Vec<(Facts, Loss)> {
@@ -372,8 +291,9 @@ impl Naive {
             left.push((old.facts, self.lose(old, DropReason::Shrunk)));
         }
         // rule 3: nothing waits longer than the interval, counted from the arrival of the oldest
-        if let Some(oldest) = self.queue.first() {
-            let latest = oldest.arrival.saturating_add(knobs.interval);
+        self.look_at_front();
+        if let Some((_, since)) = self.front {
+            let latest = since.saturating_add(knobs.interval);
             self.deadline = self.deadline.map(|at| at.min(latest));
         }
         let latest = self.elapsed.saturating_add(knobs.interval);
@@ -406,9 +326,9 @@ impl Naive {
         std::mem::take(&mut self.wake)
     }
 
-    /// Queued, the peak since the last call, and how long the oldest has waited.
+    /// Queued, the peak since the last call, and how long the place at the front has been taken.
     pub(crate) fn depth(&mut self) -> (usize, usize, u64) {
-        let oldest = self.queue.first().map_or(0, |first| self.elapsed - first.arrival);
+        let oldest = self.front.map_or(0, |(_, since)| self.elapsed - since);
         let peak = std::mem::replace(&mut self.peak, self.queue.len());
         (self.queue.len(), peak, oldest)
     }
@@ -426,7 +346,7 @@ impl Naive {
     }
 
     pub(crate) fn is_drained(&self) -> bool {
-        self.closed && self.queue.is_empty() && !self.tally.untold
+        self.closed && self.queue.is_empty() && !self.tally.untold && self.unsettled == 0
     }
 
     pub(crate) fn is_overflowing(&self) -> bool {

@@ -69,6 +69,10 @@ pub(crate) enum Call {
     Poll(usize),
     Delivered(usize),
     Failed(usize, usize),
+    /// The update at this place of the batch, from zero.
+    FailedAt(usize, u64),
+    /// Taken away with the items, and settled by receipt: so many were accepted.
+    GiveAway(usize, usize),
     TakeOut(usize, usize),
     TakeGap(usize),
     Flush,
@@ -107,6 +111,8 @@ pub(crate) struct Case {
     pub(crate) knobs: Knobs,
     pub(crate) buffers: [usize; 2],
     pub(crate) calls: Vec<(u64, Call)>,
+    /// In the end.
+    pub(crate) sink_fails: bool,
 }
 
 impl Case {
@@ -122,7 +128,8 @@ impl Case {
             (reading, random.call(id as u32))
         });
         let calls = calls.collect();
-        Self { slots, knobs, buffers, calls }
+        let sink_fails = random.chance(2);
+        Self { slots, knobs, buffers, calls, sink_fails }
     }
 }
 
@@ -167,9 +174,11 @@ impl Random {
         match self.below(100) {
             0..30 => Call::Push(self.facts(id)),
             30..52 => Call::Offer(self.facts(id)),
-            52..68 => Call::Poll(buffer),
-            68..74 => Call::Delivered(buffer),
-            74..79 => Call::Failed(buffer, self.pick(&[0, 0, 1, 2, 9])),
+            52..66 => Call::Poll(buffer),
+            66..70 => Call::Delivered(buffer),
+            70..74 => Call::Failed(buffer, self.pick(&[0, 0, 1, 2, 9])),
+            74..77 => Call::FailedAt(buffer, self.pick(&[0, 0, 1, 1, 2, 3, 9])),
+            77..79 => Call::GiveAway(buffer, self.pick(&[0, 1, 2, 9, 9, 9])),
             79..82 => Call::TakeOut(buffer, 1 + self.below(4)),
             82..83 => Call::TakeGap(buffer),
             83..87 => Call::Flush,

@@ -14,6 +14,7 @@ pub(crate) enum Became {
     Queued,
     Merged(Facts),
     Displaced(Facts, Loss),
+    Expired(Facts),
     Dropped(Facts, DropReason),
     Refused(Facts, RefuseReason),
 }
@@ -25,6 +26,7 @@ impl Became {
             (Outcome::Queued, None) => Self::Queued,
             (Outcome::Merged, Some(old)) => Self::Merged(old),
             (Outcome::Displaced(loss), Some(old)) => Self::Displaced(old, loss),
+            (Outcome::Expired, Some(new)) => Self::Expired(new),
             (Outcome::Dropped(reason), Some(new)) => Self::Dropped(new, reason),
             (Outcome::Refused(reason), Some(new)) => Self::Refused(new, reason),
             _ => return None,
@@ -38,6 +40,7 @@ impl<K, const RANKED: bool> From<Pushed<Said<K, RANKED>>> for Became {
             Pushed::Queued => Self::Queued,
             Pushed::Merged(old) => Self::Merged(old.facts),
             Pushed::Displaced(old, loss) => Self::Displaced(old.facts, loss),
+            Pushed::Expired(new) => Self::Expired(new.facts),
             Pushed::Dropped(new, reason) => Self::Dropped(new.facts, reason),
             Pushed::Refused(new, reason) => Self::Refused(new.facts, reason),
         }

@@ -143,6 +143,108 @@ fn a_caller_that_stops_half_way_strands_nothing() {
 }
 
 #[test]
+fn a_sink_may_leave_out_one_in_the_middle() {
+    let mut host = host();
+    host.queue([note("a"), note("b").about("conv-2"), note("c")]);
+    host.expect_in_flight([], ["a", "b", "c"]);
+    assert_eq!(host.fail_at(2), Some("b".into()), "it is handed back");
+    assert_eq!((host.batch.len(), host.names(), host.seqs()), (2, vec!["a", "c"], vec![1, 3]));
+    host.expect_ledger([("sink", 1), ("in_flight", 2)]);
+    host.expect_next(50); // the gap
+    host.deliver();
+    host.expect_ledger([("delivered", 2), ("sink", 1)]);
+    host.at(50).poll();
+    let gap = host.batch.gap().expect("one is missing");
+    assert_eq!((gap.topics().len(), gap.topics()[0].0.0), (1, "conv-2"), "its topic is known");
+    host.deliver();
+}
+
+#[test]
+fn one_that_is_left_out_is_left_out_once() {
+    let mut host = host();
+    host.queue(["a", "b", "c"].map(note));
+    host.expect_in_flight([], ["a", "b", "c"]);
+    assert_eq!(host.fail_at(2), Some("b".into()));
+    for seq in [2, 0, 4, u64::MAX] {
+        assert_eq!(host.fail_at(seq), None);
+    }
+    host.expect_ledger([("sink", 1), ("in_flight", 2)]);
+    host.take_out(1);
+    assert_eq!(host.fail_at(1), None, "the caller has it");
+    host.deliver();
+    assert_eq!(host.fail_at(3), None, "it is settled");
+    host.expect_ledger([("delivered", 2), ("sink", 1)]);
+}
+
+#[test]
+fn a_sink_that_goes_down_behind_one_that_was_left_out_has_accepted_what_came_before() {
+    for (accepted, delivered) in [(0, 0), (1, 1), (2, 1), (3, 2), (4, 3), (9, 3)] {
+        let mut host = host();
+        host.queue(["a", "b", "c", "d"].map(note));
+        host.expect_in_flight([], ["a", "b", "c", "d"]);
+        host.fail_at(2);
+        host.fail(accepted);
+        let ledger = host.bus.ledger();
+        assert_eq!((ledger.delivered, ledger.dropped.sink), (delivered, 4 - delivered));
+    }
+}
+
+#[test]
+fn what_was_taken_out_behind_one_that_was_left_out_is_told_apart_from_it() {
+    let mut host = host();
+    host.queue(["a", "b", "c", "d"].map(note));
+    host.expect_in_flight([], ["a", "b", "c", "d"]);
+    host.fail_at(2);
+    assert_eq!(host.take_out(2), [(1, "a".into()), (3, "c".into())]);
+    assert_eq!((host.batch.len(), host.names()), (1, vec!["d"]));
+    host.fail(1);
+    host.expect_ledger([("delivered", 1), ("sink", 3)]);
+    host.at(50).poll();
+    let gap = host.batch.gap().expect("three are missing");
+    assert_eq!(gap.elsewhere().dropped.sink, 1, "the topic of \"c\" is not known any more");
+    assert_eq!(gap.topics()[0].1.dropped.sink, 2);
+    host.deliver();
+}
+
+#[test]
+fn a_batch_of_which_everything_was_left_out_is_settled_like_any_other() {
+    let mut host = host();
+    host.queue([note("a"), note("b")]);
+    host.expect_in_flight([], ["a", "b"]);
+    host.fail_at(1);
+    host.fail_at(2);
+    assert!(host.batch.is_empty());
+    host.expect_ledger([("sink", 2)]);
+    host.deliver();
+    host.queue([note("c")]);
+    host.at(50).expect_gap([("sink", 2)], ["c"]);
+    host.queue([note("d")]);
+    host.at(100).expect_in_flight([], ["d"]);
+    host.fail_at(5);
+    host.queue([note("e")]);
+    host.at(150).expect_gap([("sink", 1)], ["e"]); // polled over
+    host.expect_ledger([("delivered", 2), ("sink", 3)]);
+}
+
+#[test]
+fn what_was_left_out_is_in_no_topic_and_not_given_away() {
+    let mut host = host();
+    host.queue([note("a"), note("b").about("conv-2"), note("c")]);
+    host.expect_in_flight([], ["a", "b", "c"]);
+    host.fail_at(1);
+    let topics: Vec<_> = host.batch.topics().map(|topic| topic.topic().0).collect();
+    assert_eq!(topics, ["conv-2", "conv"]);
+    let now = host.now();
+    let (updates, receipt) = host.batch.detach(items(10));
+    assert_eq!(updates.iter().map(|handed| handed.seq).collect::<Vec<_>>(), [2, 3]);
+    assert!(updates.get(0).is_none());
+    drop(updates);
+    assert_eq!(host.fail_at(2), None, "it is not in the batch any more");
+    host.bus.settle_failed(receipt, 1, now);
+    host.expect_ledger([("delivered", 1), ("sink", 2)]);
+}
+
+#[test]
 fn what_was_taken_out_and_then_failed_is_dropped_without_its_topic() {
     let mut host = host();
     host.queue(["a", "b"].map(|name| note(name).about("conv-1")));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_core::{Category, Gap, Leading, Overflow};
+use statusbus_core::{Category, FlushReason, Gap, Leading, Overflow};
 
 use crate::support::{Heard, Host, Note, TOLD, config, note};
 
@@ -137,7 +137,44 @@ fn a_flush_tells_a_gap_that_waits() {
     let mut host = failed([note("a")]);
     host.at(10).flush();
     host.expect_next(10);
+    host.expect_in_flight([("sink", 1)], []);
+    assert_eq!(host.batch.reason(), FlushReason::Flush);
+    host.deliver();
+}
+
+#[test]
+fn a_gap_by_itself_says_why_it_is_told() {
+    let mut host = failed([note("a")]);
+    host.at(50).expect_in_flight([("sink", 1)], []);
+    assert_eq!(host.batch.reason(), FlushReason::Interval);
+    host.deliver();
+
+    let mut host = failed([note("a")]);
+    host.close();
+    host.expect_in_flight([("sink", 1)], []);
+    assert_eq!(host.batch.reason(), FlushReason::Close);
+    host.deliver();
+
+    let mut host = failed([note("a")]);
+    host.flush();
+    host.close();
+    host.expect_in_flight([("sink", 1)], []);
+    assert_eq!(host.batch.reason(), FlushReason::Flush, "flush comes before close");
+    host.deliver();
+}
+
+#[test]
+fn a_flush_that_has_told_a_gap_does_not_hurry_the_next_one() {
+    let mut host = failed([note("a")]);
+    host.flush();
     host.expect_gap([("sink", 1)], []);
+    host.at(50).queue([note("b")]);
+    host.expect_in_flight([], ["b"]);
+    host.fail(0);
+    host.expect_next(100);
+    host.at(100).expect_in_flight([("sink", 1)], []);
+    assert_eq!(host.batch.reason(), FlushReason::Interval);
+    host.deliver();
 }
 
 #[test]

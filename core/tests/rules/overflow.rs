@@ -1,6 +1,8 @@
 //! Rule 5: what happens when the queue is full.
 
-use statusbus_core::{Category, DropReason, Loss, Overflow, RefuseReason};
+use std::time::Duration;
+
+use statusbus_core::{Category, DropReason, Loss, Overflow, Priority, RefuseReason};
 
 use crate::support::{Became, Host, Note, config, note};
 
@@ -194,6 +196,40 @@ fn drop_oldest_drops_the_oldest() {
 fn what_has_to_leave_and_has_expired_counts_as_expired() {
     let mut host = full(Overflow::DropOldest, [note("a").ttl(10), note("b")]);
     assert_eq!(host.push(note("c")), expired("a"));
+}
+
+#[test]
+fn a_newcomer_whose_life_is_over_takes_nobodys_place() {
+    for overflow in Overflow::ALL {
+        let mut host = full(overflow, [note("a").progress(), note("b")]);
+        assert_eq!(host.push(note("c").terminal().ttl(0)), Became::Expired);
+        assert!(!host.bus.is_overflowing(), "it was not lost to the full queue");
+        host.expect_gap([("expired", 1)], ["a", "b"]);
+        host.expect_ledger([("delivered", 2), ("expired", 1)]);
+    }
+}
+
+#[test]
+fn a_newcomer_whose_life_is_over_leaves_even_what_has_expired_where_it_is() {
+    let mut host = full(Overflow::Evict, [note("a").ttl(10), note("b")]);
+    assert_eq!(host.push(note("c").ttl(0)), Became::Expired);
+    assert_eq!(host.push(note("d")), expired("a"));
+    host.expect_gap([("expired", 2)], ["b", "d"]);
+}
+
+#[test]
+fn a_life_that_is_over_by_its_category_is_over_too() {
+    let mut host = full(Overflow::Evict, [note("a")]);
+    host.bus.reconfigure_category(Category::INFO, Priority::Terminal, Some(Duration::ZERO));
+    assert_eq!(host.push(note("b")), Became::Expired);
+    assert_eq!(host.push(note("c").ttl(1)), evicted("a"));
+}
+
+#[test]
+fn a_newer_value_replaces_the_old_one_however_long_it_lives() {
+    let mut host = full(Overflow::Evict, [note("41 %").key("k"), note("a")]);
+    assert_eq!(host.push(note("42 %").key("k").ttl(0)), Became::Merged("41 %".into()));
+    host.expect_gap([("expired", 1)], ["a"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statusbus_core::{
-    Category, Depth, DropReason, FlushReason, HandedOn, Leading, Overflow, OverflowEdge,
+    Category, Depth, DropReason, FlushReason, HandedOn, Item, Leading, Overflow, OverflowEdge,
     RefuseReason,
 };
 
@@ -41,6 +41,35 @@ fn a_settled_batch_is_heard_with_its_latency() {
         }
         assert_eq!(host.heard().pop(), Some(Heard::Settled(Duration::from_millis(7))));
     }
+}
+
+#[test]
+fn every_batch_is_heard_to_be_settled_once() {
+    let mut host = Host::new(config(1, 10));
+    let settled = |host: &mut Host| {
+        host.heard().iter().filter(|heard| matches!(heard, Heard::Settled(_))).count()
+    };
+    host.queue([note("a")]);
+    host.push(note("b"));
+    host.expect_in_flight([("evicted", 1)], ["b"]);
+    let now = host.now();
+    let (updates, receipt) = host.batch.detach(Box::new([const { Item::VACANT }; 4]));
+    drop(updates);
+    host.bus.settle(receipt, now);
+    assert_eq!(settled(&mut host), 1, "by its receipt");
+    // the gap was left where it was
+    host.at(50).queue([note("c")]);
+    host.expect_in_flight([("evicted", 1)], ["c"]);
+    assert_eq!(settled(&mut host), 0, "not a second time");
+    host.fail(0);
+    assert_eq!(settled(&mut host), 1);
+    host.at(100).expect_in_flight([("evicted", 1), ("sink", 1)], []);
+    host.batch.take_gap();
+    host.deliver();
+    assert_eq!(settled(&mut host), 1, "one that was only a gap, which was taken out");
+    host.deliver();
+    host.fail(0);
+    assert_eq!(settled(&mut host), 0, "it is settled");
 }
 
 #[test]
@@ -146,6 +175,60 @@ fn the_depth_is_that_of_now_and_its_peak_since_it_was_last_read() {
     host.at(60).expect_batch(["d", "e"]);
     assert_eq!(host.bus.depth(), Depth { queued: 0, peak: 2, oldest: Duration::ZERO });
     assert_eq!(host.bus.depth(), Depth { queued: 0, peak: 0, oldest: Duration::ZERO });
+}
+
+#[test]
+fn a_newer_value_does_not_make_the_place_that_it_takes_young() {
+    let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
+    host.queue([note("1 %").key("k")]);
+    for percent in 2..=4 {
+        host.at(10 * percent - 10).push(note(format!("{percent} %")).key("k"));
+        let oldest = Duration::from_millis(10 * percent - 10);
+        assert_eq!(host.bus.depth().oldest, oldest, "readers wait since \"1 %\"");
+    }
+    host.heard();
+    host.at(50).expect_in_flight([], ["4 %"]);
+    assert_eq!(host.longest_waits(), [50]);
+    let waited = host.batch.iter().map(|handed| handed.waited()).collect::<Vec<_>>();
+    assert_eq!(waited, [Duration::from_millis(20)], "\"4 %\" itself waits since it was pushed");
+    host.deliver();
+}
+
+#[test]
+fn a_terminal_takes_no_old_place_and_is_as_young_as_it_is() {
+    let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
+    host.queue([note("1 %").key("k")]);
+    host.at(30).push(note("done").key("k").terminal());
+    host.at(40).expect_nothing();
+    assert_eq!(host.bus.depth().oldest, Duration::from_millis(10));
+    host.at(50).expect_batch(["done"]);
+    assert_eq!(host.longest_waits(), [20]);
+}
+
+#[test]
+fn who_comes_to_the_front_is_as_old_as_its_value_then() {
+    let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
+    host.use_buffer(1);
+    host.queue([note("a"), note("1 %").key("k")]);
+    host.at(20).push(note("2 %").key("k"));
+    host.at(25).queue([note("b")]);
+    host.at(30).flush();
+    host.expect_batch(["a"]);
+    assert_eq!(host.bus.depth().oldest, Duration::from_millis(10), "of \"2 %\"");
+    host.at(40).push(note("3 %").key("k"));
+    assert_eq!(host.bus.depth().oldest, Duration::from_millis(20), "and from here on its place's");
+    host.expect_batch(["3 %"]);
+    host.expect_batch(["b"]);
+    assert_eq!(host.longest_waits(), [30, 20, 15]);
+}
+
+#[test]
+fn what_had_expired_at_the_front_is_not_in_the_longest_wait() {
+    let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
+    host.queue([note("a").ttl(30)]);
+    host.at(10).queue([note("b")]);
+    host.at(50).expect_gap([("expired", 1)], ["b"]);
+    assert_eq!(host.longest_waits(), [40]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ pub(crate) enum Became {
     Queued,
     Merged(String),
     Displaced(String, Loss),
+    Expired,
     Dropped(DropReason),
     Refused(RefuseReason),
 }
@@ -126,6 +127,10 @@ impl<U: Told> Host<U> {
             Pushed::Queued => Became::Queued,
             Pushed::Merged(old) => Became::Merged(old.name().to_owned()),
             Pushed::Displaced(old, loss) => Became::Displaced(old.name().to_owned(), loss),
+            Pushed::Expired(newcomer) => {
+                assert_eq!(newcomer.name(), name, "the newcomer is handed back");
+                Became::Expired
+            }
             Pushed::Dropped(newcomer, reason) => {
                 assert_eq!(newcomer.name(), name, "the newcomer is handed back");
                 Became::Dropped(reason)
@@ -238,6 +243,14 @@ impl<U: Told> Host<U> {
         self.check();
     }
 
+    /// The sink cannot take the update at this position. Answers with its name if it is handed back.
+    pub(crate) fn fail_at(&mut self, seq: u64) -> Option<String> {
+        let back = self.bus.failed_at(&mut self.batch, seq, self.now);
+        let name = back.map(|update| update.name().to_owned());
+        self.check();
+        name
+    }
+
     /// Leaves the batch in flight and goes on with another buffer.
     pub(crate) fn lay_aside(&mut self) {
         self.aside.push(std::mem::replace(&mut self.batch, buffer(256)));
@@ -277,6 +290,16 @@ impl<U: Told> Host<U> {
     /// What telemetry heard since it was last asked.
     pub(crate) fn heard(&mut self) -> Vec<Heard> {
         std::mem::take(&mut self.bus.telemetry().0)
+    }
+
+    /// The longest waits of the batches that telemetry heard of since it was last asked, in
+    /// milliseconds.
+    pub(crate) fn longest_waits(&mut self) -> Vec<u128> {
+        let heard = self.heard().into_iter().filter_map(|heard| match heard {
+            Heard::HandedOn(batch) => Some(batch.longest_wait.as_millis()),
+            _ => None,
+        });
+        heard.collect()
     }
 
     /// Polls until nothing is due, and counts what the sink accepted, by the reason of its batch.

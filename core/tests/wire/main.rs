@@ -6,4 +6,5 @@ mod bytes;
 mod damage;
 mod hostile;
 mod line;
+mod sink;
 mod support;

@@ -27,7 +27,7 @@ use crate::pace::Pace;
 use crate::serving::{Serving, Taken};
 use crate::signals::Interrupts;
 use crate::tail::{Start, Tail};
-use crate::view::Viewing;
+use crate::view::{View, Viewing};
 
 /// How long the output may take to show what is left when somebody has asked us to stop.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -76,6 +76,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
     let builder = bus.builder().map_err(io::Error::other)?;
     let status = if backpressure { Pace::bus(builder) } else { builder }.spawn();
     let conversation = conversation(&status, &name)?;
+    let view = View::open(view.form(), &status);
     let serving = serving::open(&serving, Taken::Another, &status).await?;
     let running = match command::spawn(&command, group) {
         Ok(running) => running,
@@ -85,7 +86,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
             return Ok(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 });
         }
     };
-    let mut viewing = view::open(view.form(), &status, Some(name))?;
+    let mut viewing = view.show(Some(name))?;
     let pace = backpressure.then(|| Pace::new(&status, viewing.progress(), bus.window()));
     let ended = running
         .follow(&status, &conversation, pace.as_ref(), grace, &mut viewing, &mut interrupts)
@@ -101,6 +102,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
 async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u8> {
     let args::Tail { lines, from_start, every, view, serving, bus, files } = arguments;
     let status = Pace::bus(bus.builder().map_err(io::Error::other)?).spawn();
+    let view = View::open(view.form(), &status);
     let serving = serving::open(&serving, Taken::Another, &status).await?;
     let start = if from_start { Start::Beginning } else { Start::Lines(lines) };
     // By the last part of its path, if no other file has the same.
@@ -111,7 +113,7 @@ async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u
         false => name::of_whole_path(file.as_os_str()),
     };
     let home = if files.len() == 1 { files.first().map(name) } else { None };
-    let mut viewing = view::open(view.form(), &status, home)?;
+    let mut viewing = view.show(home)?;
     let mut tails = Vec::new();
     for file in &files {
         let conversation = conversation(&status, &name(file))?;
@@ -134,8 +136,9 @@ async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u
 async fn serve(arguments: Serve, mut interrupts: Interrupts) -> io::Result<u8> {
     let Serve { view, serving, bus } = arguments;
     let status = bus.wide_builder().map_err(io::Error::other)?.spawn();
+    let view = View::open(view.form(), &status);
     let serving = serving::open(&serving, Taken::Fails, &status).await?;
-    let mut viewing = view::open(view.form(), &status, None)?;
+    let mut viewing = view.show(None)?;
     let interrupt = tokio::select! {
         interrupt = interrupts.next() => Some(interrupt),
         () = viewing.ended() => None,

@@ -49,32 +49,47 @@ pub(crate) struct Viewing {
     result: Option<io::Result<()>>,
 }
 
-/// Shows everything from now on. What is said in the conversation `home` goes without its name where
-/// a person reads it.
-pub(crate) fn open(form: Form, status: &Status, home: Option<String>) -> io::Result<Viewing> {
-    let on_lag = match form {
-        // What is on a terminal goes by anyway: there the latest matters.
-        Form::Terminal => OnLag::Latest,
-        // At the end of a command nothing comes next, and its last lines are those that say why.
-        Form::Plain | Form::Json => OnLag::Oldest,
-    };
-    let reader = status.subscribe(Selector::Everything).on_lag(on_lag).open();
-    let (told, end) = oneshot::channel();
-    let (runtime, status) = (Handle::current(), status.clone());
-    let progress = Progress::default();
-    let noted = progress.clone();
-    let show = move || {
-        let result = runtime.block_on(async {
-            match form {
-                Form::Terminal => terminal::show(reader, &status, home, &noted).await,
-                Form::Plain => plain::show(reader, &status, &noted).await,
-                Form::Json => json::show(reader, &status, &noted).await,
-            }
-        });
-        let _ = told.send(result);
-    };
-    std::thread::Builder::new().name("view".into()).spawn(show)?;
-    Ok(Viewing { end, progress, result: None })
+/// A view that has begun to read, but shows nothing yet.
+pub(crate) struct View {
+    form: Form,
+    reader: Subscription,
+    status: Status,
+}
+
+impl View {
+    /// Shows everything from now on, once it is to be [shown](Self::show): open it before anybody is
+    /// told where to publish.
+    pub(crate) fn open(form: Form, status: &Status) -> Self {
+        let on_lag = match form {
+            // What is on a terminal goes by anyway: there the latest matters.
+            Form::Terminal => OnLag::Latest,
+            // At the end of a command nothing comes next, and its last lines are those that say why.
+            Form::Plain | Form::Json => OnLag::Oldest,
+        };
+        let reader = status.subscribe(Selector::Everything).on_lag(on_lag).open();
+        Self { form, reader, status: status.clone() }
+    }
+
+    /// What is said in the conversation `home` goes without its name where a person reads it.
+    pub(crate) fn show(self, home: Option<String>) -> io::Result<Viewing> {
+        let Self { form, reader, status } = self;
+        let (told, end) = oneshot::channel();
+        let runtime = Handle::current();
+        let progress = Progress::default();
+        let noted = progress.clone();
+        let show = move || {
+            let result = runtime.block_on(async {
+                match form {
+                    Form::Terminal => terminal::show(reader, &status, home, &noted).await,
+                    Form::Plain => plain::show(reader, &status, &noted).await,
+                    Form::Json => json::show(reader, &status, &noted).await,
+                }
+            });
+            let _ = told.send(result);
+        };
+        std::thread::Builder::new().name("view".into()).spawn(show)?;
+        Ok(Viewing { end, progress, result: None })
+    }
 }
 
 impl Viewing {

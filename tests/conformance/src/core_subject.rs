@@ -146,6 +146,7 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
             Pushed::Queued => {}
             Pushed::Merged(said) => self.show_left("coalesced", said, record),
             Pushed::Displaced(said, loss) => self.show_left(loss.as_str(), said, record),
+            Pushed::Expired(said) => self.show_left("expired", said, record),
             Pushed::Dropped(said, reason) => self.show_left(reason.as_str(), said, record),
             Pushed::Refused(said, reason) => self.show_left(reason.as_str(), said, record),
         }
@@ -218,7 +219,7 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
         operation: &CoreOperation<'_>,
         record: &mut Record<'_>,
     ) -> Result<(), Unsupported> {
-        let Self { bus, batch, now, .. } = self;
+        let Self { bus, batch, now, categories, .. } = self;
         match *operation {
             CoreOperation::Poll => {
                 if !self.poll(record) {
@@ -228,6 +229,12 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
             CoreOperation::PollAt => at("poll_at", bus.poll_at(), record),
             CoreOperation::Delivered => bus.delivered(batch, *now),
             CoreOperation::Fail { accepted } => bus.failed(batch, accepted, *now),
+            CoreOperation::FailAt { seq } => {
+                let back = bus.failed_at(batch, seq, *now);
+                if let Some(said) = back {
+                    record.left("sink", &shown(&said, categories));
+                }
+            }
             CoreOperation::Take(count) => {
                 for handed in batch.drain().take(count) {
                     record.line(format_args!("=   #{} \"{}\"", handed.seq, handed.update.text));

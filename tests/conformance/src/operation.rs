@@ -53,6 +53,11 @@ pub enum CoreOperation<'a> {
         /// How many it accepted.
         accepted: usize,
     },
+    /// `fail at=SEQ`: the sink cannot take the update at this position of the batch in flight.
+    FailAt {
+        /// Its position.
+        seq: u64,
+    },
     /// `take N`: take updates out of the batch in flight.
     Take(usize),
     /// `topics`: show the batch in flight by topic.
@@ -200,7 +205,10 @@ fn core_operation<'a>(
             Some(field) if field.name == "accepted" => {
                 CoreOperation::Fail { accepted: field.number()? }
             }
-            _ => return Err(SyntaxError { problem: "accepted=N is missing", word: "" }),
+            Some(field) if field.name == "at" => {
+                CoreOperation::FailAt { seq: field.number()? as u64 }
+            }
+            _ => return Err(SyntaxError { problem: "accepted=N or at=SEQ is missing", word: "" }),
         },
         "take" => CoreOperation::Take(number(words.required("a number is missing")?)?),
         "topics" => CoreOperation::Topics,

@@ -19,6 +19,8 @@ pub enum Outcome {
     Merged,
     /// It waits in the queue, and another had to leave for it.
     Displaced(Loss),
+    /// It found the queue full, and its time-to-live was over already.
+    Expired,
     /// It was dropped.
     Dropped(DropReason),
     /// It was refused.
@@ -31,6 +33,7 @@ impl<U> From<&Pushed<U>> for Outcome {
             Pushed::Queued => Self::Queued,
             Pushed::Merged(_) => Self::Merged,
             Pushed::Displaced(_, loss) => Self::Displaced(loss),
+            Pushed::Expired(_) => Self::Expired,
             Pushed::Dropped(_, reason) => Self::Dropped(reason),
             Pushed::Refused(_, reason) => Self::Refused(reason),
         }
@@ -43,6 +46,7 @@ impl Display for Outcome {
             Self::Queued => f.write_str("queued"),
             Self::Merged => f.write_str("merged"),
             Self::Displaced(loss) => write!(f, "displaced {}", loss.as_str()),
+            Self::Expired => f.write_str("expired"),
             Self::Dropped(reason) => write!(f, "dropped {}", reason.as_str()),
             Self::Refused(reason) => write!(f, "refused {}", reason.as_str()),
         }

@@ -59,7 +59,7 @@ fn what_cannot_be_read_is_told_with_its_line() {
         ("push conv-1 tool \"a", "line 1: a text without an end: `\"a`"),
         ("push conv-1 tool \"a\" loud", "line 1: not of the form name=value: `loud`"),
         ("push conv-1 tool \"a\" tone=loud", "line 1: no such part of an update: `tone=loud`"),
-        ("fail", "line 1: accepted=N is missing"),
+        ("fail", "line 1: accepted=N or at=SEQ is missing"),
         ("clock 5ms", "line 1: not a step such as +5ms or -5s: `5ms`"),
         ("clock €5ms", "line 1: not a step such as +5ms or -5s: `€5ms`"),
         ("ask nicely", "line 1: neither flush nor close: `nicely`"),

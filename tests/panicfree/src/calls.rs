@@ -3,9 +3,9 @@
 use core::time::Duration;
 
 use statusbus_core::{
-    Batch, Bus, Categories, Category, CategorySet, Config, ConfigError, ConversationName, Facts,
-    Gap, Item, KeyMode, Leading, Loss, Losses, Outcome, Overflow, Place, Priority, Pushed,
-    RefuseReason, Slot, Telemetry, TopicName,
+    Batch, Bus, Categories, Category, CategorySet, Config, ConfigError, ConversationName,
+    DetachedIter, Facts, Gap, Item, KeyMode, Leading, Loss, Losses, Outcome, Overflow, Place,
+    Priority, Pushed, RefuseReason, Slot, Telemetry, TopicName,
 };
 
 use crate::input::{long, now, number, text, told, word};
@@ -67,6 +67,11 @@ pub(crate) fn any<K, const RANKED: bool, S, T, B, const CATEGORIES: usize, const
         16 => told(bus.seq() as u32 ^ bus.capacity() as u32),
         17 => read(batch),
         18 => offer(bus),
+        19 => {
+            if let Some(left_out) = bus.failed_at(batch, long(), now()) {
+                left_out.tell();
+            }
+        }
         _ => {
             let _ = bus.telemetry();
         }
@@ -81,6 +86,7 @@ fn pushed<K: KeyMode, const RANKED: bool>(pushed: Pushed<Said<K, RANKED>>) {
             old.tell();
             told(loss.as_str().len() as u32);
         }
+        Pushed::Expired(new) => new.tell(),
         Pushed::Dropped(new, reason) => {
             new.tell();
             told(reason.as_str().len() as u32);
@@ -103,7 +109,7 @@ fn offer<K, const RANKED: bool, S, T, const CATEGORIES: usize, const GAPS: usize
     let facts = Facts::of(&said);
     let mut place = if word() == 0 { Place::VACANT } else { Place::new(said) };
     match bus.offer(&mut place, facts, now) {
-        Outcome::Queued | Outcome::Merged => told(place.is_vacant().into()),
+        Outcome::Queued | Outcome::Merged | Outcome::Expired => told(place.is_vacant().into()),
         Outcome::Displaced(loss) => told(loss.as_str().len() as u32),
         Outcome::Dropped(reason) => told(reason.as_str().len() as u32),
         Outcome::Refused(reason) => told(reason.as_str().len() as u32),
@@ -111,6 +117,55 @@ fn offer<K, const RANKED: bool, S, T, const CATEGORIES: usize, const GAPS: usize
     if let Some(back) = place.get() {
         back.tell();
     }
+    if let Some(back) = place.get_mut() {
+        back.change();
+    }
+    if let Some(back) = place.take() {
+        back.tell();
+    }
+}
+
+/// Takes a batch's updates away, with the items in which they lie, and settles it. Answers with
+/// those items.
+pub(crate) fn give_away<
+    K,
+    const RANKED: bool,
+    S,
+    T,
+    B,
+    const CATEGORIES: usize,
+    const GAPS: usize,
+>(
+    bus: &mut Bus<Said<K, RANKED>, S, T, CATEGORIES, GAPS>,
+    batch: &mut Batch<Said<K, RANKED>, B, GAPS>,
+    items: B,
+) -> B
+where
+    K: KeyMode,
+    S: AsRef<[Slot<Said<K, RANKED>>]> + AsMut<[Slot<Said<K, RANKED>>]>,
+    B: AsRef<[Item<Said<K, RANKED>>]> + AsMut<[Item<Said<K, RANKED>>]>,
+    T: Telemetry,
+{
+    let (mut updates, receipt) = batch.detach(items);
+    told(updates.len() as u32 ^ u32::from(updates.is_empty()) ^ updates.first_seq() as u32);
+    if let Some(handed) = updates.get(number()) {
+        handed.update.tell();
+        told(handed.seq as u32);
+    }
+    let mut both = updates.iter();
+    told(both.next().map_or(0, |handed| handed.seq as u32));
+    told(both.clone().map(|handed| handed.waited_micros() as u32).sum());
+    for handed in both.chain(DetachedIter::default()) {
+        handed.update.tell();
+    }
+    for update in updates.iter_mut() {
+        update.change();
+    }
+    match word() {
+        0 => bus.settle(receipt, now()),
+        _ => bus.settle_failed(receipt, number(), now()),
+    }
+    updates.into_items()
 }
 
 /// Any way of reading a batch.
@@ -165,7 +220,9 @@ fn missing<const GAPS: usize>(gap: &Gap<(u32, Category), GAPS>) {
         lost(losses);
     }
     lost(gap.elsewhere());
-    lost(&gap.total());
+    let mut twice = gap.total();
+    twice.add(&gap.total());
+    lost(&twice);
 }
 
 fn lost(losses: &Losses) {
@@ -210,6 +267,11 @@ pub(crate) fn names() {
     }
     let set = CategorySet::NONE.with(category).without(Category::TOOL);
     let set = set.union(CategorySet::ALL).intersection(set);
+    told(set.only().map_or(0, Category::index) as u32);
+    told(
+        categories.find(text()).map_or(0, Category::index) as u32
+            ^ categories.names().count() as u32,
+    );
     let set = set.contains(Category::ERROR) || set.is_empty();
     told(set.into());
     let all: CategorySet = (0..number()).filter_map(Category::from_index).collect();

@@ -17,7 +17,7 @@ impl Write for Out {
     }
 }
 
-fn show(what: impl Display) {
+pub(crate) fn show(what: impl Display) {
     told(write!(Out, "{what}").is_ok().into());
 }
 

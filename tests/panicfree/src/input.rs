@@ -7,6 +7,8 @@ use statusbus_core::Instant;
 static mut IN: u32 = 0;
 static mut OUT: u32 = 0;
 static mut TEXT: [u8; 200] = [0; 200];
+#[cfg(feature = "wire")]
+static mut ROOM: [u8; 2_000] = [0; 2_000];
 
 pub(crate) fn word() -> u32 {
     // SAFETY: there is one thread.
@@ -27,10 +29,23 @@ pub(crate) fn now() -> Instant {
 
 /// Some text of some length.
 pub(crate) fn text() -> &'static str {
+    core::str::from_utf8(bytes()).unwrap_or_default()
+}
+
+/// Some bytes.
+pub(crate) fn bytes() -> &'static [u8] {
     // SAFETY: nobody writes it; the volatile read keeps the compiler from knowing that.
     let text = unsafe { read_volatile(&addr_of!(TEXT)).as_ref() };
-    let text = text.and_then(|text| text.get(number()..number())).unwrap_or_default();
-    core::str::from_utf8(text).unwrap_or_default()
+    text.and_then(|text| text.get(number()..number())).unwrap_or_default()
+}
+
+/// Room for some bytes.
+#[cfg(feature = "wire")]
+pub(crate) fn buffer() -> &'static mut [u8] {
+    // SAFETY: there is one thread, and whoever has asked before is done with it; the volatile read
+    // keeps the compiler from knowing what is in it.
+    let room = unsafe { read_volatile(&&raw mut ROOM).as_mut() };
+    room.and_then(|room| room.get_mut(..number())).unwrap_or_default()
 }
 
 pub(crate) fn told(word: u32) {

@@ -9,6 +9,8 @@ mod calls;
 mod display;
 mod input;
 mod said;
+#[cfg(feature = "wire")]
+mod wire;
 
 use core::cell::UnsafeCell;
 
@@ -52,6 +54,8 @@ static BATCH_OF_16: Cell<Batch<Full, [Item<Full>; 16]>> = Cell::new(Batch::new()
 static SLOTS: Cell<[Slot<Said<Keyed, false>>; 100]> = Cell::new([const { Slot::VACANT }; 100]);
 #[unsafe(no_mangle)]
 static ITEMS: Cell<[Item<Said<Keyed, false>>; 100]> = Cell::new([const { Item::VACANT }; 100]);
+#[unsafe(no_mangle)]
+static OTHER_ITEMS: Cell<[Item<Said<Keyed, false>>; 8]> = Cell::new([const { Item::VACANT }; 8]);
 
 #[unsafe(no_mangle)]
 extern "C" fn start() -> ! {
@@ -63,6 +67,7 @@ extern "C" fn start() -> ! {
     // as many slots and items as nobody knows, none perhaps
     let slots = SLOTS.borrow().get_mut(..number()).unwrap_or_default();
     let items = ITEMS.borrow().get_mut(..number()).unwrap_or_default();
+    let mut other_items = OTHER_ITEMS.borrow().get_mut(..number()).unwrap_or_default();
     let mut brought: Bus<_, _, _, 12, 0> = Bus::with_slots(slots, config(), Ears::new());
     let mut brought_batch = Batch::with_items(items);
     let mut ranked: Bus<Said<Unkeyed, true>, [Slot<_>; 5]> = Bus::default();
@@ -73,10 +78,15 @@ extern "C" fn start() -> ! {
             1 => calls::any(large, batch),
             2 => calls::any(small, &mut small_batch),
             3 => calls::any(&mut brought, &mut brought_batch),
+            9 => other_items = calls::give_away(&mut brought, &mut brought_batch, other_items),
             4 => calls::any(&mut ranked, &mut ranked_batch),
             5 => calls::names(),
             #[cfg(feature = "display")]
             6 => display::any(),
+            #[cfg(feature = "wire")]
+            7 => wire::encode(batch),
+            #[cfg(feature = "wire")]
+            8 => wire::decode(),
             _ => {}
         }
     }

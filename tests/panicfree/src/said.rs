@@ -35,6 +35,10 @@ impl<K, const RANKED: bool> Said<K, RANKED> {
         }
     }
 
+    pub(crate) fn change(&mut self) {
+        self.text[0] = word();
+    }
+
     pub(crate) fn tell(&self) {
         told(self.text.iter().fold(self.conversation, |all, &word| all ^ word));
     }

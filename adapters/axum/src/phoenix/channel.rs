@@ -12,6 +12,7 @@ use super::changes::Changes;
 use super::channels::{Channels, Joined};
 use super::payload::Refusal;
 use super::push::{Address, Kind, Updates, payloads};
+use crate::format::Format;
 use crate::sse::Member;
 
 /// A channel that is joined.
@@ -45,7 +46,7 @@ impl Channel {
     ) -> Self {
         let changes = Changes::new(most_changes, SPAN);
         let (ends, is_at_end) = (None, false);
-        let member = all.payloads.join(selector.clone(), categories);
+        let member = all.payloads.join(selector.clone(), categories, Format::Native);
         let (all, joined) = (Arc::clone(all), all.join());
         Self {
             to,
@@ -131,7 +132,7 @@ impl Channel {
     fn choose(&mut self, categories: CategorySet) {
         self.categories = categories;
         self.subscription.set_categories(categories);
-        self.member = self.all.payloads.join(self.selector.clone(), categories);
+        self.member = self.all.payloads.join(self.selector.clone(), categories, Format::Native);
     }
 
     /// The position up to which it has read.

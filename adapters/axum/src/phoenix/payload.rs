@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
-use statusbus_core::ConversationName;
 use statusbus_tokio::json::Position;
 use statusbus_tokio::{Category, CategorySet, Selector, Status};
 
@@ -22,10 +21,8 @@ const SYSTEM: &str = "system";
 pub(crate) fn selector(topic: &str) -> Option<Result<Selector, Refusal>> {
     Some(match topic.strip_prefix(TOPIC)? {
         SYSTEM => Ok(Selector::System),
-        name => match ConversationName::new(name) {
-            Ok(name) => Ok(Selector::from(name)),
-            Err(error) => Err(Refusal::new("invalid_conversation", error.to_string())),
-        },
+        name => Selector::conversation(name)
+            .map_err(|error| Refusal::new("invalid_conversation", error.to_string())),
     })
 }
 

@@ -24,19 +24,23 @@ pub(crate) struct Room(Arc<Semaphore>);
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(TOGETHER)))
+        Self::of(TOGETHER)
     }
 }
 
 /// A body, and the room it takes.
-pub(super) struct Whole {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Whole {
+    pub(crate) bytes: Vec<u8>,
     _room: Option<OwnedSemaphorePermit>,
 }
 
 impl Room {
+    fn of(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes)))
+    }
+
     /// Reads a body of at most `most` bytes.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &self,
         headers: &HeaderMap,
         body: Body,
@@ -74,7 +78,7 @@ impl Room {
                 return Err(Problem::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "busy",
-                    "too much is being published at once: come back",
+                    "too much is being sent at once: come back",
                 ));
             };
             match &mut whole._room {
@@ -90,4 +94,51 @@ impl Room {
 fn too_large(most: usize) -> Problem {
     let detail = format!("the body has more than {most} bytes: send it in parts");
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use futures_util::stream;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    async fn read(room: &Room, body: Body) -> Result<Whole, &'static str> {
+        room.read(&HeaderMap::new(), body, 100).await.map_err(|problem| problem.reason())
+    }
+
+    /// A body of which no more comes.
+    fn unfinished(beginning: &'static str) -> Body {
+        let beginning = Ok::<_, Infallible>(Bytes::from_static(beginning.as_bytes()));
+        Body::from_stream(stream::once(async { beginning }).chain(stream::pending()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_take_room_together_while_they_are_there_and_no_longer() {
+        let room = Room::of(10);
+        let seven = read(&room, Body::from("seven b")).await.expect("there is room");
+        assert_eq!(read(&room, Body::from("four")).await.err(), Some("busy"));
+        let three = read(&room, Body::from("abc")).await.expect("there is room");
+        assert_eq!((seven.bytes.len(), &*three.bytes), (7, &b"abc"[..]));
+        drop(seven);
+        assert!(read(&room, Body::from("four")).await.is_ok());
+        let (slow, fast) = tokio::join!(read(&room, unfinished("1234567")), async {
+            tokio::time::sleep(TIME / 2).await;
+            read(&room, Body::from("x")).await.err()
+        });
+        assert_eq!((slow.err(), fast), (Some("slow"), Some("busy")));
+        assert!(read(&room, Body::from("seven b")).await.is_ok(), "what was given up is free");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_given_up() {
+        let began = Instant::now();
+        assert_eq!(read(&Room::default(), unfinished("{")).await.err(), Some("slow"));
+        assert_eq!(began.elapsed(), TIME);
+        let large = "x".repeat(101);
+        assert_eq!(read(&Room::default(), Body::from(large)).await.err(), Some("too_large"));
+    }
 }

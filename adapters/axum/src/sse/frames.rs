@@ -8,6 +8,8 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use statusbus_tokio::{CategorySet, Selector};
 
+use crate::format::Format;
+
 /// The last frames, written once however many read them. A frame is kept for a while only if at
 /// least two read the same selection.
 #[derive(Debug, Default)]
@@ -19,11 +21,12 @@ pub(crate) struct Frames {
     shared: AtomicU64,
 }
 
-/// What makes the updates in a stream the same.
+/// What makes the bytes of a stream the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Selection {
     selector: Selector,
     categories: CategorySet,
+    format: Format,
 }
 
 /// Those who read the same.
@@ -75,8 +78,13 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 impl Frames {
     /// Joins those who read the same.
-    pub(crate) fn join(self: &Arc<Self>, selector: Selector, categories: CategorySet) -> Member {
-        let selection = Selection { selector, categories };
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        selector: Selector,
+        categories: CategorySet,
+        format: Format,
+    ) -> Member {
+        let selection = Selection { selector, categories, format };
         let mut selections = self.selections.lock();
         let known = selections.get(&selection).and_then(Weak::upgrade);
         let group = known.unwrap_or_else(|| {
@@ -186,7 +194,7 @@ mod tests {
     #[test]
     fn those_who_read_the_same_get_the_same_bytes() {
         let frames = Arc::new(Frames::default());
-        let join = |selector| frames.join(selector, CategorySet::ALL);
+        let join = |selector| frames.join(selector, CategorySet::ALL, Format::Native);
         let (one, two) = (join(Selector::Everything), join(Selector::Everything));
         let (system, other) = (join(Selector::System), join(Selector::System));
         assert_eq!(one.frame(1, 5, frame("1 to 5")), "1 to 5");
@@ -198,9 +206,22 @@ mod tests {
     }
 
     #[test]
+    fn each_format_is_written_once() {
+        let frames = Arc::new(Frames::default());
+        let join = |format| frames.join(Selector::System, CategorySet::ALL, format);
+        let members = Format::ALL.map(|format| (join(format), join(format)));
+        let texts = ["native", "ai", "ag", "cloud"];
+        for ((one, two), text) in members.iter().zip(texts) {
+            assert_eq!(one.frame(1, 5, frame(text)), text);
+            assert_eq!(two.frame(1, 5, unwanted), text);
+        }
+        assert_eq!((frames.encoded(), frames.shared()), (4, 4));
+    }
+
+    #[test]
     fn for_who_reads_alone_nothing_is_kept() {
         let frames = Arc::new(Frames::default());
-        let alone = frames.join(Selector::System, CategorySet::ALL);
+        let alone = frames.join(Selector::System, CategorySet::ALL, Format::Native);
         assert_eq!(alone.frame(1, 1, frame("one")), "one");
         assert!(frames.kept.lock().places.is_empty());
         drop(alone);
@@ -210,8 +231,8 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded_in_number_and_in_bytes() {
         let frames = Arc::new(Frames::default());
-        let member = frames.join(Selector::System, CategorySet::ALL);
-        let _other = frames.join(Selector::System, CategorySet::ALL);
+        let member = frames.join(Selector::System, CategorySet::ALL, Format::Native);
+        let _other = frames.join(Selector::System, CategorySet::ALL, Format::Native);
         for seq in 0..1_000 {
             member.frame(seq, seq, frame("small"));
         }

@@ -10,10 +10,10 @@ use statusbus_tokio::json::{self, Position};
 use statusbus_tokio::{Batch, Event, Subscription};
 use tokio::time::Instant;
 
-use super::frame::{self, Recovered};
 use super::frames::Member;
 use crate::authorize::Grant;
 use crate::context::Context;
+use crate::format::{self, Asked, Bus, Ending, Form, Format, Kind, Recovered, Run};
 use crate::request::Reading;
 use crate::seats::Seat;
 
@@ -24,11 +24,13 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// large bus they are many.
 const PIECE: usize = 64 * 1024;
 
-/// What a reader gets, from `ready` on.
+/// What a reader gets, from the beginning of its stream on.
 pub(super) struct Stream {
     context: Arc<Context>,
     subscription: Subscription,
     member: Member,
+    form: &'static dyn Form,
+    run: Run,
     state: State,
     /// Until when it may read.
     ends: Option<Instant>,
@@ -47,6 +49,8 @@ impl Stream {
     pub(super) fn open(
         context: &Arc<Context>,
         reading: &Reading,
+        format: Format,
+        asked: Option<Asked>,
         grant: Grant,
         seat: Seat,
     ) -> Self {
@@ -55,10 +59,23 @@ impl Stream {
             let left = end.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
             Instant::now().checked_add(left)
         });
+        let Reading { selector, categories, .. } = reading;
+        let run = Run {
+            selector: selector.clone(),
+            epoch: context.status.epoch(),
+            recovered: match subscription.recovered() {
+                true => Recovered::Yes,
+                false => Recovered::No,
+            },
+            number: format::random(),
+            asked,
+        };
         Self {
             context: Arc::clone(context),
             subscription,
-            member: context.frames.join(reading.selector.clone(), reading.categories),
+            member: context.frames.join(selector.clone(), *categories, format),
+            form: format.form(),
+            run,
             state: State::Begins,
             ends,
             _seat: seat,
@@ -76,11 +93,9 @@ impl Stream {
     async fn next(&mut self) -> Option<Bytes> {
         match std::mem::replace(&mut self.state, State::Reads) {
             State::Begins => {
-                let recovered = match self.subscription.recovered() {
-                    true => Recovered::Yes,
-                    false => Recovered::No,
-                };
-                return Some(frame::ready(self.context.status.epoch(), recovered));
+                let mut frame = Vec::new();
+                self.form.begin(&mut frame, &self.run);
+                return Some(frame.into());
             }
             State::Retained(batch, written) => {
                 return Some(self.retained(batch, written, Vec::new()));
@@ -94,67 +109,84 @@ impl Stream {
         let ends = self.ends;
         let is_over = ends.is_some_and(|end| end <= Instant::now());
         if is_over || self.context.closing.has_ended() {
-            return Some(self.farewell());
+            return Some(self.farewell(Ending::CutOff));
         }
         let closing = self.context.closing.clone();
         tokio::select! {
             biased;
-            () = over(ends) => Some(self.farewell()),
+            () = over(ends) => Some(self.farewell(Ending::CutOff)),
             event = self.subscription.next() => Some(match event {
                 Some(event) => self.frame(event),
-                None => self.farewell(),
+                None => self.farewell(Ending::Over),
             }),
-            () = closing.ended() => Some(self.farewell()),
-            () = tokio::time::sleep(HEARTBEAT) => Some(frame::heartbeat()),
+            () = closing.ended() => Some(self.farewell(Ending::CutOff)),
+            () = tokio::time::sleep(HEARTBEAT) => Some(format::heartbeat()),
         }
     }
 
     fn frame(&mut self, event: Event) -> Bytes {
-        let epoch = self.context.status.epoch();
-        let id = Position { epoch, seq: event.seq() };
+        let id = Position { epoch: self.run.epoch, seq: event.seq() };
         match event {
             Event::Batch(batch) => {
                 let oldest = batch.iter().next();
                 let first = oldest.map_or(0, |update| update.seq());
-                let updates = json::Updates::new(&batch, self.context.status.categories());
                 self.member.frame(first, id.seq, || {
                     let said = oldest.and_then(|update| update.at().elapsed().ok());
                     self.context.latency.observe(said.unwrap_or_default());
-                    frame::event("status", id, &updates)
+                    self.written(&batch, id)
                 })
             }
             Event::Retained(batch) => {
-                let mut head = frame::head("status", id);
-                head.push(b'[');
+                let mut head = Vec::new();
+                self.form.updates_begin(&mut head, id);
                 self.retained(batch, 0, head)
             }
-            Event::Gap(gap) => frame::event("gap", id, &json::Gap::from(&gap)),
-            Event::Lagged(lagged) => frame::event("gap", id, &json::Gap::from(&lagged)),
+            Event::Gap(gap) => self.gap(id, &json::Gap::from(&gap)),
+            Event::Lagged(lagged) => self.gap(id, &json::Gap::from(&lagged)),
         }
+    }
+
+    fn written(&self, batch: &Batch, id: Position) -> Bytes {
+        let mut frame = Vec::new();
+        self.form.updates_begin(&mut frame, id);
+        for update in batch {
+            self.form.update(&mut frame, &update, Kind::New, self.bus());
+        }
+        self.form.updates_end(&mut frame, id);
+        frame.into()
     }
 
     /// The next piece of the retained values, behind `piece`.
     fn retained(&mut self, batch: Batch, mut written: usize, mut piece: Vec<u8>) -> Bytes {
-        let categories = self.context.status.categories();
         for update in batch.iter().skip(written) {
             if piece.len() >= PIECE {
                 self.state = State::Retained(batch, written);
                 return piece.into();
             }
-            if written > 0 {
-                piece.push(b',');
-            }
-            frame::write_json(&mut piece, &json::Update::new(&update, categories));
+            self.form.update(&mut piece, &update, Kind::Retained, self.bus());
             written += 1;
         }
-        piece.extend_from_slice(b"]\n\n");
+        let id = Position { epoch: self.run.epoch, seq: batch.seq() };
+        self.form.updates_end(&mut piece, id);
         piece.into()
     }
 
+    fn gap(&self, id: Position, gap: &json::Gap) -> Bytes {
+        let mut frame = Vec::new();
+        self.form.gap(&mut frame, id, gap);
+        frame.into()
+    }
+
     /// The last frame.
-    fn farewell(&mut self) -> Bytes {
+    fn farewell(&mut self, ending: Ending) -> Bytes {
         self.state = State::Ended;
-        frame::farewell()
+        let mut frame = format::come_back().to_vec();
+        self.form.end(&mut frame, &self.run, ending);
+        frame.into()
+    }
+
+    fn bus(&self) -> Bus<'_> {
+        Bus { epoch: self.run.epoch, categories: self.context.status.categories() }
     }
 }
 
@@ -162,5 +194,48 @@ async fn over(end: Option<Instant>) {
     match end {
         Some(end) => tokio::time::sleep_until(end).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use axum::body::Body;
+    use axum::extract::ConnectInfo;
+    use axum::http::Request;
+    use futures_util::StreamExt;
+    use statusbus_tokio::Status;
+    use tower_service::Service;
+
+    use super::*;
+    use crate::Routes;
+
+    /// In memory, so that time can be the tests' own.
+    #[tokio::test(start_paused = true)]
+    async fn after_each_silence_of_15_s_there_is_a_sign_of_life() {
+        let status = Status::builder().spawn();
+        let mut request = Request::builder().uri("/v1/events").body(Body::empty()).expect("valid");
+        let peer = SocketAddr::from(([127, 0, 0, 1], 1));
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = Routes::new(&status).router().call(request).await.expect("always");
+        let mut frames = answer.into_body().into_data_stream();
+        let mut next = async || {
+            let frame = frames.next().await.expect("it goes on").expect("always");
+            String::from_utf8(frame.into()).expect("text")
+        };
+        assert!(next().await.starts_with("retry: 1000\nevent: ready\n"));
+        assert!(next().await.starts_with("event: status\n"));
+        let silent_since = Instant::now();
+        for signs in 1..4 {
+            assert_eq!(next().await, ":\n\n");
+            assert_eq!(silent_since.elapsed(), signs * HEARTBEAT);
+        }
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        status.info("conv-1", "x");
+        assert!(next().await.contains("\"text\":\"x\""));
+        let silent_since = Instant::now();
+        assert_eq!(next().await, ":\n\n");
+        assert_eq!(silent_since.elapsed(), HEARTBEAT, "counted anew");
     }
 }

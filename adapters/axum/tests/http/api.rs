@@ -12,7 +12,7 @@ use statusbus_tokio::{DropReason, RefuseReason, Status};
 use tokio::net::TcpListener;
 
 use crate::support::api::{ASYNCAPI, OPENAPI, escaped, path_of, reference};
-use crate::support::{Answer, Client, serve, serve_with};
+use crate::support::{Answer, Client, Served, serve, serve_with};
 
 /// Each operation of the document: its path, method and name.
 fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
@@ -25,11 +25,34 @@ fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static st
     })
 }
 
+/// Whether an operation is a run of AG-UI.
+fn is_run(path: &str, method: &str) -> bool {
+    method == "post" && path.ends_with("/events")
+}
+
+/// Asks for a run with this query and body, at each path where there are runs.
+async fn ask_for_runs(kept: &mut Kept, served: &Served, query: &str, body: &str) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for (path, method, _) in operations().filter(|(path, method, _)| is_run(path, method)) {
+        let client = served.client().await;
+        let path = path.replace("{conversation}", "conv-1");
+        let request = client.request(&method.to_uppercase(), &format!("{path}{query}"));
+        answers.push(client.answer(request, body.to_owned()).await);
+    }
+    answers.iter().for_each(|answer| keep(kept, answer));
+    answers
+}
+
 /// Asks for an operation as the examples of its parameters say.
 async fn ask(client: Client, (path, method): (&str, &str), headers: &[(&str, &str)]) -> Answer {
     let path = path.replace("{conversation}", "conv-1").replace("{file}", "main.js");
     let is_socket = path == "/socket/websocket";
-    let path = if is_socket { format!("{path}?vsn=2.0.0") } else { path };
+    let is_run = is_run(&path, method);
+    let path = match (is_socket, is_run) {
+        (true, _) => format!("{path}?vsn=2.0.0"),
+        (_, true) => format!("{path}?format=ag-ui"),
+        _ => path,
+    };
     let mut request = client.request(&method.to_uppercase(), &path);
     let upgrade = [
         ("connection", "upgrade"),
@@ -41,6 +64,7 @@ async fn ask(client: Client, (path, method): (&str, &str), headers: &[(&str, &st
         request = request.header(*name, *value);
     }
     let body = match method {
+        "post" if is_run => r#"{"threadId":"t","runId":"r"}"#,
         "post" => r#"{"conversation":"conv-1","category":"tool","text":"x"}"#,
         _ => "",
     };
@@ -102,6 +126,17 @@ async fn ask_a_server(kept: &mut Kept) {
         keep(kept, &answer);
     }
     keep(kept, &served.publish("nonsense").await);
+    let long = format!(r#"{{"threadId":"{}","runId":"r"}}"#, "x".repeat(1_025));
+    for (query, body, refused) in [
+        ("?format=ag-ui", "nonsense", (400, "invalid")),
+        ("?format=ag-ui", &long, (400, "too_large")),
+        ("?format=xml", "{}", (400, "unknown_format")),
+        ("", "{}", (405, "method")),
+    ] {
+        for answer in ask_for_runs(kept, &served, query, body).await {
+            assert_eq!(answer.reason(), (refused.0, refused.1.to_owned()), "{query} {body}");
+        }
+    }
     served.end().await;
 }
 
@@ -113,8 +148,12 @@ async fn ask_a_full_server(kept: &mut Kept) {
     let client = full.client().await;
     let packed = client.request("POST", "/v1/status").header("content-encoding", "gzip");
     keep(kept, &client.answer(packed, "x").await);
-    for (path, method, id) in operations() {
-        if id.to_lowercase().ends_with("events") {
+    let long = format!(r#"{{"threadId":"{}","runId":"r"}}"#, "x".repeat(100));
+    for answer in ask_for_runs(kept, &full, "?format=ag-ui", &long).await {
+        assert_eq!(answer.reason(), (413, "too_large".to_owned()));
+    }
+    for (path, method, _) in operations() {
+        if path.ends_with("/events") {
             keep(kept, &ask(full.client().await, (path, method), &[]).await);
         }
     }
@@ -130,6 +169,16 @@ async fn ask_a_closing_server(kept: &mut Kept) {
     closing.close();
     for operation in [("/v1/status", "post"), ("/readyz", "get"), ("/socket/websocket", "get")] {
         keep(kept, &ask(Client::connect(address).await, operation, &[]).await);
+    }
+    // `EventSource` comes back from a stream that ends, and not from an error; the others do not.
+    for (format, expected) in
+        [("statusbus", 200), ("cloudevents", 200), ("ai-sdk", 503), ("ag-ui", 503)]
+    {
+        let path = format!("/v1/events?format={format}");
+        let answer = Client::connect(address).await.get(&path).await;
+        assert_eq!(answer.status, expected, "{format}");
+        assert_eq!(answer.header("retry-after").is_some(), expected == 503, "{format}");
+        keep(kept, &answer);
     }
     assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
 }
@@ -160,7 +209,8 @@ async fn every_operation_answers_each_status_that_is_described() {
         served.end().await;
     }
     // In virtual time: see `api_bodies`.
-    kept.insert(("publish".to_owned(), 408));
+    let posts = operations().filter(|(_, method, _)| *method == "post");
+    kept.extend(posts.map(|(.., id)| (id.to_owned(), 408)));
     let described: Kept = operations()
         .flat_map(|(path, method, id)| {
             let operation = format!("/paths/{}/{method}", escaped(path));
@@ -218,6 +268,9 @@ async fn parameters_are_read_where_they_are_described_and_nowhere_else() {
             let answer = served.get(&format!("{address}?categories=gossip")).await;
             let is_read = answer.status == 400;
             assert_eq!(is_read, has_parameter(path, method, "categories"), "{name}");
+            let answer = served.get(&format!("{address}?format=gossip")).await;
+            let is_read = answer.status == 400;
+            assert_eq!(is_read, has_parameter(path, method, "format"), "{name}");
         }
         let is_stream = path.ends_with("/events");
         assert_eq!(is_stream, has_parameter(path, method, "last_event_id"), "{name}");
@@ -292,7 +345,9 @@ fn every_example_has_the_form_that_it_is_an_example_of() {
     for (path, method, _) in operations() {
         let operation = format!("/paths/{}/{method}", escaped(path));
         let bodies = [format!("{operation}/requestBody"), format!("{operation}/responses/202")];
-        for body in bodies.iter().filter(|body| OPENAPI.json.pointer(body).is_some()) {
+        for body in &bodies {
+            let Some(found) = OPENAPI.json.pointer(body) else { continue };
+            let body = reference(found).unwrap_or(body);
             for (kind, media) in OPENAPI.at(body)["content"].as_object().into_iter().flatten() {
                 for example in media["examples"].as_object().into_iter().flatten() {
                     let schema = format!("{body}/content/{}/schema", escaped(kind));
@@ -317,5 +372,5 @@ fn every_example_has_the_form_that_it_is_an_example_of() {
             }
         }
     }
-    assert_eq!(checked, 4 + 4 + 3 + messages.len(), "all of them");
+    assert_eq!(checked, 7 + 7 + 6 + messages.len(), "all of them");
 }

@@ -21,20 +21,30 @@ use tower_service::Service;
 
 use crate::support::api::{Seen, check_answer};
 
-async fn post(mut router: Router, body: Body) -> Response {
-    let mut request = Request::post("/v1/status").body(body).expect("a request");
+/// Publishes.
+async fn post(router: Router, body: Body) -> Response {
+    post_to("/v1/status", router, body).await
+}
+
+async fn post_to(address: &str, mut router: Router, body: Body) -> Response {
+    let mut request = Request::post(address).body(body).expect("a request");
     request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 4_000))));
     router.call(request).await.expect("a router always answers")
 }
 
-/// The status and the reason of an answer, which is as it is described.
+/// The status and the reason of an answer to who publishes, which is as it is described.
 async fn reason(response: Response) -> (u16, String) {
+    reason_of(("/v1/status", "publish"), response).await
+}
+
+/// The same, of the operation of this name at this address.
+async fn reason_of((address, id): (&str, &str), response: Response) -> (u16, String) {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
     let text = std::str::from_utf8(&body).expect("text");
     let (status, headers) = (parts.status.as_u16(), &parts.headers);
-    let seen = Seen { method: "POST", address: "/v1/status", status, headers, text: Some(text) };
-    assert_eq!(check_answer(&seen), Some(("publish".to_owned(), status)));
+    let seen = Seen { method: "POST", address, status, headers, text: Some(text) };
+    assert_eq!(check_answer(&seen), Some((id.to_owned(), status)));
     let problem: Value = serde_json::from_str(text).expect("JSON");
     (status, problem["reason"].as_str().expect("a reason").to_owned())
 }
@@ -48,10 +58,17 @@ fn stuck(bytes: usize) -> Body {
 #[tokio::test(start_paused = true)]
 async fn a_body_that_does_not_come_is_waited_for_half_a_minute() {
     let status = Status::builder().spawn();
-    let began = Instant::now();
-    let answer = post(Routes::new(&status).router(), stuck(10)).await;
-    assert_eq!(began.elapsed().as_secs(), 30);
-    assert_eq!(reason(answer).await, (408, "slow".to_owned()));
+    for operation in [
+        ("/v1/status", "publish"),
+        ("/v1/status/conv-1/events?format=ag-ui", "conversationRun"),
+        ("/v1/system/events?format=ag-ui", "systemRun"),
+        ("/v1/events?format=ag-ui", "run"),
+    ] {
+        let began = Instant::now();
+        let answer = post_to(operation.0, Routes::new(&status).router(), stuck(10)).await;
+        assert_eq!(began.elapsed().as_secs(), 30);
+        assert_eq!(reason_of(operation, answer).await, (408, "slow".to_owned()));
+    }
     assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
 }
 

@@ -46,6 +46,16 @@ async fn while_it_closes_it_lives_is_not_ready_and_tells_everybody_to_come_back(
     let mut late = Client::connect(address).await.events("/status/v1/events", None).await;
     assert!(matches!(late.next_frame().await, Some(Frame::Retry(500..3_000))));
     assert_eq!(late.next_frame().await, None);
+    let mut late =
+        Client::connect(address).await.events("/status/v1/events?format=cloudevents", None).await;
+    assert!(matches!(late.next_frame().await, Some(Frame::Retry(500..3_000))));
+    assert_eq!(late.next_frame().await, None);
+    // Those who do not come back by themselves are told so by an answer that is an error.
+    for format in ["ai-sdk", "ag-ui"] {
+        let late = get(&format!("/status/v1/events?format={format}")).await;
+        assert_eq!(late.reason(), (503, "closing".to_owned()), "{format}");
+        assert_eq!(late.header("retry-after"), Some("1"));
+    }
     assert_eq!(status.readers(), 0);
     assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
 }

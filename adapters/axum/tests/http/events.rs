@@ -121,8 +121,7 @@ async fn a_gap_stands_where_the_updates_would_have_been() {
 
 #[tokio::test]
 async fn hostile_text_breaks_no_frame() {
-    let large = 2 * 1024 * 1024;
-    let builder = Status::builder().max_text(large).conversation_bytes(large);
+    let builder = Status::builder().max_text(2 * 1024 * 1024).conversation_bytes(4 * 1024 * 1024);
     let served = serve(builder.spawn()).await;
     let mut source = served.events("/v1/status/conv-1/events").await;
     source.begins().await;

@@ -8,6 +8,7 @@ mod api;
 mod api_bodies;
 mod closing;
 mod events;
+mod formats;
 mod hostile;
 mod metrics;
 mod page;

@@ -153,7 +153,9 @@ async fn a_decision_that_does_not_come_ends_the_join_and_not_the_socket() {
     // Nor does it hold up the end.
     client.say("status:a", "phx_join", json!({})).await;
     tokio::task::yield_now().await;
+    let begun = tokio::time::Instant::now();
     server.closing.close();
     assert_eq!(client.hear_close().await, Some(1012));
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
     balances(server).await;
 }

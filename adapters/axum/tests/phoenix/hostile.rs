@@ -46,6 +46,11 @@ async fn what_is_no_websocket_frame_closes_with_why() {
         let mut client = server.connect().await;
         client.socket.get_mut().write_all(frame).await.expect("an open connection");
         assert_eq!(client.hear_close().await, Some(code));
+        // It has time to read that: a reset at once could take the frame from it.
+        let told = Instant::now();
+        let mut rest = Vec::new();
+        client.socket.get_mut().read_to_end(&mut rest).await.expect("the end");
+        assert_eq!((rest.len(), told.elapsed().as_secs()), (0, 1));
         balances(server).await;
     }
 }

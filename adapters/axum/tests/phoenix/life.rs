@@ -80,9 +80,9 @@ async fn who_takes_leave_is_let_go() {
     client.join("status:a", json!({"categories": ["tool"]})).await;
     assert_eq!(server.status.readers(), 1);
     client.socket.close(None).await.expect("an open socket");
-    while let Some(Ok(message)) = client.socket.next().await {
-        assert!(message.is_close(), "{message:?}");
-    }
+    let answer = client.socket.next().await.expect("an answer").expect("an open socket");
+    assert!(answer.is_close(), "{answer:?}");
+    assert!(client.socket.next().await.is_none());
     tokio::task::yield_now().await;
     assert_eq!(server.status.readers(), 0);
     balances(server).await;

@@ -1,35 +1,96 @@
 //! Behind the server of this crate, on a real port.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use statusbus_axum::{Routes, Server};
+use futures_util::{SinkExt, StreamExt};
+use statusbus_axum::{Closing, Routes, Server};
 use statusbus_tokio::Status;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio_tungstenite::client_async;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, client_async};
 
-#[tokio::test]
-async fn a_socket_keeps_its_place_and_is_told_before_the_server_has_ended() {
+/// A server in a runtime of its own, which ends with it as its process would.
+struct Served {
+    status: Status,
+    closing: Closing,
+    address: SocketAddr,
+    server: JoinHandle<()>,
+    runtime: Runtime,
+}
+
+async fn serve(connections: usize) -> Served {
     let status = Status::builder().spawn();
     let routes = Routes::new(&status);
-    let closing = routes.closing();
-    let server = Server::bind("127.0.0.1:0").await.expect("a free port").connections(1);
+    let (closing, until) = (routes.closing(), routes.closing());
+    let (runtime, router) = (Runtime::new().expect("a runtime"), routes.router());
+    let bound = runtime.spawn(Server::bind("127.0.0.1:0")).await.expect("no panic");
+    let server = bound.expect("a free port").connections(connections);
     let address = server.local_addr();
-    let server = tokio::spawn(server.run(routes.router(), closing.clone()));
+    let server = runtime.spawn(server.run(router, until));
+    Served { status, closing, address, server, runtime }
+}
 
-    let url = format!("ws://{address}/socket/websocket?vsn=2.0.0");
-    let stream = TcpStream::connect(address).await.expect("it listens");
-    let (mut socket, _) = client_async(url, stream).await.expect("a socket");
-    let mut other = TcpStream::connect(address).await.expect("it listens");
+impl Served {
+    async fn stream(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.expect("it listens")
+    }
+
+    async fn connect(&self) -> WebSocketStream<TcpStream> {
+        let url = format!("ws://{}/socket/websocket?vsn=2.0.0", self.address);
+        client_async(url, self.stream().await).await.expect("a socket").0
+    }
+
+    /// Ends with the server, whatever else still runs in its runtime.
+    async fn end(self) {
+        self.closing.close();
+        self.server.await.expect("its end");
+        self.runtime.shutdown_background();
+        assert!(self.status.shutdown(Duration::from_secs(1)).await.is_balanced());
+    }
+}
+
+fn close_code(message: Message) -> Option<u16> {
+    match message {
+        Message::Close(frame) => frame.map(|frame| frame.code.into()),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_socket_keeps_its_place_among_the_connections() {
+    let served = serve(1).await;
+    let socket = served.connect().await;
     let mut answer = String::new();
-    other.read_to_string(&mut answer).await.expect("text");
+    served.stream().await.read_to_string(&mut answer).await.expect("text");
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    drop(socket);
+    served.end().await;
+}
 
-    closing.close();
-    server.await.expect("its end");
-    let told = socket.next().await.expect("a frame").expect("an open socket");
-    assert!(matches!(told, Message::Close(Some(frame)) if u16::from(frame.code) == 1012));
-    assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
+#[tokio::test]
+async fn the_server_ends_when_everyone_was_told() {
+    let served = serve(100).await;
+    let mut sockets = Vec::new();
+    for _ in 0..50 {
+        sockets.push(served.connect().await);
+    }
+    served.end().await;
+    for mut socket in sockets {
+        let told = socket.next().await.expect("a frame").expect("an open socket");
+        assert_eq!(close_code(told), Some(1012));
+    }
+}
+
+#[tokio::test]
+async fn who_still_sends_what_is_too_large_hears_why_it_is_closed() {
+    let served = serve(1).await;
+    let (mut says, mut hears) = served.connect().await.split();
+    let too_large = Message::text("x".repeat(16 * 1024 * 1024));
+    let (_, told) = tokio::join!(says.send(too_large), hears.next());
+    assert_eq!(close_code(told.expect("a frame").expect("an open socket")), Some(1009));
+    served.end().await;
 }

@@ -19,7 +19,7 @@ mod killable;
 mod support;
 
 use killable::Server;
-use programs::{Curl, Node, Reader, Rust};
+use programs::{Curl, Node, Reader, Rust, output_of};
 use statusbus_tokio::Status;
 
 /// Says so many things in two conversations, and waits until they are delivered.
@@ -80,4 +80,43 @@ async fn everything_is_read_by_everybody_in_one_order_across_a_restart() {
 #[ignore = "needs curl, and Node and its packages"]
 async fn a_conversation_is_read_by_everybody_in_one_order_across_a_restart() {
     all_read_the_same("/v1/status/conv-1/events", 1).await;
+}
+
+#[tokio::test]
+#[ignore = "needs curl, and Node and its packages"]
+async fn what_the_readme_says_works_as_pasted() {
+    let server = Server::start(&Status::builder().spawn());
+    let readme =
+        include_str!("../../README.md").replace("localhost:7077", &server.address.to_string());
+    let line_with =
+        |text: &str| readme.lines().find(|line| line.contains(text)).expect(text).to_owned();
+    let mut shell =
+        output_of("sh", &["-c", &line_with("curl -N").replace("curl ", "exec curl -s ")]);
+    while shell.line().await != "event: ready" {}
+    for (line, told) in [
+        (line_with("\"text\":\"searching\""), r#"{"accepted":1,"refused":[]}"#),
+        (line_with("\"key\":\"download-3\""), r#"{"accepted":1,"refused":[]}"#),
+        (line_with("printf"), r#"{"accepted":2,"refused":[]}"#),
+    ] {
+        assert_eq!(output_of("sh", &["-c", &line.replace("curl ", "curl -s ")]).line().await, told);
+    }
+    server.status.flush().await;
+    let stands = line_with("/v1/status/conv-1").replace("curl ", "curl -s ");
+    assert!(stands.ends_with("/conv-1"), "{stands}");
+    let stands = output_of("sh", &["-c", &stands]).line().await;
+    assert!(stands.contains("searching") && stands.contains("41 %"), "{stands}");
+    let mut seen = String::new();
+    while !["searching", "41 %", "\"up\"", "warm"].iter().all(|text| seen.contains(text)) {
+        seen += &shell.line().await;
+    }
+    // Node has the package's where a browser has its own.
+    let script = format!(
+        "import {{ EventSource }} from 'eventsource'; globalThis.EventSource = EventSource; {}",
+        line_with("new EventSource")
+    );
+    let mut browser = output_of("node", &["--input-type=module", "-e", &script]);
+    assert_eq!(browser.line().await, "tool searching");
+    assert_eq!(browser.line().await, "progress 41 %");
+    drop((shell, browser));
+    server.balances().await;
 }

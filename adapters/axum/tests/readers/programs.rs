@@ -172,6 +172,26 @@ impl Reader for Rust {
     }
 }
 
+/// What a program writes.
+pub(crate) struct Output {
+    lines: Lines<BufReader<ChildStdout>>,
+    _child: Child,
+}
+
+/// Starts a program in the directory of the tests in JavaScript.
+pub(crate) fn output_of(program: &str, arguments: &[&str]) -> Output {
+    let js = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/js");
+    let (child, output) = start(Command::new(program).args(arguments).current_dir(js));
+    Output { lines: BufReader::new(output).lines(), _child: child }
+}
+
+impl Output {
+    /// Its next line.
+    pub(crate) async fn line(&mut self) -> String {
+        within(self.lines.next_line()).await.expect("UTF-8").expect("another line")
+    }
+}
+
 fn start(command: &mut Command) -> (Child, ChildStdout) {
     let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().expect("the program is there");

@@ -150,7 +150,9 @@ pub(crate) fn check_answer(seen: &Seen<'_>) -> Option<(String, u16)> {
             assert!(content.get(kind).is_some(), "{path} {}: {kind:?}", seen.status);
             if let Some(text) = text.filter(|_| !is_bare) {
                 let body = match kind {
-                    "application/json" => serde_json::from_str(text).expect("JSON"),
+                    kind if kind == "application/json" || kind.ends_with("+json") => {
+                        serde_json::from_str(text).expect("JSON")
+                    }
                     _ => json!(text),
                 };
                 OPENAPI.check(&format!("{pointer}/content/{}/schema", escaped(kind)), &body);
@@ -160,10 +162,38 @@ pub(crate) fn check_answer(seen: &Seen<'_>) -> Option<(String, u16)> {
     Some((id.as_str().expect("a name").to_owned(), seen.status))
 }
 
-/// That an event of a stream is described, in this form.
-pub(crate) fn check_event(name: &str, id: &str, data: &Value) {
-    let message = format!("/components/messages/{name}");
-    let mut headers = json!({"event": name});
+/// The form of a stream.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form {
+    /// Our own, in which events have names.
+    Own,
+    /// Another one: the message that all its events are.
+    Other(&'static str),
+}
+
+impl Form {
+    /// The one that an address asks for.
+    pub(crate) fn asked(address: &str) -> Self {
+        let (_, query) = address.split_once('?').unwrap_or_default();
+        match query.split('&').find_map(|parameter| parameter.strip_prefix("format=")) {
+            None | Some("statusbus") => Self::Own,
+            Some("ai-sdk") => Self::Other("aiSdk"),
+            Some("ag-ui") => Self::Other("agUi"),
+            Some("cloudevents") => Self::Other("cloudEvents"),
+            Some(other) => panic!("{other:?} is no form of a stream"),
+        }
+    }
+}
+
+/// That an event of a stream in this form is described.
+pub(crate) fn check_event(form: Form, name: &str, id: &str, data: &Value) {
+    let message = match form {
+        Form::Own => name,
+        Form::Other(message) => message,
+    };
+    let message = format!("/components/messages/{message}");
+    // An event that has no name says nothing of it.
+    let mut headers = if name.is_empty() { json!({}) } else { json!({"event": name}) };
     if !id.is_empty() {
         headers["id"] = json!(id);
     }

@@ -106,6 +106,6 @@ impl Client {
         }
         let response = self.send(request, "").await;
         assert_eq!(response.status(), StatusCode::OK);
-        Source::new(response)
+        Source::new(path, response)
     }
 }

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use serde_json::Value;
 
-use super::api::check_event;
+use super::api::{Form, check_event};
 use super::within;
 
 /// An event, or what stands between events.
@@ -31,15 +31,17 @@ pub(crate) struct Parser {
 
 pub(crate) struct Source {
     pub(crate) headers: HeaderMap,
+    form: Form,
     body: Incoming,
     parser: Parser,
 }
 
 impl Source {
-    pub(crate) fn new(response: Response<Incoming>) -> Self {
+    /// What was answered to who asked at this address.
+    pub(crate) fn new(address: &str, response: Response<Incoming>) -> Self {
         let headers = response.headers().clone();
         let body = response.into_body();
-        Self { headers, body, parser: Parser::default() }
+        Self { headers, form: Form::asked(address), body, parser: Parser::default() }
     }
 
     /// The last event id, as an `EventSource` has it.
@@ -52,7 +54,7 @@ impl Source {
         loop {
             if let Some(frame) = self.parser.next() {
                 if let Frame::Event { name, id, data } = &frame {
-                    check_event(name, id, data);
+                    check_event(self.form, name, id, data);
                 }
                 return Some(frame);
             }
@@ -128,7 +130,11 @@ impl Parser {
         if line.is_empty() {
             let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
             if let Some(data) = data.strip_suffix('\n') {
-                let data = serde_json::from_str(data).expect("JSON");
+                // The end of a stream in the form of the AI SDK, which is no JSON.
+                let data = match data {
+                    "[DONE]" => data.into(),
+                    data => serde_json::from_str(data).expect("JSON"),
+                };
                 self.ready.push_back(Frame::Event { name, id: self.last_id.clone(), data });
             }
             return;

@@ -139,6 +139,7 @@ impl Bus {
             Ok(Became::Queued) => Outcome::Queued,
             Ok(Became::Merged) => Outcome::Merged,
             Ok(Became::Displaced(loss)) => Outcome::Displaced(loss),
+            Ok(Became::Expired) => Outcome::Expired,
             Ok(Became::Dropped(reason)) => Outcome::Dropped(reason),
             Err(refused) => Outcome::Refused(refused.reason),
         }

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, CategorySet, Event, Overflow, Selector, Status, Subscription};
+use statusbus_tokio::{
+    Category, CategorySet, Event, Overflow, Selector, Sent, Status, Subscription,
+};
 
 use crate::support::{
     config, delivered, end, everything, found, heap, names, of, position, reader, rest,
@@ -42,6 +44,19 @@ async fn a_loss_stands_where_the_missing_updates_would_have_been() {
     assert_eq!(found(&mut a), ["-3 newest of tool", "a0 a1 a2 a3", "a7"]);
     drop(a);
     assert_eq!(end(status).await.dropped.newest, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_whose_time_is_over_takes_nobodys_place_and_its_sender_is_told() {
+    let status = Status::builder().config(config(1, 4)).spawn();
+    let mut a = reader(&status, "a");
+    assert_eq!(status.update("a", Category::TOOL, "stays").try_send(), Ok(Sent::Queued));
+    let over = status.update("a", Category::ERROR, "over").ttl(Duration::ZERO);
+    assert_eq!(over.try_send(), Ok(Sent::Expired));
+    delivered(&status).await;
+    assert_eq!(found(&mut a), ["-1 expired of error", "stays"]);
+    drop(a);
+    assert_eq!(end(status).await.expired, 1);
 }
 
 #[tokio::test(start_paused = true)]

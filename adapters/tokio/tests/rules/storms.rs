@@ -28,6 +28,7 @@ impl Told {
             Ok(Sent::Queued) => self.queued += 1,
             Ok(Sent::Merged) => self.merged += 1,
             Ok(Sent::Displaced(loss)) => *self.displaced.entry(loss.as_str()).or_default() += 1,
+            Ok(Sent::Expired) => unreachable!("nothing in a storm has a time-to-live"),
             Ok(Sent::Dropped(reason)) => *self.dropped.entry(reason.as_str()).or_default() += 1,
             Err(refused) => *self.refused.entry(refused.reason.as_str()).or_default() += 1,
         }

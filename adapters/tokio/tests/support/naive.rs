@@ -98,6 +98,9 @@ impl Naive {
             return;
         }
         if self.queue.len() >= self.knobs.limit {
+            if said.expires {
+                return self.lose(&said, true); // it takes nobody's place
+            }
             match self.knobs.overflow {
                 Overflow::DropOldest => {
                     let oldest = self.queue.pop_front().expect("it is full");

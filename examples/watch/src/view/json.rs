@@ -29,15 +29,14 @@ struct Lines {
 
 impl Lines {
     fn write(&mut self, text: &mut Vec<u8>, event: &Event, status: &Status) -> io::Result<()> {
-        let epoch = self.epoch;
         let categories = status.categories();
         let record = match event {
-            Event::Batch(_) | Event::Retained(_) => {
-                let updates = updates(event);
-                let updates =
-                    updates.map(|update| json::Update::new(&update, categories)).collect();
-                Record::Batch { epoch, updates }
-            }
+            Event::Batch(_) | Event::Retained(_) => Record::Batch {
+                epoch: self.epoch,
+                updates: updates(event)
+                    .map(|update| json::Update::new(&update, categories))
+                    .collect(),
+            },
             Event::Gap(gap) => Record::Gap { gap: json::Gap::from(gap), seq: gap.seq },
             Event::Lagged(lagged) => Record::Gap { gap: json::Gap::from(lagged), seq: lagged.seq },
         };

@@ -41,8 +41,9 @@ export function launch() {
  * A page that has to keep the policy it was sent with: what it must not do, and what it throws, is
  * told by `problems()`.
  */
-export async function open(browser, url, options = {}) {
+export async function open(test, browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1600, height: 900 }, ...options });
+  test.after(() => context.close());
   const page = await context.newPage();
   const problems = [];
   page.on('pageerror', (error) => problems.push(`thrown: ${error.message}`));
@@ -62,7 +63,7 @@ export async function open(browser, url, options = {}) {
     });
   });
   await page.goto(url);
-  return { page, problems: () => problems, close: () => context.close() };
+  return { page, problems: () => problems };
 }
 
 /** A picture for people to look at, in the tests' output. */

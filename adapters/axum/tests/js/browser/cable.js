@@ -7,14 +7,17 @@ export class Cable {
   #server;
   #port;
   #sockets = new Set();
+  #open = [];
+  #turned = () => {};
   /** The requests of the stream that came through: their addresses and `Last-Event-ID`. */
   streams = [];
   /** `whole`; `cut`: nothing comes through; or the status that is answered instead of the server. */
   state = 'whole';
 
   /** @returns {Promise<Cable>} a cable to a server on this machine */
-  static async to(port) {
+  static async to(test, port) {
     const cable = new Cable();
+    test.after(() => cable.#close());
     cable.#port = port;
     cable.#server = createServer((asked, answer) => cable.#pass(asked, answer));
     cable.#server.on('connection', (socket) => {
@@ -33,27 +36,41 @@ export class Cable {
     for (const socket of this.#sockets) socket.destroy();
   }
 
+  /** Waits until somebody has asked for a stream and not got it. */
+  async turnsAway() {
+    await new Promise((resolve) => {
+      this.#turned = resolve;
+    });
+  }
+
+  /** Nothing more comes through the streams that are open, and nobody is told. */
+  hold() {
+    for (const [answered, answer] of this.#open) answered.unpipe(answer);
+  }
+
   /** Lets everything through again, to `port` if that has changed. */
   mend(port = this.#port) {
     this.#port = port;
     this.state = 'whole';
   }
 
-  close() {
+  #close() {
     this.cut();
     this.#server.close();
   }
 
   #pass(asked, answer) {
+    const stream = asked.url.includes('/v1/events');
+    if (stream && this.state !== 'whole') asked.socket.once('close', this.#turned);
     if (this.state === 'cut') {
       asked.socket.destroy();
       return;
     }
     if (this.state !== 'whole') {
-      answer.writeHead(this.state).end();
+      answer.writeHead(this.state, { connection: 'close' }).end();
       return;
     }
-    if (asked.url.includes('/v1/events')) {
+    if (stream) {
       this.streams.push({ url: asked.url, lastEventId: asked.headers['last-event-id'] ?? null });
     }
     const { method, url, headers } = asked;
@@ -61,6 +78,7 @@ export class Cable {
     onward.on('response', (answered) => {
       answer.writeHead(answered.statusCode, answered.headers);
       answered.pipe(answer);
+      if (stream) this.#open.push([answered, answer]);
       answered.on('error', () => answer.destroy());
     });
     onward.on('error', () => answer.destroy());

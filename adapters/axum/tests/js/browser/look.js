@@ -1,6 +1,7 @@
 // What is to be seen, waited for by what happens in the page and not by a clock of the test.
 
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 
 /** When something is taken not to come any more, in milliseconds. */
 const HANGS = 30_000;
@@ -8,32 +9,32 @@ const HANGS = 30_000;
 /** Waits until an element says this: a text, or what a pattern finds. */
 export async function until(locator, wanted) {
   const first = locator.first();
-  const { source, flags } = wanted instanceof RegExp ? wanted : { source: `^${escaped(wanted)}$`, flags: '' };
-  try {
-    await first.waitFor({ state: 'attached', timeout: HANGS });
-    const page = first.page();
-    // The element may be replaced while it is waited for: it is looked up each time.
-    const deadline = Date.now() + HANGS;
-    const pattern = new RegExp(source, flags);
-    while (Date.now() < deadline) {
-      const text = (await first.textContent({ timeout: HANGS }))?.trim() ?? '';
-      if (pattern.test(text)) return;
-      await page.evaluate(() => new Promise((resolve) => {
-        requestAnimationFrame(() => requestAnimationFrame(resolve));
-      }));
-    }
-  } catch (error) {
-    if (error.name !== 'TimeoutError') throw error;
+  const fits = (text) => (wanted instanceof RegExp ? wanted.test(text) : wanted === text);
+  // The element may be replaced while it is waited for: it is looked up each time.
+  const [text, came] = await look(first.page(), async () => (await first.textContent({ timeout: HANGS })).trim(), fits);
+  assert.ok(came, `${locator} says ${JSON.stringify(text)}, not ${wanted}`);
+}
+
+/** Waits until what is read of a page is this. */
+export async function untilEqual(page, read, wanted) {
+  const [value] = await look(page, read, (value) => isDeepStrictEqual(value, wanted));
+  assert.deepEqual(value, wanted);
+}
+
+/** Reads after each frame until it fits or takes too long: what was read last, and whether it fits. */
+async function look(page, read, fits) {
+  const deadline = Date.now() + HANGS;
+  for (;;) {
+    const value = await read();
+    if (fits(value)) return [value, true];
+    if (Date.now() > deadline) return [value, false];
+    await page.evaluate(() => new Promise((resolve) => {
+      requestAnimationFrame(() => requestAnimationFrame(resolve));
+    }));
   }
-  const told = await first.textContent({ timeout: 1_000 }).catch(() => 'nothing');
-  assert.fail(`${locator} says ${JSON.stringify(told)}, not ${wanted}`);
 }
 
-/** What the lines of the stream say, in order. */
+/** What the updates in the stream say, in order. */
 export function texts(page) {
-  return page.locator('.line .text').allTextContents();
-}
-
-function escaped(text) {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return page.locator('.line[data-kind=update] .text').allTextContents();
 }

@@ -41,34 +41,25 @@ class Watch {
   /** Lets the job end, and waits until `watch` has. */
   async ends() {
     this.child.stdin.end();
-    return this.#gone();
-  }
-
-  /** Ends it as a crash would. */
-  async killed() {
-    this.child.kill('SIGKILL');
-    return this.#gone();
-  }
-
-  async #gone() {
     if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
     return this.child.exitCode;
   }
 }
 
 /**
- * `watch run` of a job that says each line that the test gives it; on `port`, or any that is free.
+ * `watch run` of a job that says each line that the test gives it; on `port`, or any that is free. It
+ * is gone after the test, however that ends.
  * @returns {Promise<Watch>}
  */
-export function watchJob({ port = 0, name = 'job', options = [] } = {}) {
+export function watchJob(test, { port = 0, name = 'job', options = [] } = {}) {
   const args = ['run', '--plain', '--listen', `127.0.0.1:${port}`, '--name', name, ...options];
-  return start([...args, '--', process.execPath, JOB]);
+  return start(test, [...args, '--', process.execPath, JOB]);
 }
 
 /** `watch` with any arguments. */
-export async function start(args, env = {}) {
+export async function start(test, args, env = {}) {
   const child = spawn(program(), args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
-  process.once('exit', () => child.kill('SIGKILL'));
+  test.after(() => child.kill('SIGKILL'));
   child.stdout.resume();
   child.stdin.on('error', () => {});
   const told = [];

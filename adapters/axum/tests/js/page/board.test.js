@@ -35,6 +35,9 @@ test('the end of a conversation ends what is left of it', () => {
   board.take(update({ category: 'error' }), 300);
   assert.deepEqual([make.state, make.errors], ['active', 1], 'it goes on');
   assert.deepEqual(board.tally(), { active: 1, done: 0, failed: 0 });
+  board.take(update({ priority: 'terminal' }), 400);
+  board.take(update({ priority: 'terminal', key: 'a' }), 500);
+  assert.equal(make.state, 'active', 'only the key is over');
 });
 
 test('who is at work keeps its place, and the others follow by when they were heard of', () => {
@@ -62,6 +65,10 @@ test('memory is bounded', () => {
   for (let n = 0; n < 1_000; n += 1) board.take(update({ conversation: `conv-${n}`, text }), n);
   assert.deepEqual([board.size, board.forgotten], [500, 500]);
   assert.equal(board.recent(all, 1_000)[0].text.length, 400);
+  board.take(update({ conversation: 'conv-500' }), 1_000);
+  board.take(update({ conversation: 'new' }), 1_000);
+  const kept = board.recent(all, 1_000).map(({ name }) => name);
+  assert.ok(kept.includes('conv-500') && !kept.includes('conv-501'), 'the least recent goes first');
   for (let n = 0; n < 100; n += 1) board.take(step(`key-${n}`, 0.5), 2_000);
   const [make] = board.recent(({ name }) => name === 'make', 2_000);
   assert.equal(make.values.size, 24);

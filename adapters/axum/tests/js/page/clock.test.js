@@ -4,23 +4,34 @@ import { test } from 'node:test';
 import { Latencies, ServerClock } from '../../../page/clock.js';
 import { Rate } from '../../../page/rate.js';
 
-test('the offset is that of the fastest answer', () => {
+test('the clocks are as far apart as all answers allow', () => {
   const clock = new ServerClock();
-  assert.deepEqual([clock.offset, clock.known], [0, false]);
-  clock.take(1000, 6400, 1800); // somewhere between 4,600 and 5,400
-  assert.equal(clock.offset, 5000);
-  clock.take(2000, 7110, 2020);
-  clock.take(3000, 9000, 3500);
-  assert.equal(clock.offset, 5100);
-  clock.take(5000, NaN, 5001);
-  clock.take(5000, 9999, 4999);
-  assert.equal(clock.offset, 5100);
+  assert.equal(clock.offset, 0);
+  clock.take(1_000, 6_399, 1_799); // 4,600 to 5,400
+  assert.equal(clock.offset, 5_000);
+  clock.take(2_000, 7_109, 2_009); // 5,100 to 5,110
+  clock.take(3_000, 9_000, 3_950); // 5,050 to 6,001
+  assert.equal(clock.offset, 5_105);
+  clock.take(5_000, NaN, 5_001);
+  clock.take(5_000, 9_999, 4_999);
+  assert.equal(clock.offset, 5_105);
+  clock.hear(9_108, 4_000);
+  clock.hear(9_000, 4_000);
+  assert.equal(clock.offset, 5_109, 'nothing is heard before it was said');
+});
+
+test('clocks that may agree do', () => {
+  const clock = new ServerClock();
+  clock.take(1_000, 1_010, 1_100);
+  assert.equal(clock.offset, 0);
+  clock.hear(2_030, 2_000);
+  assert.notEqual(clock.offset, 0);
 });
 
 test('an answer is forgotten after thirty others', () => {
   const clock = new ServerClock();
   clock.take(0, 100, 0);
-  for (let n = 0; n < 30; n += 1) clock.take(0, 505, 10);
+  for (let n = 0; n < 30; n += 1) clock.take(0, 504, 9);
   assert.equal(clock.offset, 500);
 });
 

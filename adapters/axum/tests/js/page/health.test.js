@@ -39,6 +39,14 @@ test('a restart is no negative rate, and a silence is a hole', () => {
   assert.deepEqual(health.series.queued.map(({ value }) => value), [0, 0, null, 0]);
 });
 
+test('figures that nobody has renewed are old', () => {
+  const health = new Health();
+  assert.equal(health.age(9_000), null);
+  health.take(answer({}), null, 1_000);
+  assert.equal(health.age(4_500), null);
+  assert.equal(health.age(5_000), 4_000);
+});
+
 test('memory is bounded', () => {
   const health = new Health();
   for (let n = 0; n < 10_000; n += 1) health.take(answer({ delivered: n }), null, n * 1_000);

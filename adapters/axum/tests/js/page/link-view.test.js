@@ -21,8 +21,8 @@ test('it says plainly how the connection is', () => {
   assert.deepEqual(view.read(28_000), ['live', 'Live']);
   view.began('lost', 30_000);
   assert.deepEqual(view.read(80_000), ['partial', 'Live · not resumed: values shown are the retained ones']);
-  view.refused('bring a token');
-  assert.deepEqual(view.read(80_000), ['refused', 'Refused: bring a token']);
+  view.refused('A token is needed');
+  assert.deepEqual(view.read(80_000), ['refused', 'A token is needed']);
   view.changed(live, 90_000);
   assert.deepEqual(view.read(90_000), ['live', 'Live']);
 });

@@ -105,6 +105,16 @@ test('where the browser gives up it connects anew, behind what it has', () => {
   expect('waiting', 'resumed', 'live', 'said 6');
 });
 
+test('what broke before anything came begins as it did', () => {
+  const { expect, source, timers } = setUp();
+  source().ready(false);
+  source().fails(2);
+  timers.waiting.act();
+  assert.equal(source().url, 'v1/events');
+  source().ready(false);
+  expect('connecting', 'first', 'live', 'waiting', 'waiting', 'first', 'live');
+});
+
 test('another run of the bus begins with what stands in it', () => {
   const { expect, source } = setUp();
   source().ready(false);

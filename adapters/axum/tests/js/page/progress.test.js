@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { fractionOf, ofText } from '../../../page/progress.js';
+import { fractionOf, ofText, restOf } from '../../../page/progress.js';
 
 test('texts that say how far', () => {
   const rules = {
@@ -22,6 +22,21 @@ test('texts that say how far', () => {
     '0/7': 0,
   };
   for (const [text, fraction] of Object.entries(rules)) assert.equal(ofText(text), fraction, text);
+});
+
+test('what is shown already is not said again', () => {
+  const rules = [
+    ['Copying rows 75%', 'Copying rows', ''],
+    ['45 %', 'k', ''],
+    ['download: 45% at 3 MB/s', 'download', 'at 3 MB/s'],
+    ['[3/10] Building a', '[/10]', '[3/10] Building a'],
+    ['92/340 files', 'files', '92/340 files'],
+    ['   Building [====>   ] 3/10: serde, syn', 'Building', '3/10: serde, syn'],
+    ['Load:  45%|████▌     | 45/100 [00:12<00:30]', 'Load', '45/100 [00:12<00:30]'],
+    ['[done] a', 'k', '[done] a'],
+    ['שלום 45%', 'k', 'שלום'],
+  ];
+  for (const [text, key, rest] of rules) assert.equal(restOf(text, key), rest, text);
 });
 
 test('texts that only look like it', () => {

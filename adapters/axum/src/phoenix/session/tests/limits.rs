@@ -101,9 +101,9 @@ async fn categories_change_30_times_a_minute_and_then_it_is_said_when_again() {
     // Asking is no change, and another channel is another one.
     client.say("1", "status:a", "get_subscriptions", json!({}));
     assert_eq!(client.hears_reply().1["subscribed_categories"], json!([]));
-    client.now += Duration::from_millis(29_999);
+    client.now += Duration::from_micros(29_999_500);
     assert_eq!(change(&mut client, 30).1["retry_after_ms"], 1);
-    client.now += Duration::from_millis(1);
+    client.now += Duration::from_micros(500);
     assert_eq!(change(&mut client, 30).0, "ok");
     assert_eq!(change(&mut client, 31).0, "error");
     balances(status).await;
@@ -164,7 +164,7 @@ async fn who_may_not_join_is_told_why() {
     let mut client = Client::of(&status);
     let join = client.session.receive(r#"["1","1","status:a","phx_join",{}]"#, client.now);
     let join = join.expect("a wish");
-    assert_eq!(Ok(join.reading.selector.clone()), Selector::conversation("a"));
+    assert_eq!(Ok(&join.reading.selector), Selector::conversation("a").as_ref());
     client.session.refuse(&join, Refusal::new("unauthorized", "not yours"));
     let refused = json!({"reason": "unauthorized", "message": "not yours"});
     assert_eq!(reply(&client.hears()[0]), ("error".into(), refused));

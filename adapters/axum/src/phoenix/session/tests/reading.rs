@@ -109,9 +109,11 @@ async fn what_nobody_gets_is_told_where_it_would_have_been() {
 #[tokio::test(start_paused = true)]
 async fn who_is_too_slow_is_told_how_much_it_missed_and_gets_what_stands() {
     let status = Status::builder().epoch(EPOCH).window(8).history(4).spawn();
-    let mut client = Client::of(&status);
+    let (mut client, mut undecided) = (Client::of(&status), Client::of(&status));
     client.join("status:a", json!({"categories": ["tool", "info"]}));
     client.hears();
+    undecided.join("status:a", json!({}));
+    undecided.hears();
     say(&status, "a", Category::INFO, &["info"]).await;
     for _ in 0..200 {
         say(&status, "a", Category::TOOL, &["tool"]).await;
@@ -125,6 +127,8 @@ async fn who_is_too_slow_is_told_how_much_it_missed_and_gets_what_stands() {
     assert_eq!(heard.len(), 3);
     say(&status, "a", Category::TOOL, &["goes on"]).await;
     assert_eq!(client.hears_texts(), ["goes on"]);
+    // Who has chosen nothing has missed nothing.
+    assert_eq!(undecided.hears(), [Value::Null; 0]);
     balances(status).await;
 }
 

@@ -1,0 +1,142 @@
+//! AG-UI: a run whose activities are what stands.
+
+use serde_json::{Value, json};
+use statusbus_tokio::Status;
+
+use crate::killable::Server;
+use crate::program::Program;
+use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
+
+/// As it is, an agent asks with POST.
+fn agent(server: &Server) -> Program {
+    agent_with("POST", server)
+}
+
+fn agent_with(method: &str, server: &Server) -> Program {
+    let url = format!("http://{}/v1/status/conv-1/events?format=ag-ui", server.address);
+    Program::start("ag-ui.mjs", "@ag-ui/client", &[method, &url])
+}
+
+async fn next_text(agent: &mut Program) -> String {
+    let event = &agent.next("activity").await["event"];
+    assert_eq!((&event["activityType"], &event["replace"]), (&json!("status"), &json!(true)));
+    event["content"]["text"].as_str().expect("a text").to_owned()
+}
+
+/// The ids and texts of the activities among its messages.
+async fn activities(agent: &mut Program) -> Vec<(String, String)> {
+    let messages = agent.ask("messages").await;
+    let messages = messages["messages"].as_array().expect("messages");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let activities = messages.iter().map(|message| {
+        assert_eq!(
+            (&message["role"], &message["activityType"]),
+            (&json!("activity"), &json!("status"))
+        );
+        (text(&message["id"]), text(&message["content"]["text"]))
+    });
+    activities.collect()
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|&(id, text)| (id.to_owned(), text.to_owned())).collect()
+}
+
+const DOWNLOAD: &str = "status:conv-1:progress:download-3";
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn a_run_has_what_stands_and_a_newer_value_takes_the_place_of_the_older() {
+    for (method, thread) in [("POST", "thread-1"), ("GET", "conv-1")] {
+        reads_what_stands(method, thread).await;
+    }
+}
+
+async fn reads_what_stands(method: &str, thread: &str) {
+    let server = Server::start(&Status::builder().epoch(0xab).spawn());
+    let status = &server.status;
+    progress(status, "10 %").await;
+    status.tool("conv-1", "searches");
+    status.tool("conv-2", "somebody else's");
+    status.flush().await;
+    let mut agent = agent_with(method, &server);
+    agent.tell("run").await;
+    let started = agent.next("started").await["event"].take();
+    assert_eq!(
+        (&started["threadId"], &started["protocolVersion"]),
+        (&json!(thread), &json!("1.0"))
+    );
+    let ready = json!({"epoch": "00000000000000ab", "recovered": false});
+    assert_eq!(agent.next("statusbus.ready").await["value"], ready);
+    assert_eq!(next_text(&mut agent).await, "10 %");
+    assert_eq!(next_text(&mut agent).await, "searches");
+    for percent in ["20 %", "30 %"] {
+        progress(status, percent).await;
+        assert_eq!(next_text(&mut agent).await, percent);
+    }
+    let stand = pairs(&[(DOWNLOAD, "30 %"), ("status:conv-1:tool", "searches")]);
+    assert_eq!(activities(&mut agent).await, stand);
+    server.balances().await;
+    let finished = agent.next("finished").await["event"].take();
+    assert_eq!((&finished["runId"], &finished["outcome"]), (&started["runId"], &Value::Null));
+    assert!(!agent.passed("warning") && !agent.passed("failed"));
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn hostile_text_is_read_as_it_was_said_and_what_comes_behind_it_too() {
+    let server = Server::start(&Status::builder().spawn());
+    let mut agent = agent(&server);
+    say_hostile_things(&server.status).await;
+    agent.tell("run").await;
+    assert_eq!(next_text(&mut agent).await, HOSTILE, "as it stands");
+    say_hostile_things(&server.status).await;
+    let content = agent.next("activity").await["event"]["content"].take();
+    assert_eq!(content["text"], HOSTILE, "as it comes");
+    assert_eq!(content["key"], format!("{HOSTILE}id: 7\r\n"));
+    assert_eq!(content["metadata"]["kept"], json!([{"x": 1}]));
+    server.status.info("conv-1", "behind it");
+    assert_eq!(next_text(&mut agent).await, "behind it");
+    assert_eq!(activities(&mut agent).await.len(), 2);
+    server.balances().await;
+    agent.next("finished").await;
+    assert!(!agent.passed("warning") && !agent.passed("failed"));
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn a_gap_is_told() {
+    let server = Server::start(&small());
+    let mut agent = agent(&server);
+    agent.tell("run").await;
+    agent.next("statusbus.ready").await;
+    say_too_much(&server.status);
+    assert_eq!(agent.next("statusbus.gap").await["value"]["scope"], "topic");
+    while next_text(&mut agent).await != "4" {}
+    assert_eq!(activities(&mut agent).await, pairs(&[("status:conv-1:tool", "4")]));
+    server.balances().await;
+    agent.next("finished").await;
+    assert!(!agent.passed("warning") && !agent.passed("failed"));
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn a_run_that_is_cut_off_has_failed_and_the_next_one_takes_its_place() {
+    let server = Server::start(&Status::builder().spawn());
+    progress(&server.status, "10 %").await;
+    let mut agent = agent(&server);
+    agent.tell("run").await;
+    assert_eq!(next_text(&mut agent).await, "10 %");
+    let server = server.kill().await;
+    agent.next("failed").await;
+    progress(&server.status, "20 %").await;
+    let server = server.restart();
+    agent.tell("run").await;
+    assert_eq!(next_text(&mut agent).await, "20 %");
+    assert_eq!(activities(&mut agent).await, pairs(&[(DOWNLOAD, "20 %")]));
+    // It closes, and the bus lives on: the run was stopped, and is neither complete nor failed.
+    server.closing.close();
+    assert_eq!(agent.next("finished").await["event"]["outcome"], json!({"type": "cancelled"}));
+    server.balances().await;
+    assert!(!agent.passed("warning") && !agent.passed("failed"));
+}
