@@ -78,11 +78,9 @@ impl Publisher {
             }
         }
         let parcel = shell;
-        let mut categories = CategorySet::NONE;
         for (index, (group, conversation)) in
             parcel.groups.iter().zip(&self.grouping.conversations).enumerate()
         {
-            categories = categories.union(group.categories);
             conversation.touch(now);
             let mut ring = conversation.ring();
             let index = Some(index as u32);
@@ -101,6 +99,7 @@ impl Publisher {
         // values takes its position before it looks at those.
         {
             let mut everything = hub.everything();
+            let categories = parcel.categories();
             let record = Record::Updates { parcel, group: None, categories };
             everything.append(last_seq, len, record);
             everything.wake(&mut self.wakers);
