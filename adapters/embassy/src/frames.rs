@@ -1,8 +1,9 @@
 //! Frames over a serial line.
 
 use core::fmt;
-use core::future::{pending, poll_fn};
-use core::pin::pin;
+use core::future::{Future, pending, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_time::Duration;
@@ -10,7 +11,7 @@ use embedded_io_async::Write;
 use statusbus_core::wire::{
     self, CategoryName, Conversation, DELIMITER, Encoder, FRAME_MAX, Missing,
 };
-use statusbus_core::{Category, ConversationName, Update};
+use statusbus_core::{Category, ConversationName, Instant, Update};
 
 use crate::about::About;
 use crate::clock;
@@ -20,6 +21,7 @@ use crate::outgoing::Outgoing;
 use crate::report::Report;
 use crate::runner::Runner;
 use crate::shared::{Names, own_category};
+use crate::status::Status;
 
 /// Writes [frames](statusbus_core::wire) to a UART, a USB or whatever else takes bytes.
 ///
@@ -101,13 +103,16 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
                 let until = clock::after(*patience);
                 while let Some(rest @ [_, ..]) = buffer.get(at..frame.end) {
                     let mut writing = pin!(writer.write(rest));
-                    match poll_fn(|cx| batch.wait_for(writing.as_mut(), until, cx)).await {
+                    match poll_fn(|cx| in_time(writing.as_mut(), until, batch.runner.status, cx))
+                        .await
+                    {
                         Some(Ok(written)) if written > 0 => at = at.saturating_add(written),
                         _ => break 'batch,
                     }
                 }
                 let mut flushing = pin!(writer.flush());
-                match poll_fn(|cx| batch.wait_for(flushing.as_mut(), until, cx)).await {
+                match poll_fn(|cx| in_time(flushing.as_mut(), until, batch.runner.status, cx)).await
+                {
                     Some(Ok(())) => *clean = true,
                     _ => break 'batch,
                 }
@@ -115,6 +120,28 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
             }
         }
     }
+}
+
+/// Polls a future; `None`: it is too late, or nobody waits for it any more.
+fn in_time<F, M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
+    future: Pin<&mut F>,
+    until: Instant,
+    status: &Status<M, U, SLOTS, T, CATEGORIES, GAPS>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<F::Output>>
+where
+    F: Future,
+    M: RawMutex,
+    U: Update,
+    T: Report,
+{
+    if let Poll::Ready(output) = future.poll(cx) {
+        return Poll::Ready(Some(output));
+    }
+    if status.is_given_up(cx) || clock::now() >= until {
+        return Poll::Ready(None);
+    }
+    clock::wake_at(until, cx)
 }
 
 /// A frame in the buffer.

@@ -2,11 +2,11 @@
 
 use core::fmt;
 use core::future::{Future, poll_fn};
-use core::pin::{Pin, pin};
-use core::task::{Context, Poll};
+use core::pin::Pin;
+use core::task::Poll;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{Category, FlushReason, Gap, Handed, Instant, Update};
+use statusbus_core::{Category, FlushReason, Gap, Handed, Update};
 
 use crate::clock;
 use crate::report::Report;
@@ -101,32 +101,17 @@ where
     }
 
     /// Waits for a future, for as long as anybody waits for this batch: `None` when the deadline of
-    /// [`shutdown`](crate::Status::shutdown) has passed. For what may take for ever.
-    pub async fn unless_given_up<F: Future>(&self, future: F) -> Option<F::Output> {
-        let mut future = pin!(future);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
+    /// [`shutdown`](crate::Status::shutdown) has passed. For what may take for ever:
+    /// `batch.unless_given_up(pin!(radio.send(..))).await`.
+    pub fn unless_given_up<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+    ) -> impl Future<Output = Option<F::Output>> {
+        poll_fn(move |cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending if self.runner.status.is_given_up(cx) => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         })
-        .await
-    }
-
-    /// The same, until a time.
-    #[cfg(feature = "wire")]
-    pub(crate) fn wait_for<F: Future>(
-        &self,
-        future: Pin<&mut F>,
-        until: Instant,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<F::Output>> {
-        if let Poll::Ready(output) = future.poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        if self.runner.status.is_given_up(cx) || clock::now() >= until {
-            return Poll::Ready(None);
-        }
-        clock::wake_at(until, cx)
     }
 }
 
