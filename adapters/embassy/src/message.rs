@@ -78,6 +78,13 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
         self.conversation.about()
     }
 
+    /// What kind of thing it says.
+    #[must_use]
+    #[inline(always)]
+    pub fn category(&self) -> Category {
+        Category::from_index(usize::from(self.kind & !CUT)).unwrap_or(Category::INFO)
+    }
+
     /// What it says.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -130,7 +137,7 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
 
     #[inline(always)]
     fn category(&self) -> Category {
-        Category::from_index(usize::from(self.kind & !CUT)).unwrap_or(Category::INFO)
+        self.category()
     }
 
     fn key_hash(&self) -> Option<u32> {

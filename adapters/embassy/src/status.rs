@@ -70,14 +70,15 @@ where
     }
 }
 
-impl<M, U, const SLOTS: usize, const CATEGORIES: usize, const GAPS: usize> Default
-    for Status<M, U, SLOTS, (), CATEGORIES, GAPS>
+impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Default
+    for Status<M, U, SLOTS, T, CATEGORIES, GAPS>
 where
     M: RawMutex,
     U: Update,
+    T: Default,
 {
     fn default() -> Self {
-        Self::new()
+        Self::with_telemetry(T::default())
     }
 }
 
