@@ -57,8 +57,23 @@ pub struct Place<U>(Content<U>);
 #[repr(u8)]
 enum Content<U> {
     Vacant = 0,
-    /// With the priority that the bus has decided on, once it has.
-    Update(Priority, U),
+    Update {
+        /// What the bus has decided on, once it has.
+        priority: Priority,
+        life: Life,
+        update: U,
+    },
+}
+
+/// Whether it is an update, or what was left behind when one was copied: see [`Update::assign`].
+// Two bytes, so that where an update is aligned to 4 none is without use before it: else compilers
+// move them along, with the update, byte by byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u16)]
+enum Life {
+    Left = 0,
+    Live = 1,
 }
 
 impl<U> Place<U> {
@@ -68,21 +83,21 @@ impl<U> Place<U> {
     /// An update.
     #[inline(always)]
     pub const fn new(update: U) -> Self {
-        Self(Content::Update(Priority::State, update))
+        Self(Content::Update { priority: Priority::State, life: Life::Live, update })
     }
 
     /// Whether no update is in it.
     #[inline(always)]
     pub const fn is_vacant(&self) -> bool {
-        matches!(self.0, Content::Vacant)
+        !matches!(self.0, Content::Update { life: Life::Live, .. })
     }
 
     /// The update in it.
     #[inline(always)]
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
-            Content::Vacant => None,
-            Content::Update(_, update) => Some(update),
+            Content::Update { life: Life::Live, update, .. } => Some(update),
+            _ => None,
         }
     }
 
@@ -90,18 +105,30 @@ impl<U> Place<U> {
     #[inline(always)]
     pub const fn get_mut(&mut self) -> Option<&mut U> {
         match &mut self.0 {
-            Content::Vacant => None,
-            Content::Update(_, update) => Some(update),
+            Content::Update { life: Life::Live, update, .. } => Some(update),
+            _ => None,
         }
     }
 
     /// Takes the update out.
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
+        if self.is_vacant() {
+            return None;
+        }
         // not the constant, all of whose bytes would be written
         match core::mem::replace(&mut self.0, Content::Vacant) {
             Content::Vacant => None,
-            Content::Update(_, update) => Some(update),
+            Content::Update { update, .. } => Some(update),
+        }
+    }
+
+    /// Drops the update in it, if there is one.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        match &mut self.0 {
+            Content::Update { life, .. } if !core::mem::needs_drop::<U>() => *life = Life::Left,
+            _ => self.0 = Content::Vacant,
         }
     }
 
@@ -110,21 +137,39 @@ impl<U> Place<U> {
     pub(crate) const fn priority(&self) -> Priority {
         match self.0 {
             Content::Vacant => Priority::Progress,
-            Content::Update(priority, _) => priority,
+            Content::Update { priority, .. } => priority,
         }
     }
 
     /// Notes the priority of the update in it.
     #[inline(always)]
     pub(crate) const fn set_priority(&mut self, new: Priority) {
-        if let Content::Update(priority, _) = &mut self.0 {
+        if let Content::Update { priority, .. } = &mut self.0 {
             *priority = new;
         }
     }
+}
 
-    /// Moves the update of another place in, and leaves that one vacant.
+impl<U: Update> Place<U> {
+    /// Moves the update of another place, which is not vacant, in, and leaves that one vacant.
     #[inline(always)]
     pub(crate) fn fill(&mut self, from: &mut Self) {
+        if let Content::Update { priority: to_priority, life: to_life, update: to } = &mut self.0
+            && let Content::Update { priority, life, update } = &mut from.0
+            && !core::mem::needs_drop::<U>()
+            && to.assign(update)
+        {
+            (*to_priority, *to_life, *life) = (*priority, Life::Live, Life::Left);
+            return;
+        }
+        self.replace(from);
+    }
+
+    /// The same for what cannot be copied, and where nothing was before. For the latter out of line: it
+    /// happens once.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    #[cfg_attr(not(target_pointer_width = "32"), inline(always))]
+    fn replace(&mut self, from: &mut Self) {
         // first, so that nothing stands between taking it out there and putting it in here
         self.0 = Content::Vacant;
         self.0 = core::mem::replace(&mut from.0, Content::Vacant);

@@ -6,7 +6,7 @@ use statusbus_core::Update;
 
 use crate::key::{Keying, Ranking};
 use crate::report::Report;
-use crate::{Draft, Message, Next, Outgoing, Runner, Status, TextWriter};
+use crate::{Conversation, Draft, Message, Next, Outgoing, Runner, Status, TextWriter};
 
 impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking> Format
     for Message<TEXT, NAME, META, K, R>
@@ -82,5 +82,11 @@ impl Format for TextWriter<'_> {
 impl<W, const FRAME: usize> Format for crate::Frames<W, FRAME> {
     fn format(&self, f: Formatter<'_>) {
         write!(f, "Frames");
+    }
+}
+
+impl<const NAME: usize> Format for Conversation<NAME> {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "{}", self.about());
     }
 }

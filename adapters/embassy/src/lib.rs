@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod about;
+mod bytes;
 mod clock;
 mod draft;
 #[cfg(feature = "defmt")]

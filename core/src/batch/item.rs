@@ -39,13 +39,6 @@ impl<U> Item<U> {
         self.place.is_vacant()
     }
 
-    /// Moves an update in.
-    #[inline(always)]
-    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
-        self.place.fill(place);
-        (self.arrival, self.expiry) = (Stored::new(terms.arrival), Stored::new(terms.expiry));
-    }
-
     /// The update that was in it is settled by itself.
     pub(super) const fn settle(&mut self) {
         self.expiry = Stored::ZERO;
@@ -65,6 +58,13 @@ impl<U> Item<U> {
 }
 
 impl<U: Update> Item<U> {
+    /// Moves an update in.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
+        self.place.fill(place);
+        (self.arrival, self.expiry) = (Stored::new(terms.arrival), Stored::new(terms.expiry));
+    }
+
     pub(super) fn topic(&self) -> Option<U::Topic> {
         Some(self.place.get()?.topic())
     }
