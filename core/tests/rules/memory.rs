@@ -214,8 +214,14 @@ fn a_type_without_keys_carries_no_index() {
 }
 
 /// The same, copied from place to place instead of moved.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 struct Copied(Numbered);
+
+impl std::fmt::Debug for Copied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl Update for Copied {
     type Topic = u32;
@@ -269,11 +275,5 @@ fn story<U: Update + Copy + std::fmt::Debug>(make: impl Fn(u32) -> U) -> Vec<Str
 
 #[test]
 fn what_is_copied_from_place_to_place_fares_like_what_is_moved() {
-    let moved = story(Numbered);
-    let copied = story(|number| Copied(Numbered(number)));
-    let copied =
-        copied.iter().map(|told| told.replace("Copied(Numbered(", "Numbered(").replace("))", ")"));
-    for (moved, copied) in moved.iter().zip(copied) {
-        assert_eq!(moved.replace("))", ")"), copied);
-    }
+    assert_eq!(story(Numbered), story(|number| Copied(Numbered(number))));
 }
