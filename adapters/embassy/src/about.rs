@@ -34,6 +34,25 @@ pub enum About<'a> {
     Unchecked(&'a str),
 }
 
+impl About<'_> {
+    /// Whether both are about the same, names being what they are, checked or not.
+    pub(crate) fn is_same(&self, other: About<'_>) -> bool {
+        match (self, other) {
+            (Self::System, About::System) => true,
+            (Self::Number(number), About::Number(other)) => *number == other,
+            _ => self.name().is_some_and(|name| other.name() == Some(name)),
+        }
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::System | Self::Number(_) => None,
+            Self::Name(name) => Some(name.as_str()),
+            Self::Unchecked(name) => Some(name),
+        }
+    }
+}
+
 /// The whole system, in place of a conversation.
 pub const SYSTEM: About<'static> = About::System;
 

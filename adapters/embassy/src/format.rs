@@ -90,3 +90,22 @@ impl<const NAME: usize> Format for Conversation<NAME> {
         write!(f, "{}", self.about());
     }
 }
+
+impl<M, U: Update, const RING: usize, const READERS: usize> Format
+    for crate::Hub<M, U, RING, READERS>
+{
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "Hub");
+    }
+}
+
+impl<M, U, const RING: usize, const READERS: usize> Format
+    for crate::Subscription<'_, '_, M, U, RING, READERS>
+where
+    M: RawMutex,
+    U: Update,
+{
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "Subscription(unread: {=u64})", self.unread());
+    }
+}
