@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Builds what runs on microcontrollers, and runs it in QEMU. Gets what the machine lacks, where it
+# may: the compilation targets by targets.sh, QEMU from apt as root.
+#
+#   scripts/firmware.sh test [BOARD...]   the tests on the target; default: every board
+#   scripts/firmware.sh lint              format, and clippy for every board
+#
+# Boards: lm3s6965evb (Cortex-M3), mps2-an386 (Cortex-M4F), microbit (Cortex-M0), virt (RISC-V 32).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/need.sh
+. scripts/need.sh
+# shellcheck source=scripts/targets.sh
+. scripts/targets.sh
+
+firmware=$PWD/examples/firmware
+boards=(lm3s6965evb mps2-an386 microbit virt)
+# What is built is what the workspace of the firmware says, not what the environment says; and beside
+# everything else that is built.
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_BUILD_TARGET
+CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")/firmware
+export CARGO_TARGET_DIR
+
+target_of() {
+  case $1 in
+    lm3s6965evb) echo thumbv7m-none-eabi ;;
+    mps2-an386) echo thumbv7em-none-eabihf ;;
+    microbit) echo thumbv6m-none-eabi ;;
+    virt) echo riscv32imac-unknown-none-elf ;;
+    *) echo "no such board: $1; there are ${boards[*]}" >&2 && return 1 ;;
+  esac
+}
+
+# The programs of this machine, with the compiler that is in use before any target is prepared.
+build_runner() {
+  cargo build --quiet --locked --manifest-path "$firmware/Cargo.toml" --package runner
+}
+
+# on BOARD COMMAND...: in a subshell, in the firmware's folder, with all that its target needs; what
+# one target needs exported must not decide for the next. Not in a condition: `set -e` has no effect
+# there
+on() (
+  set -e
+  board=$1
+  shift
+  target=$(target_of "$board")
+  case $board in
+    virt) need qemu-system-riscv32 qemu-system-misc ;;
+    *) need qemu-system-arm qemu-system-arm ;;
+  esac
+  prepare_target "$target"
+  cd "$firmware"
+  "$@"
+)
+
+# each COMMAND BOARD...: on each board, also if one fails; fails then
+each() {
+  local command=$1 board failed=0
+  shift
+  for board; do
+    set +e
+    on "$board" "$command"
+    [[ $? -eq 0 ]] || failed=1
+    set -e
+  done
+  return $failed
+}
+
+# build PACKAGE [OPTION...]: for the board that `on` chose
+build() {
+  local package=$1
+  shift
+  cargo build --quiet --locked --release --package "$package" --target "$target" "$@"
+}
+
+# emulate PROGRAM [OPTION...]: one that was built, in QEMU
+emulate() {
+  local program=$1
+  shift
+  "$CARGO_TARGET_DIR/debug/runner" "$board" "$CARGO_TARGET_DIR/$target/release/$program" "$@"
+}
+
+# Byte for byte what the same traces give on this machine.
+conformance() {
+  local told=$CARGO_TARGET_DIR/$target/conformance
+  emulate conformance --icount 6 >"$told" || { grep FAILED "$told"; return 1; }
+  cmp "$told" "$CARGO_TARGET_DIR/expected"
+  echo "conformance: $(tail -n1 "$told"), the bytes of the host"
+}
+
+test_board() {
+  echo "--- $board: $target, $target_way ($("${RUSTC:-rustc}" -V))"
+  build checks
+  conformance
+}
+
+run_tests() {
+  build_runner
+  cargo run --quiet --locked --package statusbus-conformance --example play >"$CARGO_TARGET_DIR/expected"
+  each test_board "${@:-"${boards[@]}"}"
+}
+
+lint_board() { cargo clippy --quiet --locked --release --package board --package checks --target "$target" -- -D warnings; }
+
+lint() {
+  cargo fmt --manifest-path "$firmware/Cargo.toml" --all --check
+  cargo clippy --quiet --locked --manifest-path "$firmware/Cargo.toml" --package runner -- -D warnings
+  each lint_board "${boards[@]}"
+}
+
+command=${1:-}
+[[ $# -eq 0 ]] || shift
+case $command in
+  test) run_tests "$@" ;;
+  lint) lint ;;
+  *) sed -n '2,/^set/{s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
+esac
