@@ -3,6 +3,7 @@
 # may: the compilation targets by targets.sh, QEMU from apt as root.
 #
 #   scripts/firmware.sh test [BOARD...]   the tests on the target; default: every board
+#   scripts/firmware.sh sizes [BOARD...]  flash and memory, against what they may take
 #   scripts/firmware.sh lint              format, and clippy for every board
 #
 # Boards: lm3s6965evb (Cortex-M3), mps2-an386 (Cortex-M4F), microbit (Cortex-M0), virt (RISC-V 32).
@@ -100,7 +101,18 @@ run_tests() {
   each test_board "${@:-"${boards[@]}"}"
 }
 
-lint_board() { cargo clippy --quiet --locked --release --package board --package checks --target "$target" -- -D warnings; }
+# One after the other: a feature of one must not get into the other.
+sizes_of_board() {
+  build sizes --bins
+  build sizes --bin core_wire --features wire
+  python3 sizes/table.py "$target" "$CARGO_TARGET_DIR/$target/release" ${write:+"$write"}
+  echo
+}
+
+lint_board() {
+  cargo clippy --quiet --locked --release --package board --package checks --target "$target" -- -D warnings
+  cargo clippy --quiet --locked --release --package sizes --all-features --target "$target" -- -D warnings
+}
 
 lint() {
   cargo fmt --manifest-path "$firmware/Cargo.toml" --all --check
@@ -112,6 +124,11 @@ command=${1:-}
 [[ $# -eq 0 ]] || shift
 case $command in
   test) run_tests "$@" ;;
+  sizes)
+    write=
+    [[ ${1:-} != --write ]] || { write=$1; shift; }
+    each sizes_of_board "${@:-"${boards[@]}"}"
+    ;;
   lint) lint ;;
   *) sed -n '2,/^set/{s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
 esac

@@ -1,4 +1,5 @@
-//! The time of embassy-time: a tick a millisecond, and wakers in a queue.
+//! The time of embassy-time: microseconds that grow by a thousand each millisecond, and wakers in a
+//! queue.
 
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
@@ -6,6 +7,9 @@ use core::task::Waker;
 use critical_section::{CriticalSection, Mutex};
 use embassy_time_driver::Driver;
 use embassy_time_queue_utils::Queue;
+
+/// Microseconds from one interrupt to the next.
+const STEP: u64 = 1_000;
 
 struct Time {
     now: Mutex<Cell<u64>>,
@@ -38,7 +42,7 @@ impl Driver for Time {
 
 impl Time {
     fn tick(&self, cs: CriticalSection<'_>) {
-        let now = self.now.borrow(cs).get() + 1;
+        let now = self.now.borrow(cs).get() + STEP;
         self.now.borrow(cs).set(now);
         let next = self.not_before.borrow(cs);
         if !next.get() <= now
@@ -49,7 +53,7 @@ impl Time {
     }
 }
 
-/// When an alarm is set, in milliseconds since the start; `None` if no timer is armed.
+/// When an alarm is set, in microseconds since the start; `None` if no timer is armed.
 #[must_use]
 pub fn next_alarm() -> Option<u64> {
     let at = critical_section::with(|cs| !TIME.not_before.borrow(cs).get());
@@ -77,7 +81,7 @@ fn SysTick() {
 }
 
 #[cfg(target_arch = "riscv32")]
-use clint::start;
+pub(crate) use clint::start;
 
 /// A tick a millisecond from the CLINT's timer, which counts at 10 MHz.
 #[cfg(target_arch = "riscv32")]
