@@ -124,7 +124,7 @@ run_tests() {
 # One after the other: a feature of one must not get into the other.
 sizes_of_board() {
   build sizes --bins
-  build sizes --bin core_wire --features wire
+  build sizes --bin core_wire --bin adapter_wire --features wire
   python3 sizes/table.py "$target" "$CARGO_TARGET_DIR/$target/release" ${write:+"$write"}
   echo
 }
