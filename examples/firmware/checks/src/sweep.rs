@@ -6,7 +6,7 @@ use core::pin::pin;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::{Duration, MockDriver};
-use statusbus_embassy::{About, Key, Ledger, Message, Outgoing, Refusal, Sink, Status};
+use statusbus_embassy::{About, Buffer, Key, Ledger, Message, Status};
 
 pub mod interrupt;
 mod say;
@@ -77,7 +77,7 @@ impl Case {
         let bus = Bus::new();
         let may_step_back = matches!(work, Work::Merge);
         let come = RefCell::new(Come { may_step_back, ..Come::default() });
-        let mut runner = pin!(bus.run::<BATCH>(Collect(&come)));
+        let mut runner = pin!(collect(&bus, &come));
         // it sleeps; the first update would go out at once otherwise
         work::poll(runner.as_mut(), 1);
         work.prepare(&bus);
@@ -107,40 +107,46 @@ struct Come {
     may_step_back: bool,
 }
 
-struct Collect<'a>(&'a RefCell<Come>);
-
-impl Sink<Update> for Collect<'_> {
-    async fn take(&mut self, batch: &mut Outgoing<'_, Update>) -> Result<(), Refusal> {
-        let Ok(mut come) = self.0.try_borrow_mut() else { return Err(Refusal::Rest) };
-        if let Some(gap) = batch.gap() {
-            come.lost += gap.total().total();
-            come.out_of_order |= gap.seq() <= come.seq;
-            come.seq = gap.seq();
-        }
-        batch.gap_told();
-        let mut last = 0;
-        for handed in batch.updates() {
-            come.out_of_order |= handed.seq <= come.seq;
-            come.seq = handed.seq;
-            last = handed.seq;
-            match (handed.update.about(), handed.update.text().as_bytes()) {
-                (About::Number(TASK), &[number]) => {
-                    // what replaces another one comes in its place
-                    come.out_of_order |= number < come.next && !come.may_step_back;
-                    come.may_step_back &= number >= come.next;
-                    come.next = come.next.max(number + 1);
-                    come.of_task += 1;
-                }
-                (About::Number(INTERRUPT), b"i") => come.of_interrupt += 1,
-                _ => come.out_of_order = true,
+/// The runner's task.
+async fn collect(bus: &Bus, come: &RefCell<Come>) {
+    let mut buffer = Buffer::<_, BATCH>::new();
+    let Ok(mut runner) = bus.runner(&mut buffer) else { return };
+    while let Some(batch) = runner.next().await {
+        if let Ok(mut come) = come.try_borrow_mut() {
+            if let Some(gap) = batch.gap() {
+                come.take_gap(gap.seq(), gap.total().total());
+            }
+            for handed in batch.updates() {
+                come.take(handed.seq, handed.update);
             }
         }
-        batch.accept(last);
-        Ok(())
+        batch.delivered();
     }
 }
 
 impl Come {
+    fn take_gap(&mut self, seq: u64, lost: u64) {
+        self.lost += lost;
+        self.out_of_order |= seq <= self.seq;
+        self.seq = seq;
+    }
+
+    fn take(&mut self, seq: u64, update: &Update) {
+        self.out_of_order |= seq <= self.seq;
+        self.seq = seq;
+        match (update.about(), update.text().as_bytes()) {
+            (About::Number(TASK), &[number]) => {
+                // what replaces another one comes in its place
+                self.out_of_order |= number < self.next && !self.may_step_back;
+                self.may_step_back &= number >= self.next;
+                self.next = self.next.max(number + 1);
+                self.of_task += 1;
+            }
+            (About::Number(INTERRUPT), b"i") => self.of_interrupt += 1,
+            _ => self.out_of_order = true,
+        }
+    }
+
     #[allow(clippy::result_large_err)] // the whole ledger is what tells why
     fn judge(&self, ledger: &Ledger, sent: u64, case: Case) -> Result<(), Wrong> {
         let Ledger { delivered, coalesced, dropped, refused, queued, in_flight, expired, .. } =

@@ -9,7 +9,6 @@ use core::panic::PanicInfo;
 use core::time::Duration;
 
 use statusbus_core::{Category, KeyMode, Priority, Update};
-use statusbus_embassy::{Keying, Outgoing, Ranking, Refusal, Sink};
 
 /// Messages that may wait.
 pub const ROOM: usize = 32;
@@ -114,34 +113,6 @@ pub fn out(byte: u8) {
 
 /// What the adapter says: 40 bytes.
 pub const TEXT: &str = "the pump runs at 1,200 turns a minute...";
-
-/// A sink of the adapter that looks at each update.
-#[derive(Debug)]
-pub struct Read;
-
-impl<const TEXT: usize, const NAME: usize, K: Keying, R: Ranking> Sink<Sent<TEXT, NAME, K, R>>
-    for Read
-{
-    async fn take(
-        &mut self,
-        batch: &mut Outgoing<'_, Sent<TEXT, NAME, K, R>>,
-    ) -> Result<(), Refusal> {
-        if let Some(gap) = batch.gap() {
-            out(gap.total().total() as u8);
-            batch.gap_told();
-        }
-        let mut last = 0;
-        for handed in batch.updates() {
-            handed.update.text().bytes().for_each(out);
-            last = handed.seq;
-        }
-        batch.accept(last);
-        Ok(())
-    }
-}
-
-type Sent<const TEXT: usize, const NAME: usize, K, R> =
-    statusbus_embassy::Message<TEXT, NAME, 0, K, R>;
 
 /// A serial line that takes everything at once.
 #[cfg(feature = "wire")]

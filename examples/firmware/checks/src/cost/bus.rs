@@ -10,8 +10,7 @@ use board::stack;
 use embassy_time::{Duration, MockDriver};
 use embedded_io_async::{ErrorType, Write};
 use statusbus_embassy::{
-    Category, Frames, Key, Message, NoKey, Outgoing, Priority, Ranked, Refusal, Sink, Status,
-    Unranked, Update,
+    Buffer, Category, Frames, Key, Message, NoKey, Priority, Ranked, Status, Unranked, Update,
 };
 
 use super::Tell;
@@ -100,7 +99,7 @@ impl<M: Ruler, U: Update, F: Future> Bench<'_, M, U, F> {
 pub(super) fn small<M: Ruler>(tell: Tell) {
     MockDriver::get().reset();
     let bus = Status::<M, Small, SLOTS>::new();
-    let runner = pin!(bus.run::<BATCH>(Look));
+    let runner = pin!(look(&bus));
     let mut bench = Bench { bus: &bus, runner, name: "small", tell };
     bench.rest();
     let say = |bus: &Status<M, Small, SLOTS>| bus.info(PUMP, TEXT);
@@ -116,7 +115,7 @@ pub(super) fn small<M: Ruler>(tell: Tell) {
 pub(super) fn full<M: Ruler>(tell: Tell) {
     MockDriver::get().reset();
     let bus = Status::<M, Full, SLOTS>::new();
-    let runner = pin!(bus.run::<BATCH>(Look));
+    let runner = pin!(look(&bus));
     let mut bench = Bench { bus: &bus, runner, name: "all rules", tell };
     bench.rest();
     let say = |bus: &Status<M, Full, SLOTS>| bus.info(PUMP, TEXT);
@@ -145,7 +144,7 @@ pub(super) fn full<M: Ruler>(tell: Tell) {
 pub(super) fn frames<M: Ruler>(tell: Tell) {
     MockDriver::get().reset();
     let bus = Status::<M, Full, SLOTS>::new();
-    let runner = pin!(bus.run::<BATCH>(Frames::new(Line, 1)));
+    let runner = pin!(write(&bus));
     let mut bench = Bench { bus: &bus, runner, name: "frames", tell };
     bench.rest();
     let say = |bus: &Status<M, Full, SLOTS>| bus.info(PUMP, TEXT);
@@ -153,20 +152,23 @@ pub(super) fn frames<M: Ruler>(tell: Tell) {
     bench.stack(&say);
 }
 
-/// A sink that looks at each update and accepts it.
-struct Look;
-
-impl<U: Update> Sink<U> for Look {
-    async fn take(&mut self, batch: &mut Outgoing<'_, U>) -> Result<(), Refusal> {
-        batch.gap_told();
-        let mut last = 0;
+/// Looks at each update.
+async fn look<M: Ruler, U: Update>(bus: &Status<M, U, SLOTS>) {
+    let mut buffer = Buffer::<_, BATCH>::new();
+    let Ok(mut runner) = bus.runner(&mut buffer) else { return };
+    while let Some(batch) = runner.next().await {
         for handed in batch.updates() {
             black_box(handed.update.category());
-            last = handed.seq;
         }
-        batch.accept(last);
-        Ok(())
+        batch.delivered();
     }
+}
+
+/// Writes frames to a serial line that takes everything at once.
+async fn write<M: Ruler>(bus: &Status<M, Full, SLOTS>) {
+    let mut buffer = Buffer::<_, BATCH>::new();
+    let Ok(runner) = bus.runner(&mut buffer) else { return };
+    Frames::new(Line, 1).run(runner).await;
 }
 
 struct Line;

@@ -4,8 +4,8 @@
 #![no_main]
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use sizes::{BATCH, ROOM, Read, TEXT};
-use statusbus_embassy::{Message, NoKey, Status, Unranked};
+use sizes::{BATCH, ROOM, TEXT, out};
+use statusbus_embassy::{Buffer, Message, NoKey, Status, Unranked};
 
 static STATUS: Status<CriticalSectionRawMutex, Message<48, 0, 0, NoKey, Unranked>, ROOM> =
     Status::new();
@@ -16,7 +16,17 @@ fn send(number: u8) {
 
 #[embassy_executor::task]
 async fn hand_on() {
-    let _ = STATUS.run::<BATCH>(Read).await;
+    let mut buffer = Buffer::<_, BATCH>::new();
+    let Ok(mut runner) = STATUS.runner(&mut buffer) else { return };
+    while let Some(batch) = runner.next().await {
+        if let Some(gap) = batch.gap() {
+            out(gap.total().total() as u8);
+        }
+        for handed in batch.updates() {
+            handed.update.text().bytes().for_each(out);
+        }
+        batch.delivered();
+    }
 }
 
 sizes::application!(u8::from, send, hand_on);

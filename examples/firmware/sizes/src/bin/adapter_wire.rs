@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use sizes::{BATCH, Line, ROOM, TEXT};
-use statusbus_embassy::{Category, Frames, Key, Message, Priority, Status};
+use statusbus_embassy::{Buffer, Category, Frames, Key, Message, Priority, Status};
 
 static STATUS: Status<CriticalSectionRawMutex, Message<48, 16, 0, Key<8>>, ROOM> = Status::new();
 
@@ -21,7 +21,9 @@ fn send(number: u8) {
 
 #[embassy_executor::task]
 async fn hand_on() {
-    let _ = STATUS.run::<BATCH>(Frames::new(Line, 1)).await;
+    let mut buffer = Buffer::<_, BATCH>::new();
+    let Ok(runner) = STATUS.runner(&mut buffer) else { return };
+    Frames::new(Line, 1).run(runner).await;
 }
 
 sizes::application!(u8::from, send, hand_on);
