@@ -32,7 +32,8 @@ fn said(seq: u64, text: &str) -> Record<'_> {
 async fn read(bytes: &[u8]) -> (DeviceReport, Vec<(Option<String>, usize, String)>) {
     let status = Status::builder().spawn();
     let mut everything = status.subscribe(Selector::Everything).open();
-    let report = DeviceReader::new(bytes, status.clone()).run().await.unwrap();
+    let mut device = DeviceReader::new(status.clone());
+    device.read(bytes).await.unwrap();
     let mut all = Vec::new();
     let reading = async {
         while let Some(event) = everything.next().await {
@@ -46,7 +47,7 @@ async fn read(bytes: &[u8]) -> (DeviceReport, Vec<(Option<String>, usize, String
     let (ledger, ()) = tokio::join!(status.shutdown(Duration::from_secs(1)), reading);
     assert!(ledger.is_balanced());
     assert_eq!(ledger.delivered as usize, all.len());
-    (report, all)
+    (*device.report(), all)
 }
 
 fn texts(all: &[(Option<String>, usize, String)]) -> Vec<&str> {
@@ -73,7 +74,8 @@ async fn garbage_costs_the_frame_it_hits_and_the_loss_is_said() {
     line.push(0);
     line.extend(&frames[2]);
     let (report, all) = read(&line).await;
-    assert_eq!(texts(&all), ["a", "1 update was lost on the line", "c"]);
+    let bad = "2 frames could not be read: 1 torn, 1 with a wrong checksum";
+    assert_eq!(texts(&all), ["a", "1 update was lost on the line", "c", bad]);
     assert_eq!(all[1].0, None, "nobody knows whose it was");
     assert_eq!((report.lost, report.frames.bad()), (1, 2));
 }
@@ -83,7 +85,7 @@ async fn a_device_that_starts_anew_is_noticed() {
     let mut line = frames(1, [said(7, "before")]).concat();
     line.extend(frames(2, [said(1, "after")]).concat());
     let (report, all) = read(&line).await;
-    assert_eq!(texts(&all), ["before", "after"]);
+    assert_eq!(texts(&all), ["before", "the device has started anew", "after"]);
     assert_eq!((report.restarts, report.lost), (1, 0));
 }
 
@@ -99,7 +101,7 @@ async fn what_the_device_lost_is_said_where_it_was_lost() {
     let (report, all) = read(&line).await;
     assert_eq!(
         texts(&all),
-        ["on", "4 updates were lost in the device: 3 evicted 1 expired", "off"]
+        ["on", "4 updates were lost in the device: 3 evicted, 1 expired", "off"]
     );
     assert_eq!(all[1].0.as_deref(), Some("pump"));
     assert_eq!((report.lost_in_device, report.lost), (4, 0));
@@ -118,7 +120,7 @@ async fn key_priority_metadata_and_age_come_along() {
     };
     let line = frames(1, [Record::Update(update)]).concat();
     let before = SystemTime::now();
-    DeviceReader::new(&line[..], status.clone()).run().await.unwrap();
+    DeviceReader::new(status.clone()).read(&line[..]).await.unwrap();
     let Some(Event::Batch(batch)) = reader.next().await else { panic!("a batch is due") };
     let update = batch.iter().next().unwrap();
     assert_eq!((update.key(), update.priority()), (Some("release"), Priority::Terminal));
@@ -137,7 +139,7 @@ async fn what_this_bus_does_not_take_is_refused_by_itself() {
     let records = [said(1, "a"), unknown, Record::Update(broken), said(4, "b")];
     let line = frames(1, records).concat();
     let status = Status::builder().spawn();
-    DeviceReader::new(&line[..], status.clone()).run().await.unwrap();
+    DeviceReader::new(status.clone()).read(&line[..]).await.unwrap();
     let ledger = status.shutdown(Duration::from_secs(1)).await;
     assert!(ledger.is_balanced());
     assert_eq!(ledger.refused.count(RefuseReason::UnknownCategory), 1);
