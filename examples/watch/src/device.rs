@@ -86,12 +86,13 @@ impl Device {
         let mut newer = None;
         let mut pause = SOON;
         loop {
-            let line = match newer.take() {
-                Some(line) => Ok(line),
-                None => self.lines.open().await,
+            let (line, why) = match newer.take() {
+                Some(line) => (Ok(line), ": the device has called anew"),
+                None => (self.lines.open().await, ""),
             };
             match line {
                 Ok(line) => {
+                    self.connected(why);
                     let before = self.reader.report().bytes;
                     newer = self.read(line, pace).await;
                     if self.reader.report().bytes > before {
@@ -112,7 +113,7 @@ impl Device {
         let opened = self.lines.open().await;
         let result = match opened {
             Ok(line) => {
-                self.connected();
+                self.connected("");
                 self.hear(line, pace).await.map(|_| ())
             }
             Err(error) => Err(error),
@@ -148,14 +149,12 @@ impl Device {
 
     /// Reads a line to its end, says so, and answers the one that has taken its place.
     async fn read(&mut self, line: Line, pace: &Pace) -> Option<Line> {
-        self.connected();
-        let (told, newer) = match self.hear(line, pace).await {
-            Ok(Some(newer)) => ("disconnected: the device has called anew".to_owned(), Some(newer)),
-            Ok(None) => ("disconnected: the line has ended; waiting for it".to_owned(), None),
-            Err(error) => (format!("disconnected: {error}; waiting for it"), None),
-        };
-        self.tell(told);
-        newer
+        match self.hear(line, pace).await {
+            Ok(Some(newer)) => return Some(newer),
+            Ok(None) => self.tell("disconnected: the line has ended; waiting for it".to_owned()),
+            Err(error) => self.tell(format!("disconnected: {error}; waiting for it")),
+        }
+        None
     }
 
     async fn hear(&mut self, mut line: Line, pace: &Pace) -> io::Result<Option<Line>> {
@@ -182,11 +181,11 @@ impl Device {
         result
     }
 
-    fn connected(&mut self) {
+    fn connected(&mut self, why: &str) {
         self.connections += 1;
         self.tell(match self.connections {
             1 => "connected".to_owned(),
-            number => format!("connected, time {number}"),
+            number => format!("connected, time {number}{why}"),
         });
     }
 

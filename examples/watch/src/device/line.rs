@@ -149,7 +149,7 @@ async fn open_path(path: &Path, baud: u32, end: End) -> io::Result<Line> {
     {
         use std::os::unix::fs::FileTypeExt;
         if kind.is_char_device() {
-            return SerialPort::open(path, baud).map(Line::Serial);
+            return open_serial(path, baud).map(Line::Serial);
         }
         if kind.is_socket() {
             return tokio::net::UnixStream::connect(path).await.map(Line::Unix);
@@ -158,8 +158,19 @@ async fn open_path(path: &Path, baud: u32, end: End) -> io::Result<Line> {
             return open_fifo(path, end).await.map(Line::Fifo);
         }
     }
-    let text = "it is no serial port, FIFO, socket or file";
-    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, NONE))
+}
+
+const NONE: &str = "it is no serial port, FIFO, socket or file";
+
+#[cfg(unix)]
+fn open_serial(path: &Path, baud: u32) -> io::Result<SerialPort> {
+    SerialPort::open(path, baud).map_err(|error| match error.raw_os_error() {
+        Some(code) if code == rustix::io::Errno::NOTTY.raw_os_error() => {
+            io::Error::new(io::ErrorKind::InvalidInput, NONE)
+        }
+        _ => error,
+    })
 }
 
 #[cfg(unix)]
