@@ -1,5 +1,7 @@
 //! What a device writes to its line.
 
+#![allow(dead_code)] // each test file uses a part of it
+
 use statusbus_core::wire::{Conversation, Encoder, Missing, Record, Scope, Update};
 use statusbus_core::{Category, ConversationName, Losses};
 
