@@ -4,6 +4,7 @@
 #
 #   scripts/firmware.sh test [BOARD...]   the tests on the target; default: every board
 #   scripts/firmware.sh sizes [BOARD...]  flash and memory, against what they may take
+#   scripts/firmware.sh cost              instructions, masked interrupts and stack, on the Cortex-M3
 #   scripts/firmware.sh lint              format, and clippy for every board
 #
 # Boards: lm3s6965evb (Cortex-M3), mps2-an386 (Cortex-M4F), microbit (Cortex-M0), virt (RISC-V 32).
@@ -84,15 +85,34 @@ emulate() {
 # Byte for byte what the same traces give on this machine.
 conformance() {
   local told=$CARGO_TARGET_DIR/$target/conformance
-  emulate conformance --icount 6 >"$told" || { grep FAILED "$told"; return 1; }
+  emulate conformance --icount 6 >"$told" 2>/dev/null || { grep FAILED "$told"; return 1; }
   cmp "$told" "$CARGO_TARGET_DIR/expected"
   echo "conformance: $(tail -n1 "$told"), the bytes of the host"
 }
 
+# What it says, of which the last line tells how it went.
+sweep() {
+  emulate sweep --icount 10 --limit 600 2>"$CARGO_TARGET_DIR/$target/sweep.err" || {
+    cat "$CARGO_TARGET_DIR/$target/sweep.err"
+    return 1
+  }
+}
+
 test_board() {
   echo "--- $board: $target, $target_way ($("${RUSTC:-rustc}" -V))"
-  build checks
+  build checks --bin conformance
   conformance
+  # it counts with a timer that only these have
+  if [[ $board != virt ]]; then
+    build checks --features ticks --bin sweep
+    sweep
+  fi
+}
+
+cost_of_board() {
+  build checks --features ticks --bin cost
+  emulate cost --icount 10 2>/dev/null >"$CARGO_TARGET_DIR/$target/cost"
+  python3 checks/costs.py ${write:+"$write"} <"$CARGO_TARGET_DIR/$target/cost"
 }
 
 run_tests() {
@@ -104,13 +124,16 @@ run_tests() {
 # One after the other: a feature of one must not get into the other.
 sizes_of_board() {
   build sizes --bins
-  build sizes --bin core_wire --features wire
+  build sizes --bin core_wire --bin adapter_wire --features wire
   python3 sizes/table.py "$target" "$CARGO_TARGET_DIR/$target/release" ${write:+"$write"}
   echo
 }
 
 lint_board() {
-  cargo clippy --quiet --locked --release --package board --package checks --target "$target" -- -D warnings
+  local ticks=()
+  [[ $board = virt ]] || ticks=(--features ticks)
+  cargo clippy --quiet --locked --release --package board --package checks --target "$target" \
+    ${ticks[@]+"${ticks[@]}"} -- -D warnings
   cargo clippy --quiet --locked --release --package sizes --all-features --target "$target" -- -D warnings
 }
 
@@ -124,9 +147,14 @@ command=${1:-}
 [[ $# -eq 0 ]] || shift
 case $command in
   test) run_tests "$@" ;;
-  sizes)
+  sizes | cost)
     write=
     [[ ${1:-} != --write ]] || { write=$1; shift; }
+    build_runner
+    if [[ $command = cost ]]; then
+      on lm3s6965evb cost_of_board
+      exit
+    fi
     each sizes_of_board "${@:-"${boards[@]}"}"
     ;;
   lint) lint ;;

@@ -1,6 +1,10 @@
 //! Conversion between the clock of embassy-time and the core's.
 
-use embassy_time::TICK_HZ;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use embassy_time::{Duration, TICK_HZ, Timer};
 use statusbus_core::Instant;
 
 const MICROS: u64 = 1_000_000;
@@ -15,10 +19,19 @@ pub(crate) fn now() -> Instant {
     Instant::from_micros(micros(embassy_time::Instant::now().as_ticks()))
 }
 
-/// When to set a timer for `instant`. Rounded up: when the timer fires, [`now`] is at `instant` or
-/// behind it, and the timer is not set a second time.
-pub(crate) fn timer_at(instant: Instant) -> embassy_time::Instant {
-    embassy_time::Instant::from_ticks(ticks(instant.as_micros()))
+/// Sets a timer, which wakes whoever polls at `instant`. Rounded up: when it fires, [`now`] is at
+/// `instant` or behind it, and the timer is not set a second time.
+pub(crate) fn wake_at<A>(instant: Instant, cx: &mut Context<'_>) -> Poll<A> {
+    let at = embassy_time::Instant::from_ticks(ticks(instant.as_micros()));
+    // a timer that is new only sets itself, whatever the time; who is woken looks at the clock
+    let _ = Pin::new(&mut Timer::at(at)).poll(cx);
+    Poll::Pending
+}
+
+/// When `span` will have passed; the sums of embassy-time can panic.
+pub(crate) fn after(span: Duration) -> Instant {
+    let now = embassy_time::Instant::now().as_ticks();
+    Instant::from_micros(micros(now.saturating_add(span.as_ticks())))
 }
 
 const fn micros(ticks: u64) -> u64 {

@@ -11,6 +11,8 @@ pub trait Keying: sealed::Sealed {
     #[doc(hidden)]
     const NONE: Self::Held;
     #[doc(hidden)]
+    const LEN: usize;
+    #[doc(hidden)]
     fn as_str(held: &Self::Held) -> Option<&str>;
 }
 
@@ -27,6 +29,7 @@ impl Keying for NoKey {
     type Mode = Unkeyed;
     type Held = ();
     const NONE: () = ();
+    const LEN: usize = 0;
 
     #[inline(always)]
     fn as_str((): &()) -> Option<&str> {
@@ -38,6 +41,7 @@ impl<const LEN: usize> Keying for Key<LEN> {
     type Mode = Keyed;
     type Held = heapless::String<LEN, u8>;
     const NONE: Self::Held = heapless::String::new();
+    const LEN: usize = LEN;
 
     #[inline(always)]
     fn as_str(held: &Self::Held) -> Option<&str> {

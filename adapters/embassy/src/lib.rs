@@ -9,12 +9,12 @@ mod draft;
 mod frames;
 mod key;
 mod message;
+mod outgoing;
 mod report;
 mod runner;
 mod settings;
 mod shared;
 mod shutdown;
-mod sink;
 mod status;
 mod text;
 
@@ -24,9 +24,9 @@ pub use draft::{Draft, Refused, Sent};
 pub use frames::Frames;
 pub use key::{Key, Keying, NoKey, Ranked, Ranking, Unranked};
 pub use message::{Message, Topic};
+pub use outgoing::Outgoing;
 pub use report::Report;
-pub use runner::AlreadyRunning;
-pub use sink::{Outgoing, Refusal, Sink};
+pub use runner::{AlreadyRunning, Buffer, Next, Runner};
 pub use status::Status;
 pub use text::{Shown, Text, TextWriter};
 

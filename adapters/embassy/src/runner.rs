@@ -1,18 +1,90 @@
 //! The runner: waits for a wake-up or the deadline, polls, hands on.
 
 use core::fmt;
-use core::future::{Future, poll_fn};
-use core::pin::{Pin, pin};
-use core::task::Poll;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use embassy_time::Timer;
-use statusbus_core::{Instant, Item, Update};
+use statusbus_core::{Batch, Instant, Item, Update};
 
 use crate::clock;
+use crate::outgoing::Outgoing;
 use crate::report::Report;
-use crate::sink::{Outgoing, Refusal, Sink};
+use crate::shared::Names;
 use crate::status::Status;
+
+/// Room for a batch of up to `BATCH` updates, which a [`Runner`] fills.
+///
+/// Keep it in the task that delivers. A larger one costs RAM, the size of a message each, and has
+/// the lock held for longer while it is filled; a smaller one means to write more often under load.
+#[derive(Debug)]
+pub struct Buffer<U, const BATCH: usize>([Item<U>; BATCH]);
+
+impl<U, const BATCH: usize> Buffer<U, BATCH> {
+    /// Room with nothing in it.
+    #[must_use]
+    #[inline(always)]
+    pub const fn new() -> Self {
+        const { assert!(BATCH > 0 && BATCH <= 65_534, "a batch has 1 to 65,534 updates") };
+        Self([const { Item::VACANT }; BATCH])
+    }
+
+    pub(crate) const fn items(&mut self) -> &mut [Item<U>] {
+        &mut self.0
+    }
+}
+
+impl<U, const BATCH: usize> Default for Buffer<U, BATCH> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Hands on what is sent, batch by batch, to whoever asks for the [next](Self::next) one. A bus has
+/// one at a time.
+///
+/// It sleeps until an update comes or the oldest is due, with one timer, and with none while nothing
+/// is queued. When it is dropped, what was not accepted of its last batch is counted as lost, and
+/// there may be another one.
+///
+/// ```no_run
+/// # use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+/// # use statusbus_embassy::{Buffer, Message, Status};
+/// # static STATUS: Status<CriticalSectionRawMutex, Message<64>, 32> = Status::new();
+/// # struct Display;
+/// # impl Display { async fn show(&mut self, _: &str) {} }
+/// async fn deliver(mut display: Display) {
+///     let mut buffer = Buffer::<_, 16>::new();
+///     let Ok(mut runner) = STATUS.runner(&mut buffer) else { return };
+///     while let Some(mut batch) = runner.next().await {
+///         for handed in batch.updates() {
+///             display.show(handed.update.text()).await;
+///         }
+///         batch.delivered();
+///     }
+/// }
+/// ```
+pub struct Runner<
+    's,
+    'b,
+    M: RawMutex,
+    U: Update,
+    const SLOTS: usize,
+    T: Report = (),
+    const CATEGORIES: usize = 7,
+    const GAPS: usize = 4,
+> {
+    pub(crate) status: &'s Status<M, U, SLOTS, T, CATEGORIES, GAPS>,
+    pub(crate) batch: Batch<U, &'b mut [Item<U>], GAPS>,
+    /// The position of the first update of the batch.
+    pub(crate) first: u64,
+    /// Everything up to this position is accepted.
+    pub(crate) accepted: u64,
+    pub(crate) handed_on: Instant,
+    /// A batch was handed on without letting other tasks run.
+    hasty: bool,
+}
 
 /// There is a runner already: a bus has one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +92,7 @@ pub struct AlreadyRunning;
 
 impl fmt::Display for AlreadyRunning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the bus has a runner already: run it in one task only")
+        f.write_str("the bus has a runner already: deliver in one task only")
     }
 }
 
@@ -33,62 +105,27 @@ where
     U: Update,
     T: Report,
 {
-    /// Hands batches of at most `BATCH` updates to a sink, until the bus is
-    /// [closed](Self::close) and everything is handed on: run it in a task of its own.
-    ///
-    /// It sleeps until an update comes or the oldest is due, with one timer, and with none while
-    /// nothing is queued. The future holds `BATCH` messages. When it is dropped, what the sink has
-    /// not accepted is counted as lost, and another one may be run.
+    /// The one who hands on what is sent. The batch size of the configuration becomes at most what
+    /// the buffer holds.
     ///
     /// # Errors
-    /// At once, if it is running already.
-    pub async fn run<const BATCH: usize>(
-        &self,
-        mut sink: impl Sink<U, GAPS>,
-    ) -> Result<(), AlreadyRunning> {
-        const { assert!(BATCH > 0 && BATCH <= 65_534, "a batch has 1 to 65,534 updates") };
-        let mut items = [const { Item::VACANT }; BATCH];
-        let mut flight = Flight::begin(self, &mut items)?;
-        loop {
-            match flight.next() {
-                Next::Batch => flight.deliver(&mut sink).await,
-                Next::Wait(until) => flight.wait(until).await,
-                Next::Drained => return Ok(()),
-            }
-        }
+    /// There is one already.
+    pub fn runner<'s, 'b, const BATCH: usize>(
+        &'s self,
+        buffer: &'b mut Buffer<U, BATCH>,
+    ) -> Result<Runner<'s, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>, AlreadyRunning> {
+        Runner::begin(self, buffer.items())
     }
 }
 
-/// What there is to do.
-enum Next {
-    Batch,
-    Wait(Option<Instant>),
-    Drained,
-}
-
-/// Whoever has this runs the bus. What is in its batch is settled whatever happens to it.
-pub(crate) struct Flight<
-    's,
-    'b,
-    M: RawMutex,
-    U: Update,
-    T: Report,
-    const SLOTS: usize,
-    const CATEGORIES: usize,
-    const GAPS: usize,
-> {
-    status: &'s Status<M, U, SLOTS, T, CATEGORIES, GAPS>,
-    out: Outgoing<'b, U, GAPS>,
-}
-
-impl<'s, 'b, M, U, T, const SLOTS: usize, const CATEGORIES: usize, const GAPS: usize>
-    Flight<'s, 'b, M, U, T, SLOTS, CATEGORIES, GAPS>
+impl<'s, 'b, M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>
+    Runner<'s, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>
 where
     M: RawMutex,
     U: Update,
     T: Report,
 {
-    pub(crate) fn begin(
+    fn begin(
         status: &'s Status<M, U, SLOTS, T, CATEGORIES, GAPS>,
         items: &'b mut [Item<U>],
     ) -> Result<Self, AlreadyRunning> {
@@ -103,106 +140,40 @@ where
         if begun != Some(true) {
             return Err(AlreadyRunning);
         }
-        let flight = Self { status, out: Outgoing::new(items) };
         let config = status.config();
         if config.values().batch_size > usize::from(most) {
             status.reconfigure(config);
         }
-        Ok(flight)
-    }
-
-    /// Takes the next batch, if one is due.
-    fn next(&mut self) -> Next {
-        let Self { status, out } = self;
-        let now = clock::now();
-        let next = status.with(|state| {
-            state.look();
-            if state.bus.poll(&mut out.batch, now) {
-                out.begin(now, state.names);
-                return (Next::Batch, core::mem::take(state.bus.telemetry()));
-            }
-            let next = match state.bus.is_drained() {
-                true => Next::Drained,
-                false => Next::Wait(state.bus.poll_at()),
-            };
-            (next, core::mem::take(state.bus.telemetry()))
-        });
-        let Some((next, heard)) = next else { return Next::Wait(Some(now)) };
-        heard.report();
-        next
-    }
-
-    /// Drops what is left, because nobody waits for it any more.
-    pub(crate) fn give_up(&mut self) {
-        while let Next::Batch = self.next() {
-            self.settle(false);
-        }
-    }
-
-    async fn deliver(&mut self, sink: &mut impl Sink<U, GAPS>) {
-        let mut given_way = false;
-        let accepted = loop {
-            match self.hand_to(sink, &mut given_way).await {
-                Some(Ok(())) => break true,
-                Some(Err(Refusal::Update(seq))) if self.leave_out(seq) => {}
-                Some(Err(_)) | None => break false,
-            }
-        };
-        self.settle(accepted);
-        if !given_way {
-            give_way().await;
-        }
-    }
-
-    /// `None`: the rest is given up.
-    async fn hand_to(
-        &mut self,
-        sink: &mut impl Sink<U, GAPS>,
-        given_way: &mut bool,
-    ) -> Option<Result<(), Refusal>> {
-        let Self { status, out } = self;
-        let mut taking = pin!(sink.take(out));
-        poll_fn(|cx| match taking.as_mut().poll(cx) {
-            Poll::Ready(taken) => Poll::Ready(Some(taken)),
-            Poll::Pending if status.is_given_up(cx) => Poll::Ready(None),
-            Poll::Pending => {
-                *given_way = true;
-                Poll::Pending
-            }
+        Ok(Self {
+            status,
+            batch: Batch::with_items(items),
+            first: 0,
+            accepted: 0,
+            handed_on: Instant::ZERO,
+            hasty: false,
         })
-        .await
     }
 
-    /// Waits until the bus wants to be polled.
-    async fn wait(&mut self, until: Option<Instant>) {
-        let mut timer = until.map(|until| Timer::at(clock::timer_at(until)));
-        let status = self.status;
-        poll_fn(|cx| {
-            if status.is_woken(cx) {
-                return Poll::Ready(());
-            }
-            match &mut timer {
-                Some(timer) => Pin::new(timer).poll(cx),
-                None => Poll::Pending,
-            }
-        })
-        .await;
+    /// Waits for the next batch. `None`: the bus is closed and everything is handed on. What was not
+    /// [accepted](Outgoing::accept) of the batch before is dropped, and told as a gap.
+    ///
+    /// A future that is dropped while it waits costs nothing. In between two batches other tasks get a
+    /// turn.
+    #[must_use = "nothing is handed on until it is awaited"]
+    pub const fn next<'r>(&'r mut self) -> Next<'r, 's, 'b, M, U, SLOTS, T, CATEGORIES, GAPS> {
+        Next { runner: Some(self) }
     }
 
-    /// Drops one update that the sink cannot take; answers whether it was there.
-    fn leave_out(&mut self, seq: u64) -> bool {
-        let Self { status, out } = self;
+    /// Settles the last batch. All of it is accepted, or what was [accepted](Outgoing::accept).
+    pub(crate) fn settle(&mut self, extent: Extent) {
+        let Self { status, batch, .. } = self;
+        let passed = self.accepted.saturating_add(1).saturating_sub(self.first);
+        let passed = usize::try_from(passed).unwrap_or(usize::MAX);
         let now = clock::now();
-        status.with(|state| state.bus.failed_at(&mut out.batch, seq, now).is_some()) == Some(true)
-    }
-
-    fn settle(&mut self, accepted: bool) {
-        let Self { status, out } = self;
-        let (now, passed) = (clock::now(), out.passed());
         let waiting = status.call(|state| {
-            match accepted {
-                true => state.bus.delivered(&mut out.batch, now),
-                false => state.bus.failed(&mut out.batch, passed, now),
+            match extent {
+                Extent::All => state.bus.delivered(batch, now),
+                Extent::Accepted => state.bus.failed(batch, passed, now),
             }
             state.settled = Some(state.bus.flushed());
             state.take_waiting()
@@ -211,30 +182,144 @@ where
             waker.wake();
         }
     }
+
+    /// Takes the next batch, if one is due; else is woken when to look again.
+    fn poll_bus(&mut self, cx: &Context<'_>) -> Polled {
+        let Self { status, batch, .. } = self;
+        let now = clock::now();
+        // wakers are cloned and dropped outside of the lock: what they do then is not ours
+        let mut waker = Some(cx.waker().clone());
+        let polled = status.with(|state| {
+            let polled = if state.bus.poll(batch, now) {
+                match state.given_up {
+                    true => Polled::Unwanted,
+                    false => Polled::Batch(state.names),
+                }
+            } else {
+                core::mem::swap(&mut state.runner, &mut waker);
+                match state.bus.is_drained() {
+                    true => Polled::Drained,
+                    false => Polled::Wait(state.bus.poll_at()),
+                }
+            };
+            (polled, core::mem::take(state.bus.telemetry()))
+        });
+        let Some((polled, heard)) = polled else { return Polled::Wait(Some(now)) };
+        heard.report();
+        if let Polled::Batch(_) | Polled::Unwanted = polled {
+            self.first = self.batch.iter().next().map_or(0, |handed| handed.seq);
+            self.accepted = self.first.saturating_sub(1);
+            (self.handed_on, self.hasty) = (now, true);
+        }
+        polled
+    }
+
+    /// Drops whatever is left. Nobody waits for it.
+    pub(crate) fn discard(&mut self) {
+        let now = clock::now();
+        while self.status.with(|state| state.bus.poll(&mut self.batch, now)) == Some(true) {
+            (self.first, self.accepted) = (1, 0);
+            self.settle(Extent::Accepted);
+        }
+    }
 }
 
-impl<M, U, T, const SLOTS: usize, const CATEGORIES: usize, const GAPS: usize> Drop
-    for Flight<'_, '_, M, U, T, SLOTS, CATEGORIES, GAPS>
+/// How much of a batch is accepted.
+#[derive(Clone, Copy)]
+pub(crate) enum Extent {
+    All,
+    Accepted,
+}
+
+enum Polled {
+    Batch(Names),
+    /// A batch, but nobody waits for it.
+    Unwanted,
+    Wait(Option<Instant>),
+    Drained,
+}
+
+impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Drop
+    for Runner<'_, '_, M, U, SLOTS, T, CATEGORIES, GAPS>
 where
     M: RawMutex,
     U: Update,
     T: Report,
 {
     fn drop(&mut self) {
-        self.settle(false);
+        self.settle(Extent::Accepted);
         let _ = self.status.with(|state| (state.running, state.batch) = (false, 0));
     }
 }
 
-/// Lets the other tasks run.
-async fn give_way() {
-    let mut gave = false;
-    poll_fn(|cx| {
-        if core::mem::replace(&mut gave, true) {
-            return Poll::Ready(());
+/// Waits for the next batch: see [`Runner::next`].
+// Written by hand: an `async fn` that comes to an end brings a panic for who polls it once more.
+#[must_use = "nothing is handed on until it is awaited"]
+pub struct Next<
+    'r,
+    's,
+    'b,
+    M: RawMutex,
+    U: Update,
+    const SLOTS: usize,
+    T: Report = (),
+    const CATEGORIES: usize = 7,
+    const GAPS: usize = 4,
+> {
+    runner: Option<&'r mut Runner<'s, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>>,
+}
+
+impl<'r, 's, 'b, M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Future
+    for Next<'r, 's, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>
+where
+    M: RawMutex,
+    U: Update,
+    T: Report,
+{
+    type Output = Option<Outgoing<'r, 's, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { runner } = &mut *self;
+        let Some(at_work) = runner else { return Poll::Pending };
+        if core::mem::take(&mut at_work.hasty) {
+            at_work.settle(Extent::Accepted);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+        loop {
+            match at_work.poll_bus(cx) {
+                Polled::Batch(names) => {
+                    return Poll::Ready(runner.take().map(|runner| Outgoing { runner, names }));
+                }
+                Polled::Unwanted => at_work.settle(Extent::Accepted),
+                Polled::Drained => return Poll::Ready(None),
+                Polled::Wait(None) => return Poll::Pending,
+                Polled::Wait(Some(at)) => return clock::wake_at(at, cx),
+            }
+        }
+    }
+}
+
+impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> fmt::Debug
+    for Runner<'_, '_, M, U, SLOTS, T, CATEGORIES, GAPS>
+where
+    M: RawMutex,
+    U: Update,
+    T: Report,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").field("batch", &self.batch).finish_non_exhaustive()
+    }
+}
+
+impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> fmt::Debug
+    for Next<'_, '_, '_, M, U, SLOTS, T, CATEGORIES, GAPS>
+where
+    M: RawMutex,
+    U: Update,
+    T: Report,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Next").finish_non_exhaustive()
+    }
 }

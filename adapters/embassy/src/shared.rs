@@ -5,7 +5,7 @@ use core::task::{Context, Waker};
 
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{Bus, FlushMark, Slot, Update};
+use statusbus_core::{Bus, Category, FlushMark, Slot, Update};
 
 use crate::report::Report;
 use crate::status::Status;
@@ -31,12 +31,9 @@ pub(crate) struct State<
     const GAPS: usize,
 > {
     pub(crate) bus: Bus<U, [Slot<U>; SLOTS], T, CATEGORIES, GAPS>,
-    /// The names of the application's own categories.
-    pub(crate) names: Option<&'static [&'static str]>,
-    /// The runner, while it sleeps.
-    runner: Option<Waker>,
-    /// It was woken and has not looked yet.
-    woken: bool,
+    pub(crate) names: Names,
+    /// The runner, while it waits.
+    pub(crate) runner: Option<Waker>,
     pub(crate) running: bool,
     /// Nobody waits for what is left: it is dropped.
     pub(crate) given_up: bool,
@@ -45,6 +42,14 @@ pub(crate) struct State<
     /// How far flushing had come when a batch was settled last.
     pub(crate) settled: Option<FlushMark>,
     waiting: Waiting,
+}
+
+/// The names of the application's own categories.
+pub(crate) type Names = Option<&'static [&'static str]>;
+
+pub(crate) fn own_category(category: Category, names: Names) -> Option<&'static str> {
+    let own = category.index().checked_sub(Category::BUILT_IN.len())?;
+    names?.get(own).copied()
 }
 
 /// Who waits for a flush or the end.
@@ -60,7 +65,6 @@ impl<U: Update, T, const SLOTS: usize, const CATEGORIES: usize, const GAPS: usiz
                 bus: Bus::with_telemetry(telemetry),
                 names: None,
                 runner: None,
-                woken: false,
                 running: false,
                 given_up: false,
                 batch: 0,
@@ -77,18 +81,7 @@ impl<U: Update, T, const SLOTS: usize, const CATEGORIES: usize, const GAPS: usiz
     /// Whom to wake, outside of the lock, after something was done to the bus.
     #[inline(always)]
     pub(crate) fn who_wakes(&mut self) -> Option<Waker> {
-        if self.bus.take_wake() { self.rouse() } else { None }
-    }
-
-    #[cold]
-    pub(crate) fn rouse(&mut self) -> Option<Waker> {
-        self.woken = true;
-        self.runner.take()
-    }
-
-    /// The runner looks: nobody needs to wake it for what was before.
-    pub(crate) const fn look(&mut self) {
-        self.woken = false;
+        if self.bus.take_wake() { self.runner.take() } else { None }
     }
 
     pub(crate) fn take_waiting(&mut self) -> Waiting {
@@ -127,31 +120,14 @@ where
         Some(answer)
     }
 
-    /// Whether the runner has been woken; if not, it will be.
-    pub(crate) fn is_woken(&self, cx: &Context<'_>) -> bool {
-        self.listen(cx, |state| core::mem::take(&mut state.woken))
-    }
-
     /// Whether what is left is to be dropped; if not, the runner will be woken when it is.
     pub(crate) fn is_given_up(&self, cx: &Context<'_>) -> bool {
-        self.listen(cx, |state| state.given_up)
-    }
-
-    fn listen(
-        &self,
-        cx: &Context<'_>,
-        is_so: impl FnOnce(&mut State<U, T, SLOTS, CATEGORIES, GAPS>) -> bool,
-    ) -> bool {
         let mut waker = Some(cx.waker().clone());
-        // wakers are cloned and dropped outside of the lock: what they do then is not ours
-        self.with(|state| {
-            if is_so(state) {
-                return true;
-            }
+        let given_up = self.with(|state| {
             core::mem::swap(&mut state.runner, &mut waker);
-            false
-        })
-        .unwrap_or(true)
+            state.given_up
+        });
+        given_up == Some(true)
     }
 
     /// Waits with others for a flush or the end. When there are too many, the one who has waited

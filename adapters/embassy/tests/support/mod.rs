@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use embassy_time::{Duration, MockDriver};
@@ -18,7 +18,7 @@ static TIME: Mutex<()> = Mutex::new(());
 
 impl Time {
     pub(crate) fn begin() -> Self {
-        let alone = TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let alone = TIME.lock().unwrap_or_else(PoisonError::into_inner);
         MockDriver::get().reset();
         Self(alone)
     }
@@ -80,7 +80,7 @@ impl<'f, O> Task<'f, O> {
                 return;
             }
         }
-        panic!("the task does not come to rest");
+        unreachable!("the task does not come to rest");
     }
 
     /// What came out, once it is done.

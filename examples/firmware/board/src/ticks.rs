@@ -46,19 +46,30 @@ fn restart(reload: u32) {
     systick.enable_counter();
 }
 
-/// Instructions that `work` takes, after [`start`]; its inlining and its input are the caller's
-/// business.
+/// The moment, for [`between`].
+#[inline(always)]
+#[must_use]
+pub fn now() -> u32 {
+    SYST::get_current()
+}
+
+/// Instructions between two moments, less than a second apart.
+#[inline(never)]
+#[must_use]
+pub fn between(begin: u32, end: u32) -> u32 {
+    // it counts down
+    let ticks = u64::from(begin.wrapping_sub(end) & MOST);
+    let nanos = ticks * 1_000_000_000 / u64::from(super::chip::HZ);
+    ((nanos + INSTRUCTION / 2) / INSTRUCTION) as u32
+}
+
+/// Instructions that `work` takes, after [`start`].
 #[inline(never)]
 pub fn count(work: impl FnOnce()) -> u32 {
-    let spent = |from: u32, to: u32| {
-        let nanos =
-            u64::from(from.wrapping_sub(to) & MOST) * 1_000_000_000 / u64::from(super::chip::HZ);
-        ((nanos + INSTRUCTION / 2) / INSTRUCTION) as u32
-    };
-    let before = SYST::get_current();
-    let none = SYST::get_current();
-    let begin = SYST::get_current();
+    let before = now();
+    let none = now();
+    let begin = now();
     work();
-    let end = SYST::get_current();
-    spent(begin, end).saturating_sub(spent(before, none))
+    let end = now();
+    between(begin, end).saturating_sub(between(before, none))
 }

@@ -111,6 +111,31 @@ pub fn out(byte: u8) {
     unsafe { (&raw mut LINE).write_volatile(byte) };
 }
 
+/// What the adapter says: 40 bytes.
+pub const TEXT: &str = "the pump runs at 1,200 turns a minute...";
+
+/// A serial line that takes everything at once.
+#[cfg(feature = "wire")]
+#[derive(Debug)]
+pub struct Line;
+
+#[cfg(feature = "wire")]
+impl embedded_io_async::ErrorType for Line {
+    type Error = core::convert::Infallible;
+}
+
+#[cfg(feature = "wire")]
+impl embedded_io_async::Write for Line {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> {
+        bytes.iter().copied().for_each(out);
+        Ok(bytes.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
 /// Takes a message away.
 #[inline(never)]
 pub fn hand_on(message: &Message) {
