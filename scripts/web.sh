@@ -9,21 +9,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# need PROGRAM PACKAGE...: installs the packages if the program is missing
-need() {
-  local program=$1
-  shift
-  command -v "$program" >/dev/null && return
-  if [[ $(id -u) = 0 ]] && command -v apt-get >/dev/null; then
-    echo "installing $*"
-    timeout 120 apt-get update -q </dev/null
-    DEBIAN_FRONTEND=noninteractive timeout 900 apt-get install -yq --no-install-recommends "$@" </dev/null
-  fi
-  command -v "$program" >/dev/null || {
-    echo "$program is missing: install it (on Debian: apt install $*), or see the settings in scripts/web.sh" >&2
-    exit 1
-  }
-}
+# shellcheck source=scripts/need.sh
+. scripts/need.sh
 
 browser() {
   local name

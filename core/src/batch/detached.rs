@@ -79,7 +79,7 @@ impl<U, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>> Detached<U, B> {
 
     pub(super) fn clear(&mut self) {
         for item in self.items.as_mut().get_mut(..self.len).unwrap_or_default() {
-            item.place.clear();
+            item.place.vacate();
         }
         self.len = 0;
     }
