@@ -56,6 +56,14 @@ enum Life {
     Live = 1,
 }
 
+impl Life {
+    /// Whether it was left behind, which nothing is that has to be dropped.
+    #[inline(always)]
+    const fn is_left<U>(self) -> bool {
+        !core::mem::needs_drop::<U>() && matches!(self, Self::Left)
+    }
+}
+
 impl<U> Place<U> {
     /// No update.
     pub const VACANT: Self = Self(Content::Vacant);
@@ -69,14 +77,17 @@ impl<U> Place<U> {
     /// Whether no update is in it.
     #[inline(always)]
     pub const fn is_vacant(&self) -> bool {
-        !matches!(self.0, Content::Update { life: Life::Live, .. })
+        match self.0 {
+            Content::Vacant => true,
+            Content::Update { life, .. } => life.is_left::<U>(),
+        }
     }
 
     /// The update in it.
     #[inline(always)]
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
-            Content::Update { life: Life::Live, update } => Some(update),
+            Content::Update { life, update } if !life.is_left::<U>() => Some(update),
             _ => None,
         }
     }
@@ -85,7 +96,7 @@ impl<U> Place<U> {
     #[inline(always)]
     pub const fn get_mut(&mut self) -> Option<&mut U> {
         match &mut self.0 {
-            Content::Update { life: Life::Live, update } => Some(update),
+            Content::Update { life, update } if !life.is_left::<U>() => Some(update),
             _ => None,
         }
     }
@@ -94,7 +105,7 @@ impl<U> Place<U> {
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
         match self.replace_by_nothing() {
-            Content::Update { life: Life::Live, update } => Some(update),
+            Content::Update { life, update } if !life.is_left::<U>() => Some(update),
             _ => None,
         }
     }
@@ -134,7 +145,10 @@ impl<U: Update> Place<U> {
     fn replace(&mut self, from: &mut Self) {
         // first, so that nothing stands between taking it out there and putting it in here
         self.vacate();
-        if let Content::Update { life: Life::Live, update } = from.replace_by_nothing() {
+        if core::mem::needs_drop::<U>() {
+            self.0 = from.replace_by_nothing();
+        } else if let Content::Update { life: Life::Live, update } = from.replace_by_nothing() {
+            // What is left behind is moved as what it is: for small cores that is half the work.
             self.0 = Content::Update { life: Life::Live, update };
         }
     }
