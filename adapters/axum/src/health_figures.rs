@@ -9,8 +9,8 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use serde::Serialize;
-use statusbus_tokio::json::{Epoch, Ledger};
 use statusbus_tokio::Status;
+use statusbus_tokio::json::{Epoch, Ledger};
 
 use crate::authorize::Access;
 use crate::caller::Caller;
