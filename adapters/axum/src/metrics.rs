@@ -127,6 +127,9 @@ fn of_the_delivery(text: &mut Exposition, context: &Context) {
     text.counter("http_frames_encoded", "Frames that were written.", frames.encoded());
     let shared = frames.shared();
     text.counter("http_frames_shared", "Frames that a reader got ready-made.", shared);
+    let held = frames.held() + context.channels.payloads.held();
+    let about = "Bytes of written updates that are kept or on their way to readers.";
+    text.gauge("http_frame_bytes", about, held as f64);
     of_the_channels(text, &context.channels);
     let about = "Requests by the status of their answer.";
     text.counters("http_answers", about, "status", context.answers.all());
