@@ -3,28 +3,27 @@
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
-use crate::killable::Server;
-use crate::program::Program;
+use crate::programs::{Script, Server};
 use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
 
 /// As it is, an agent asks with POST.
-fn agent(server: &Server) -> Program {
+fn agent(server: &Server) -> Script {
     agent_with("POST", server)
 }
 
-fn agent_with(method: &str, server: &Server) -> Program {
+fn agent_with(method: &str, server: &Server) -> Script {
     let url = format!("http://{}/v1/status/conv-1/events?format=ag-ui", server.address);
-    Program::start("ag-ui.mjs", "@ag-ui/client", &[method, &url])
+    Script::start("formats/ag-ui.mjs", &[method, &url])
 }
 
-async fn next_text(agent: &mut Program) -> String {
+async fn next_text(agent: &mut Script) -> String {
     let event = &agent.next("activity").await["event"];
     assert_eq!((&event["activityType"], &event["replace"]), (&json!("status"), &json!(true)));
     event["content"]["text"].as_str().expect("a text").to_owned()
 }
 
 /// The ids and texts of the activities among its messages.
-async fn activities(agent: &mut Program) -> Vec<(String, String)> {
+async fn activities(agent: &mut Script) -> Vec<(String, String)> {
     let messages = agent.ask("messages").await;
     let messages = messages["messages"].as_array().expect("messages");
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
@@ -79,7 +78,7 @@ async fn reads_what_stands(method: &str, thread: &str) {
     server.balances().await;
     let finished = agent.next("finished").await["event"].take();
     assert_eq!((&finished["runId"], &finished["outcome"]), (&started["runId"], &Value::Null));
-    assert!(!agent.passed("warning") && !agent.passed("failed"));
+    assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
 }
 
 #[tokio::test]
@@ -100,7 +99,7 @@ async fn hostile_text_is_read_as_it_was_said_and_what_comes_behind_it_too() {
     assert_eq!(activities(&mut agent).await.len(), 2);
     server.balances().await;
     agent.next("finished").await;
-    assert!(!agent.passed("warning") && !agent.passed("failed"));
+    assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
 }
 
 #[tokio::test]
@@ -116,7 +115,7 @@ async fn a_gap_is_told() {
     assert_eq!(activities(&mut agent).await, pairs(&[("status:conv-1:tool", "4")]));
     server.balances().await;
     agent.next("finished").await;
-    assert!(!agent.passed("warning") && !agent.passed("failed"));
+    assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
 }
 
 #[tokio::test]
@@ -138,5 +137,5 @@ async fn a_run_that_is_cut_off_has_failed_and_the_next_one_takes_its_place() {
     server.closing.close();
     assert_eq!(agent.next("finished").await["event"]["outcome"], json!({"type": "cancelled"}));
     server.balances().await;
-    assert!(!agent.passed("warning") && !agent.passed("failed"));
+    assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
 }

@@ -3,20 +3,19 @@
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
-use crate::killable::Server;
-use crate::program::Program;
+use crate::programs::{Script, Server};
 use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
 
 /// The newest version, and the oldest that has the protocol: its parser is the strictest.
 const VERSIONS: [&str; 2] = ["ai", "ai-5"];
 
-fn chat(sdk: &str, server: &Server) -> Program {
+fn chat(sdk: &str, server: &Server) -> Script {
     let url = format!("http://{}/v1/status/conv-1/events?format=ai-sdk", server.address);
-    Program::start("ai-sdk.mjs", sdk, &[sdk, &url])
+    Script::start("formats/ai-sdk.mjs", &[sdk, &url])
 }
 
 /// The one message of a chat.
-async fn message(chat: &mut Program) -> Value {
+async fn message(chat: &mut Script) -> Value {
     let mut messages = chat.ask("messages").await;
     assert_eq!(messages["messages"].as_array().map(Vec::len), Some(1), "{messages}");
     messages["messages"][0].take()
@@ -33,7 +32,7 @@ fn parts(message: &Value) -> Vec<(&str, &str)> {
     parts.collect()
 }
 
-async fn next_text(chat: &mut Program) -> String {
+async fn next_text(chat: &mut Script) -> String {
     let part = chat.next("data-status").await;
     part["part"]["data"]["text"].as_str().expect("a text").to_owned()
 }
@@ -66,7 +65,7 @@ async fn a_message_has_what_stands_and_a_newer_value_takes_the_place_of_the_olde
         assert_eq!(message["parts"][0]["data"]["seq"], 5);
         server.balances().await;
         assert_eq!(chat.next("settled").await["status"], "ready");
-        assert!(!chat.passed("error"));
+        assert!(!chat.has_passed("error"));
     }
 }
 
@@ -90,7 +89,7 @@ async fn hostile_text_is_read_as_it_was_said_and_what_comes_behind_it_too() {
         assert_eq!(parts(&message(&mut chat).await).len(), 2);
         server.balances().await;
         assert_eq!(chat.next("settled").await["status"], "ready");
-        assert!(!chat.passed("error"));
+        assert!(!chat.has_passed("error"));
     }
 }
 

@@ -3,29 +3,28 @@
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
-use crate::killable::Server;
-use crate::program::Program;
+use crate::programs::{Script, Server};
 use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
 
 const STATUS: &str = "io.github.statusbus.status";
 const READY: &str = "io.github.statusbus.ready";
 const GAP: &str = "io.github.statusbus.gap";
 
-fn reader(server: &Server) -> Program {
+fn reader(server: &Server) -> Script {
     let url = format!("http://{}/v1/status/conv-1", server.address);
     let stream = format!("{url}/events?format=cloudevents");
     let standing = format!("{url}?format=cloudevents");
-    Program::start("cloudevents.mjs", "cloudevents", &[&stream, &standing])
+    Script::start("formats/cloudevents.mjs", &[&stream, &standing])
 }
 
 /// The next event of this type, which the SDK finds valid.
-async fn next(reader: &mut Program, kind: &str) -> Value {
+async fn next(reader: &mut Script, kind: &str) -> Value {
     let mut read = reader.next(kind).await;
     assert_eq!(read["valid"], true, "{read}");
     read["event"].take()
 }
 
-async fn next_text(reader: &mut Program) -> String {
+async fn next_text(reader: &mut Script) -> String {
     let event = next(reader, STATUS).await;
     event["data"]["text"].as_str().expect("a text").to_owned()
 }
