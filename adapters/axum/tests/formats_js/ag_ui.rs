@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
+use crate::programs::slow::{Seen, forgetful, outrun};
 use crate::programs::{Script, Server};
 use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
 
@@ -137,5 +138,31 @@ async fn a_run_that_is_cut_off_has_failed_and_the_next_one_takes_its_place() {
     server.closing.close();
     assert_eq!(agent.next("finished").await["event"]["outcome"], json!({"type": "cancelled"}));
     server.balances().await;
+    assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+    let server = Server::start(&forgetful());
+    let mut agent = agent(&server);
+    agent.tell("run").await;
+    agent.next("statusbus.ready").await;
+    outrun(&agent, &server.status).await;
+    let (mut seen, mut is_last) = (Seen::default(), false);
+    while !is_last {
+        let event = agent.next_of(&["activity", "statusbus.gap"]).await;
+        match event["on"] == "activity" {
+            true => is_last = seen.update(&event["event"]["content"]),
+            false => seen.gap(&event["value"]),
+        }
+    }
+    assert!(seen.gaps > 0);
+    server.status.tool("conv-1", "goes on");
+    assert_eq!(next_text(&mut agent).await, "goes on");
+    let stand = pairs(&[("status:conv-1:tool", "goes on"), (DOWNLOAD, "99 %")]);
+    assert_eq!(activities(&mut agent).await, stand);
+    server.balances().await;
+    agent.next("finished").await;
     assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
 }

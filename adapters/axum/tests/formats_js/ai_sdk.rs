@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
+use crate::programs::slow::{Seen, forgetful, outrun};
 use crate::programs::{Script, Server};
 use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
 
@@ -140,5 +141,34 @@ async fn after_a_restart_the_message_is_what_stands_then() {
         assert_eq!(parts(&message), [(DOWNLOAD, "20 %"), ("status:conv-1:tool", "searches")]);
         server.balances().await;
         assert_eq!(chat.next("settled").await["status"], "ready");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+    for sdk in VERSIONS {
+        let server = Server::start(&forgetful());
+        let mut chat = chat(sdk, &server);
+        chat.tell("resume").await;
+        let (mut seen, mut is_last) = (Seen::default(), false);
+        server.status.tool("conv-1", "first");
+        seen.update(&chat.next("data-status").await["part"]["data"]);
+        outrun(&chat, &server.status).await;
+        while !is_last {
+            let event = chat.next_of(&["data-status", "data-gap"]).await;
+            match event["on"] == "data-status" {
+                true => is_last = seen.update(&event["part"]["data"]),
+                false => seen.gap(&event["part"]["data"]),
+            }
+        }
+        assert!(seen.gaps > 0);
+        server.status.tool("conv-1", "goes on");
+        assert_eq!(next_text(&mut chat).await, "goes on");
+        let message = message(&mut chat).await;
+        assert_eq!(parts(&message), [("status:conv-1:tool", "goes on"), (DOWNLOAD, "99 %")]);
+        server.balances().await;
+        assert_eq!(chat.next("settled").await["status"], "ready");
+        assert!(!chat.has_passed("error"));
     }
 }

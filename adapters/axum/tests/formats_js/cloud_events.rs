@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
+use crate::programs::slow::{Seen, forgetful, outrun};
 use crate::programs::{Script, Server};
 use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
 
@@ -117,5 +118,27 @@ async fn it_comes_back_by_itself_and_goes_on_where_it_was() {
         read.push(next(&mut reader, STATUS).await["data"]["seq"].take());
     }
     assert_eq!(read, [1, 2, 3, 4, 5, 6], "no gap and no duplicate");
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+    let server = Server::start(&forgetful());
+    let mut reader = reader(&server);
+    next(&mut reader, READY).await;
+    outrun(&reader, &server.status).await;
+    let (mut seen, mut is_last) = (Seen::default(), false);
+    while !is_last {
+        let event = reader.next_of(&[STATUS, GAP]).await;
+        assert_eq!(event["valid"], true, "{event}");
+        match event["on"] == STATUS {
+            true => is_last = seen.update(&event["event"]["data"]),
+            false => seen.gap(&event["event"]["data"]),
+        }
+    }
+    assert!(seen.gaps > 0);
+    server.status.tool("conv-1", "goes on");
+    assert_eq!(next_text(&mut reader).await, "goes on");
     server.balances().await;
 }

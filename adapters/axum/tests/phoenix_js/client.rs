@@ -71,6 +71,11 @@ impl Client {
         self.0.next(on).await
     }
 
+    /// The next event of any channel that is called one of these.
+    pub(crate) async fn next_of(&mut self, names: &[&str]) -> Value {
+        self.0.next_of(names).await
+    }
+
     /// Whether such an event came while another one was waited for.
     pub(crate) fn seen(&self, on: &str, name: &str) -> bool {
         self.0.passed().iter().any(|line| line["on"] == on && line["name"] == name)

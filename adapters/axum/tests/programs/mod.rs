@@ -5,6 +5,7 @@
 
 mod script;
 mod server;
+pub(crate) mod slow;
 
 use std::path::PathBuf;
 

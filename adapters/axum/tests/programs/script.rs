@@ -78,6 +78,11 @@ impl Script {
         self.next_where(|line| line["on"] == on).await
     }
 
+    /// The next event that is called one of these.
+    pub(crate) async fn next_of(&mut self, names: &[&str]) -> Value {
+        self.next_where(|line| names.iter().any(|name| line["on"] == *name)).await
+    }
+
     /// Does something and answers what it says to it.
     pub(crate) async fn ask(&mut self, action: &str) -> Value {
         self.tell(action).await;

@@ -19,6 +19,7 @@ mod readers;
 mod support;
 
 use programs::Server;
+use programs::slow::{Seen, forgetful, outrun};
 use readers::{Curl, EventSource, Phoenix, Reader, Rust, output_of};
 use statusbus_tokio::Status;
 
@@ -88,6 +89,25 @@ async fn everything_is_read_by_everybody_in_one_order_across_a_restart() {
 #[ignore = "needs curl, Chromium, and Node and its packages"]
 async fn a_conversation_is_read_by_everybody_in_one_order_across_a_restart() {
     all_read_the_same(CONVERSATION, 1).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+    let server = Server::start(&forgetful());
+    let mut reader = EventSource::in_node(&format!("http://{}{CONVERSATION}", server.address));
+    assert!(!(&mut reader as &mut dyn Reader).begins(&mut Vec::new()).await);
+    outrun(reader.script(), &server.status).await;
+    let (mut seen, mut is_last) = (Seen::default(), false);
+    while !is_last {
+        let (name, data) = reader.next().await.expect("it goes on");
+        match name.as_str() {
+            "gap" => seen.gap(&data),
+            _ => is_last = data.as_array().expect("an array").iter().any(|one| seen.update(one)),
+        }
+    }
+    assert!(seen.gaps > 0);
+    server.balances().await;
 }
 
 #[tokio::test]

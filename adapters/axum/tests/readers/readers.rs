@@ -64,6 +64,11 @@ impl EventSource {
         Self(Script::start("sse/reader.mjs", &[url]))
     }
 
+    /// The process that it runs in.
+    pub(crate) const fn script(&self) -> &Script {
+        &self.0
+    }
+
     /// The one that Chromium has.
     pub(crate) fn in_chromium(url: &str) -> Self {
         Self(Script::start("sse/browser.mjs", &[url]))
