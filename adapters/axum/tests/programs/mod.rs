@@ -1,7 +1,7 @@
 //! What tests with other people's programs have in common: a server that can be killed, and a script
 //! in Node that reads.
 
-#![allow(dead_code)] // each test program uses its part
+#![allow(dead_code, unused_imports)] // each test program uses its part
 
 mod script;
 mod server;
@@ -10,7 +10,7 @@ pub(crate) mod slow;
 use std::path::PathBuf;
 
 pub(crate) use script::Script;
-pub(crate) use server::Server;
+pub(crate) use server::{Server, SetUp};
 
 /// Node: the one that `NODE` names, or the usual one.
 pub(crate) fn node() -> std::ffi::OsString {

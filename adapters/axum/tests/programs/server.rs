@@ -1,6 +1,6 @@
 //! A server that can be killed.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -14,10 +14,24 @@ pub(crate) struct Server {
     pub(crate) status: Status,
     pub(crate) closing: Closing,
     pub(crate) address: SocketAddr,
-    routes: fn(Routes) -> Routes,
+    set_up: SetUp,
     runtime: Option<Runtime>,
     /// Keeps the port while nobody listens on it: others would be given it for connections of theirs.
     port: Socket,
+}
+
+/// What is different from the defaults.
+#[derive(Clone, Copy)]
+pub(crate) struct SetUp {
+    pub(crate) at: Ipv4Addr,
+    pub(crate) routes: fn(Routes) -> Routes,
+    pub(crate) server: fn(statusbus_axum::Server) -> statusbus_axum::Server,
+}
+
+impl Default for SetUp {
+    fn default() -> Self {
+        Self { at: Ipv4Addr::LOCALHOST, routes: |routes| routes, server: |server| server }
+    }
 }
 
 impl Server {
@@ -26,27 +40,32 @@ impl Server {
     }
 
     pub(crate) fn start_with(status: &Status, routes: fn(Routes) -> Routes) -> Self {
-        let port = socket(SocketAddr::from(([127, 0, 0, 1], 0)));
-        Self::listen(status, routes, port)
+        Self::set_up(status, SetUp { routes, ..SetUp::default() })
     }
 
-    fn listen(status: &Status, routes: fn(Routes) -> Routes, port: Socket) -> Self {
+    pub(crate) fn set_up(status: &Status, set_up: SetUp) -> Self {
+        let port = socket(SocketAddr::from((set_up.at, 0)));
+        Self::listen(status, set_up, port)
+    }
+
+    fn listen(status: &Status, set_up: SetUp, port: Socket) -> Self {
         let address = port.local_addr().ok().and_then(|address| address.as_socket());
         let address = address.expect("an address");
         let listener = socket(address);
         listener.listen(1024).expect("nobody else listens");
         listener.set_nonblocking(true).expect("a socket");
         let listener = TcpListener::from(listener);
-        let built = routes(Routes::new(status));
+        let built = (set_up.routes)(Routes::new(status));
         let closing = built.closing();
         let router = built.router();
         let runtime = Runtime::new().expect("a runtime");
         let until = closing.clone();
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
-            statusbus_axum::Server::new(listener).expect("an address").run(router, until).await;
+            let server = statusbus_axum::Server::new(listener).expect("an address");
+            (set_up.server)(server).run(router, until).await;
         });
-        Self { status: status.clone(), closing, address, routes, runtime: Some(runtime), port }
+        Self { status: status.clone(), closing, address, set_up, runtime: Some(runtime), port }
     }
 
     /// Ends all of it without a word; the bus lives on.
@@ -66,7 +85,7 @@ impl Server {
 
     /// Starts again on the same port.
     pub(crate) fn restart(self) -> Self {
-        Self::listen(&self.status, self.routes, self.port)
+        Self::listen(&self.status, self.set_up, self.port)
     }
 
     /// Ends what is still open; the counters have to add up.
