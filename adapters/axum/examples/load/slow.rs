@@ -12,8 +12,8 @@ use crate::served::Served;
 use crate::{A_READER, Outcome, micros, tell};
 
 /// Spans of each kind: an odd number, for the median.
-const SPANS: usize = 21;
-const SPAN: Duration = Duration::from_secs(2);
+const SPANS: usize = 31;
+const SPAN: Duration = Duration::from_secs(1);
 /// Between two spans.
 const SETTLES: Duration = Duration::from_millis(300);
 
