@@ -33,7 +33,8 @@ const compiled = `${target}/wasm32-unknown-unknown/wasm/statusbus_wasm.wasm`
 // What only a linker needs to know is left out.
 run(bin('wasm-opt'), compiled, '-o', 'js/core.wasm', '-Oz', '--converge', '--zero-filled-memory', '--low-memory-unused',
   '--strip-debug', '--strip-producers', '--strip-target-features', ...features)
-writeFileSync('js/generated/wasm.ts', `// core.wasm\nexport default '${readFileSync('js/core.wasm').toString('base64')}'\n`)
+// As hex digits: base64 is shorter, but compresses to more, because it hides where bytes begin.
+writeFileSync('js/generated/wasm.ts', `// core.wasm\nexport default '${readFileSync('js/core.wasm').toString('hex')}'\n`)
 // As JavaScript: what it knows no translation for is spelled out first.
 run(bin('wasm-opt'), 'js/core.wasm', '-o', 'js/generated/lowered.wasm', '-Oz',
   '--llvm-nontrapping-fptoint-lowering', '--llvm-memory-copy-fill-lowering', '--signext-lowering', ...features)
