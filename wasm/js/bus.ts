@@ -173,12 +173,13 @@ export class Bus implements Types.StatusBus {
     return this.#say(update.conversation, this.#categories.indexOf(update.category), update.text, update, null)
   }
 
-  /** What came over a bridge. */
-  receive(update: Types.Sending, origin: string): Types.Outcome {
-    return this.#say(update.conversation, this.#categories.indexOf(update.category), update.text, update, origin)
+  /** What came over a bridge, with the time at which it was sent. Not part of the public type. */
+  receive(update: Types.Sending & { at?: unknown }, origin: string): Types.Outcome {
+    if (typeof update !== 'object' || update === null) return this.#refuse('invalid')
+    return this.#say(update.conversation, this.#categories.indexOf(update.category), update.text, update, origin, update.at)
   }
 
-  #say(name: unknown, category: number, text: string, extra: Types.Extra, origin: string | null): Types.Outcome {
+  #say(name: unknown, category: number, text: string, extra: Types.Extra, origin: string | null, at: unknown = null): Types.Outcome {
     if (this.#isClosed) return this.#refuse('closed')
     const conversation = this.#hub.names.conversation(name)
     if (conversation === undefined || typeof text !== 'string') return this.#refuse('invalid')
@@ -222,7 +223,7 @@ export class Bus implements Types.StatusBus {
       metadata,
       key,
       priority: PRIORITIES[kind > 31 ? (kind >> 5) - 1 : this.#priorities[category]!]!,
-      at: this.#at,
+      at: typeof at === 'number' ? at : this.#at,
       origin,
     }
     this.#places[slot] = place
