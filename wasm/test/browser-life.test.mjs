@@ -62,9 +62,13 @@ test('shared buses: each gets everything once, in the order of each sender, and 
       assert.deepEqual(all.filter(update => update.origin === origin).map(update => Number(update.text)), Array.from({ length: 250 }, (_, i) => 2 * i + sender))
     }
   }
+  buses[0].info('of 0', 'stands')
+  buses[1].info('of 1', 'stands')
+  await Promise.all(buses.map(bus => bus.flush()))
   undo.push(share(buses[2], 'test'))
-  await until(() => about(2).length >= 2)
-  assert.deepEqual(about(2).map(update => update.text).sort(), ['498', '499'])
+  const standing = () => readers[2].batches.flatMap(batch => batch.updates).filter(update => update.text === 'stands').map(update => update.conversation)
+  await until(() => standing().length === 2)
+  assert.deepEqual(standing().sort(), ['of 0', 'of 1'])
   buses[0].error('c', 'for all')
   await until(() => readers[2].texts().includes('for all'))
   const elsewhere = readers[2].batches.flatMap(batch => batch.updates).find(update => update.text === 'for all')
