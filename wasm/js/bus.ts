@@ -126,6 +126,8 @@ export class Bus implements Types.StatusBus {
     this.#read()
     exports.set_categories(id, this.#categories.length)
     this.#apply(this.#settings, categories.settings)
+    // nothing is due: told so, the core says when something is
+    exports.poll(id, this.#now)
     this.#door.forEach((count, reason) => {
       for (; count > 0; count--) exports.refuse(id, reason)
     })

@@ -69,6 +69,18 @@ test('the first goes out at once, what follows after the interval, and when idle
   balanced(bus)
 })
 
+test('the very first update wakes a bus that nobody has greeted', async () => {
+  const bus = createStatusBus({ clock })
+  const { texts } = collect(bus, '*', { retained: false })
+  bus.tool('c', 'a')
+  await microtasks()
+  assert.deepEqual(texts(), ['a'])
+  const unread = createStatusBus({ clock })
+  unread.tool('c', 'a')
+  await microtasks()
+  assert.equal(balanced(unread).delivered, 1)
+})
+
 test('a full batch goes without waiting for the interval, as many as are full', async () => {
   const bus = createStatusBus({ clock, batchSize: 3 })
   const { batches } = collect(bus)
