@@ -4,7 +4,7 @@
 # scripts/targets.sh does.
 #
 #   scripts/js.sh            all of it
-#   scripts/js.sh packed     one of: build, types, test, browser, size, packed (built before)
+#   scripts/js.sh packed     some of: lint, build, types, test, size, browser, packed (built before)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/need.sh
@@ -15,18 +15,23 @@ build() {
   npm --prefix wasm ci --no-audit --no-fund
   npm --prefix wasm run build
 }
+# The crate for its target; on this machine's own it is part of the workspace.
+lint() {
+  RUSTFLAGS=-Dwarnings CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/lint scripts/with-target.sh wasm32-unknown-unknown \
+    cargo check --locked -p statusbus-wasm --target wasm32-unknown-unknown
+}
 run() { npm --prefix wasm run "$1"; }
 
 parts=("$@")
-[[ $# -gt 0 ]] || parts=(build types test browser size packed)
+[[ $# -gt 0 ]] || parts=(lint build types test size browser packed)
 for part in "${parts[@]}"; do
   began=$SECONDS
   case $part in
-    build) build ;;
+    build | lint) $part ;;
     test) run test ;;
     types | size | packed) run "test:$part" ;;
     browser) need_browser && run test:browser ;;
-    *) echo "there is no part '$part'; there are build, types, test, browser, size, packed" >&2 && exit 2 ;;
+    *) echo "there is no part '$part'; there are lint, build, types, test, size, browser, packed" >&2 && exit 2 ;;
   esac
   echo "js: $part: $((SECONDS - began)) s"
 done

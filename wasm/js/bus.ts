@@ -333,6 +333,11 @@ export class Bus implements Types.StatusBus {
     if (isAll) this.#isHurried = true
     const core = this.#core
     if (core === null || this.#isRunning) return
+    if (!this.#canRun()) {
+      this.#isHurried = false
+      this.#timer.due = this.#now
+      return
+    }
     this.#isRunning = true
     if (!isAll) this.#read()
     const until = this.#now + this.#options.slice
@@ -354,6 +359,16 @@ export class Bus implements Types.StatusBus {
     if (!isMore) return this.#wake()
     this.#isWoken = true
     soon(() => this.#run(false))
+  }
+
+  /** At the top of a worker's module there is neither randomness nor a timer: what is sent there waits for
+   * the first request. */
+  #canRun(): boolean {
+    try {
+      return this.epoch !== ''
+    } catch {
+      return false
+    }
   }
 
   #deliver(core: CoreExports): void {

@@ -156,6 +156,22 @@ test('where there are no timers nothing is lost: the next turn, or a flush, hand
   balanced(bus)
 })
 
+test('at the top of a worker there is no randomness: what is sent there waits for the first request', async t => {
+  const random = t.mock.method(crypto, 'getRandomValues', () => {
+    throw new Error('not at the top of a module')
+  })
+  const bus = createStatusBus({ clock })
+  const { texts } = collect(bus)
+  bus.tool('c', 'at the top')
+  await microtasks()
+  assert.deepEqual(texts(), [])
+  random.mock.restore()
+  bus.tool('c', 'in a request')
+  await microtasks()
+  assert.deepEqual(texts(), ['at the top', 'in a request'])
+  balanced(bus)
+})
+
 test('a clock that stands still: size and flush still make batches', async () => {
   const bus = createStatusBus({ clock: () => 7, batchSize: 2 })
   const { texts } = collect(bus)
