@@ -5,6 +5,7 @@ import { closedLedger, readLedger } from './ledger.js'
 import { live } from './life.js'
 import type { Place } from './names.js'
 import * as check from './options.js'
+import { report } from './report.js'
 import { isLarger } from './text.js'
 import { clock as monotonic, soon, Timer } from './turns.js'
 import type * as Types from './types.js'
@@ -563,13 +564,6 @@ export class Bus implements Types.StatusBus {
 /** Not when the bus is built: at the top of a worker's module there is no randomness. */
 function randomEpoch(): string {
   return [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, '0')).join('')
-}
-
-/** As an uncaught error is reported, without being one. */
-function report(error: unknown): void {
-  const { reportError } = globalThis as { reportError?: (error: unknown) => void }
-  if (typeof reportError === 'function') reportError(error)
-  else console.error(error)
 }
 
 /** Waits for `done`, but no longer than that. */
