@@ -33,7 +33,8 @@ const compiled = `${target}/wasm32-unknown-unknown/wasm/statusbus_wasm.wasm`
 // What only a linker needs to know is left out.
 run(bin('wasm-opt'), compiled, '-o', 'js/core.wasm', '-Oz', '--converge', '--zero-filled-memory', '--low-memory-unused',
   '--strip-debug', '--strip-producers', '--strip-target-features', ...features)
-writeFileSync('js/generated/wasm.ts', `// core.wasm\nexport default '${readFileSync('js/core.wasm').toString('base64')}'\n`)
+// As hex digits: base64 is shorter, but compresses to more, because it hides where bytes begin.
+writeFileSync('js/generated/wasm.ts', `// core.wasm\nexport default '${readFileSync('js/core.wasm').toString('hex')}'\n`)
 // As JavaScript: what it knows no translation for is spelled out first.
 run(bin('wasm-opt'), 'js/core.wasm', '-o', 'js/generated/lowered.wasm', '-Oz',
   '--llvm-nontrapping-fptoint-lowering', '--llvm-memory-copy-fill-lowering', '--signext-lowering', ...features)
@@ -47,7 +48,7 @@ await esbuild.build({ entryPoints: ['js/generated/translated.js'], outfile: 'dis
 await esbuild.build({ ...bundle, entryPoints: ['dist/index.js'], outfile: 'dist/index.cjs', format: 'cjs' })
 
 // For `require` in TypeScript: the same types in one file, since a CommonJS file cannot refer to the others.
-const types = ['types', 'core'].map(name => readFileSync(`dist/${name}.d.ts`, 'utf8')).join('\n')
+const types = ['types', 'core', 'connect/error', 'connect'].map(name => readFileSync(`dist/${name}.d.ts`, 'utf8').replace(/^(import|export \{).*$/gm, '')).join('\n')
 const functions = readFileSync('dist/index.d.ts', 'utf8').replace(/^(import|export \*|export \{).*$/gm, '')
 writeFileSync('dist/index.d.cts', types.replace(/^.*\bcoreOf\b.*$/m, '') + functions)
 for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) cpSync(`../${name}`, name)

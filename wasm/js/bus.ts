@@ -50,7 +50,8 @@ export class Bus implements Types.StatusBus {
 
   readonly #clock: () => number
   #now = 0
-  #at = 0
+  // Not a number at first: so it is kept as one object, and not made anew for each update that has it.
+  #at = null as unknown as number
   /** How many updates may still be sent with this reading of the clock. */
   #readings = 0
   readonly #endTurn = (): void => {
@@ -315,7 +316,11 @@ export class Bus implements Types.StatusBus {
     if (this.#options.isManual || this.#isWoken || this.#isRunning || this.#core === null) return
     const at = this.#hub.hasNew ? this.#now : this.#core.poll_at(this.#id)
     if (at < 0) return
-    if (at > this.#now) return this.#timer.set(at, this.#now)
+    if (at > this.#now) {
+      // nothing is due: told so, the core wakes again when a batch is full before that
+      this.#core.poll(this.#id, this.#now)
+      return this.#timer.set(at, this.#now)
+    }
     this.#isWoken = true
     queueMicrotask(() => this.#run(false))
   }
@@ -356,17 +361,19 @@ export class Bus implements Types.StatusBus {
     for (let i = 0; i < expired; i++) this.#gaps.lost(this.#vacate(slots[i]!))
     const gaps = gapSeq === 0 ? [] : this.#gaps.read(report, gapSeq, this.#categories)
     const { names } = this.#hub
-    const updates = new Array<Types.StatusUpdate>(size)
-    const places = new Array<Place<Reader>>(size)
+    const free = this.#free
+    const updates: Types.StatusUpdate[] = []
+    const places: Place<Reader>[] = []
+    const isShared = this.#hub.isShared
     for (let i = 0; i < size; i++) {
       const slot = slots[expired + i]!
       const update = this.#updates[slot]!
       const place = this.#places[slot]!
       update.seq = first + i
-      updates[i] = update
-      places[i] = place
-      this.#updates[slot] = this.#places[slot] = undefined
-      this.#free.push(slot)
+      updates.push(update)
+      if (!isShared) places.push(place)
+      this.#updates[slot] = undefined
+      free.push(slot)
       place.refs--
       names.retain(place, update, this.#until[slot]!)
     }
@@ -565,6 +572,9 @@ export class Bus implements Types.StatusBus {
 function randomEpoch(): string {
   return [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 }
+
+// The same for each update's own.
+void ({ seq: 0, conversation: '', category: '', text: '', metadata: null, key: '', priority: '', at: null, origin: '' })
 
 /** Waits for `done`, but no longer than that. */
 async function within(done: Promise<unknown>, timeout: number): Promise<void> {

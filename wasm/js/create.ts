@@ -4,6 +4,7 @@ import type { Options, StatusBus } from './types.js'
 
 /** What every entry has besides its own `createStatusBus`. */
 export { type Core, type CoreSource, loadCore } from './core.js'
+export { connect, ConnectError, type ConnectOptions, type Connection, type ConnectionEvents } from './connect.js'
 export type * from './types.js'
 
 export function create(options: Options, core: Core | PromiseLike<Core>): StatusBus {

@@ -164,7 +164,13 @@ export class Hub {
     }
   }
 
-  /** Hands a batch to everybody who reads some of it. `places` are those of the updates. */
+  /** Whether all readers get the same. */
+  get isShared(): boolean {
+    return this.#partial === 0
+  }
+
+  /** Hands a batch to everybody who reads some of it. `places` are those of the updates, unless all readers
+   * get the same. */
   publish(updates: StatusUpdate[], places: readonly Place<Reader>[], gaps: readonly Gap[], reason: BatchReason): void {
     if (this.#partial === 0) {
       if (this.#everything.size === 0) return

@@ -8,7 +8,7 @@ export * from './create.js'
 let core: Core | Promise<Core> | undefined
 
 function start(): Core | Promise<Core> {
-  const bytes = Uint8Array.from(atob(wasm), letter => letter.charCodeAt(0))
+  const bytes = Uint8Array.from({ length: wasm.length / 2 }, (_, index) => parseInt(wasm.slice(index * 2, index * 2 + 2), 16))
   try {
     return coreOf(new WebAssembly.Instance(new WebAssembly.Module(bytes)))
   } catch {

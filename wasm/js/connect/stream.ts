@@ -1,11 +1,11 @@
 import type { Batch, BatchReason, Callback, Gap, StatusUpdate } from '../types.js'
-import { ConnectError, problem } from './error.js'
+import { problem } from './answer.js'
+import { ConnectError } from './error.js'
 import { EventStream, type ServerEvent } from './sse.js'
 import { Standing } from './standing.js'
 import { gap, position, type Position, ready, updates } from './update.js'
 
-/** The shortest time after which a server is asked again, and the longest that it can ask for. */
-const SOONEST = 100
+/** The longest that a server can ask for. */
 const LATEST = 300_000
 /** Characters of the stream that count as much as an update, for iterators. */
 const WEIGHT = 1_024
@@ -54,7 +54,8 @@ export class Stream {
   readonly #host: Host
   readonly #readers = new Set<Reader>()
   /** Readers that have come since the values came, and want them. */
-  #fresh: Reader[] = []
+  readonly #fresh = new Set<Reader>()
+  #isGreeting = false
   readonly #standing: Standing
   /** The first values have come. */
   #hasValues = false
@@ -86,8 +87,9 @@ export class Stream {
     this.#readers.add(reader)
     if (this.#hasValues) {
       if (!reader.isLate) {
-        this.#fresh.push(reader)
-        queueMicrotask(() => this.#greet())
+        this.#fresh.add(reader)
+        if (!this.#isGreeting) queueMicrotask(() => this.#greet())
+        this.#isGreeting = true
       }
       reader.isLate = false
     }
@@ -98,6 +100,7 @@ export class Stream {
 
   remove(reader: Reader): void {
     this.#readers.delete(reader)
+    this.#fresh.delete(reader)
     // not at once: who leaves and comes back, as components do, finds it as it was
     if (this.#readers.size === 0) queueMicrotask(() => this.#readers.size === 0 && this.stop())
   }
@@ -140,11 +143,10 @@ export class Stream {
         return this.stop(error)
       }
       const { minDelay, maxDelay } = this.#reading
+      const growing = Math.min(Math.max(this.#retry, minDelay) * 2 ** this.#failures++, maxDelay)
+      // not sooner than the server wants, and not when all others come
       const asked = Math.max(this.#retry, error instanceof ConnectError ? error.retryAfter : 0)
-      const least = Math.min(Math.max(asked, SOONEST), LATEST)
-      const usual = Math.min(Math.max(least, minDelay) * 2 ** this.#failures++, Math.max(least, maxDelay))
-      // never sooner than the server wants, and not when all others come
-      const delay = Math.round(usual * (1 + Math.random() / 2))
+      const delay = Math.round(Math.min(Math.max(growing, asked), LATEST) * (1 + Math.random() / 2))
       this.#host.down(error ?? null, delay)
       await this.#pause(delay)
     }
@@ -263,8 +265,10 @@ export class Stream {
 
   /** Hands the values that stand to those that have come since. */
   #greet(): void {
-    for (const reader of this.#fresh.splice(0)) {
-      if (!this.#readers.has(reader)) continue
+    this.#isGreeting = false
+    for (const reader of [...this.#fresh]) {
+      // one that was called may have ended another
+      if (!this.#fresh.delete(reader)) continue
       const batch = this.snapshot()
       if (batch.updates.length > 0) this.#call(reader, batch)
     }
