@@ -46,7 +46,7 @@ export interface ConnectionEvents {
   open: { readonly selector: Selector; readonly epoch: string; readonly recovered: boolean }
   /** A stream is not open: `error` says why (`null`: the server has ended it), `retryIn` in how many
    * milliseconds it is tried again (`null`: it is not, since that would change nothing; its readers have
-   * ended). Without a listener the last case is reported as uncaught errors are. */
+   * ended). Without a listener the last case is reported as uncaught errors are, if a callback has ended. */
   down: { readonly selector: Selector; readonly error: unknown; readonly retryIn: number | null }
   /** A callback has thrown, or the promise that it returned was rejected. Without a listener the error is
    * reported as uncaught ones are. */
@@ -100,6 +100,7 @@ class Connecting implements Connection {
     for (const stream of this.#streams.values()) stream.hurry()
   }
   #isClosed = false
+  #reported: unknown
 
   constructor(url: string | URL, options: ConnectOptions) {
     known(object('options', options), OPTIONS)
@@ -131,7 +132,7 @@ class Connecting implements Connection {
   subscribe(selector: Selector, callback: Callback, options?: SubscribeOptions): Undo
   subscribe(selector: Selector, options?: SubscribeOptions): Subscription
   subscribe(selector: Selector, second: Callback | SubscribeOptions = {}, options: SubscribeOptions = {}): Undo | Subscription {
-    if (typeof second === 'function') return this.#add(selector, second, options, () => {}).end
+    if (typeof second === 'function') return this.#add(selector, second, options, error => this.#ended(error)).end
     object('the callback, or options,', second)
     const most = second.buffer === undefined ? 10_000 : number('buffer', second.buffer, 1, 1_000_000)
     let end = (): void => {}
@@ -185,9 +186,7 @@ class Connecting implements Connection {
     for (const [parameter, value] of new URLSearchParams(query)) url.searchParams.set(parameter, value)
     return new Stream(url.href, conversation, this.#reading, {
       opened: (epoch, recovered) => this.#tell('open', { selector, epoch, recovered }),
-      down: (error, retryIn) => {
-        if (!this.#tell('down', { selector, error, retryIn }) && retryIn === null) report(error)
-      },
+      down: (error, retryIn) => void this.#tell('down', { selector, error, retryIn }),
       failed: error => this.#tell('error', { error }) || report(error),
       ended: () => void this.#streams.delete(key),
     })
@@ -203,6 +202,13 @@ class Connecting implements Connection {
     const listeners = this.#listeners.get(event) ?? new Set()
     this.#listeners.set(event, listeners.add(listener))
     return () => void listeners.delete(listener)
+  }
+
+  /** A callback gets no more, and has no other way to know why. */
+  #ended(error: unknown): void {
+    if (error === undefined || error === this.#reported || this.#listeners.get('down')?.size) return
+    this.#reported = error
+    report(error)
   }
 
   /** Answers whether anybody listens. */
