@@ -127,6 +127,8 @@ export class Bus implements Types.StatusBus {
     this.#read()
     exports.set_categories(id, this.#categories.length)
     this.#apply(this.#settings, categories.settings)
+    // nothing is due: told so, the core says when something is
+    exports.poll(id, this.#now)
     this.#door.forEach((count, reason) => {
       for (; count > 0; count--) exports.refuse(id, reason)
     })
@@ -174,12 +176,13 @@ export class Bus implements Types.StatusBus {
     return this.#say(update.conversation, this.#categories.indexOf(update.category), update.text, update, null)
   }
 
-  /** What came over a bridge. */
-  receive(update: Types.Sending, origin: string): Types.Outcome {
-    return this.#say(update.conversation, this.#categories.indexOf(update.category), update.text, update, origin)
+  /** What came over a bridge, with the time at which it was sent. Not part of the public type. */
+  receive(update: Types.Sending & { at?: unknown }, origin: string): Types.Outcome {
+    if (typeof update !== 'object' || update === null) return this.#refuse('invalid')
+    return this.#say(update.conversation, this.#categories.indexOf(update.category), update.text, update, origin, update.at)
   }
 
-  #say(name: unknown, category: number, text: string, extra: Types.Extra, origin: string | null): Types.Outcome {
+  #say(name: unknown, category: number, text: string, extra: Types.Extra, origin: string | null, at: unknown = null): Types.Outcome {
     if (this.#isClosed) return this.#refuse('closed')
     const conversation = this.#hub.names.conversation(name)
     if (conversation === undefined || typeof text !== 'string') return this.#refuse('invalid')
@@ -223,7 +226,7 @@ export class Bus implements Types.StatusBus {
       metadata,
       key,
       priority: PRIORITIES[kind > 31 ? (kind >> 5) - 1 : this.#priorities[category]!]!,
-      at: this.#at,
+      at: typeof at === 'number' ? at : this.#at,
       origin,
     }
     this.#places[slot] = place
@@ -331,6 +334,11 @@ export class Bus implements Types.StatusBus {
     if (isAll) this.#isHurried = true
     const core = this.#core
     if (core === null || this.#isRunning) return
+    if (!this.#canRun()) {
+      this.#isHurried = false
+      this.#timer.due = this.#now
+      return
+    }
     this.#isRunning = true
     if (!isAll) this.#read()
     const until = this.#now + this.#options.slice
@@ -352,6 +360,16 @@ export class Bus implements Types.StatusBus {
     if (!isMore) return this.#wake()
     this.#isWoken = true
     soon(() => this.#run(false))
+  }
+
+  /** At the top of a worker's module there is neither randomness nor a timer: what is sent there waits for
+   * the first request. */
+  #canRun(): boolean {
+    try {
+      return this.epoch !== ''
+    } catch {
+      return false
+    }
   }
 
   #deliver(core: CoreExports): void {

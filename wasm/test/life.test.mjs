@@ -69,6 +69,18 @@ test('the first goes out at once, what follows after the interval, and when idle
   balanced(bus)
 })
 
+test('the very first update wakes a bus that nobody has greeted', async () => {
+  const bus = createStatusBus({ clock })
+  const { texts } = collect(bus, '*', { retained: false })
+  bus.tool('c', 'a')
+  await microtasks()
+  assert.deepEqual(texts(), ['a'])
+  const unread = createStatusBus({ clock })
+  unread.tool('c', 'a')
+  await microtasks()
+  assert.equal(balanced(unread).delivered, 1)
+})
+
 test('a full batch goes without waiting for the interval, as many as are full', async () => {
   const bus = createStatusBus({ clock, batchSize: 3 })
   const { batches } = collect(bus)
@@ -141,6 +153,22 @@ test('where there are no timers nothing is lost: the next turn, or a flush, hand
   await microtasks()
   assert.deepEqual(texts(), ['a', 'b', 'c', 'd'])
   globalThis.setTimeout = setTimeout
+  balanced(bus)
+})
+
+test('at the top of a worker there is no randomness: what is sent there waits for the first request', async t => {
+  const random = t.mock.method(crypto, 'getRandomValues', () => {
+    throw new Error('not at the top of a module')
+  })
+  const bus = createStatusBus({ clock })
+  const { texts } = collect(bus)
+  bus.tool('c', 'at the top')
+  await microtasks()
+  assert.deepEqual(texts(), [])
+  random.mock.restore()
+  bus.tool('c', 'in a request')
+  await microtasks()
+  assert.deepEqual(texts(), ['at the top', 'in a request'])
   balanced(bus)
 })
 
