@@ -7,7 +7,7 @@ const limits = {
   'core.wasm': 7_800,
   'createStatusBus (one import)': 18_200,
   'createStatusBus (slim, without core.wasm)': 9_200,
-  'connect (statusbus/connect)': 5_800,
+  'connect (statusbus/connect)': 5_950,
   'useStatus (statusbus/react, without React)': 1_200,
   everything: 23_200,
 }

@@ -28,6 +28,11 @@ export interface ConnectOptions {
   /** After how many milliseconds without a sign of life a stream counts as cut (at the latest after twice as
    * many): 1,000 to 3,600,000, default 30,000. Servers send one every 15 seconds. */
   silence?: number | undefined
+  /** `each` (default): each selection has a stream of its own, and only what is read comes. `one`: one stream of
+   * everything, of which each reader gets its part; for pages that read many conversations, since browsers
+   * open six streams of a server and no more (HTTP/2 has more). The server has to allow that, and its gaps are
+   * those of all. */
+  streams?: 'each' | 'one' | undefined
   /** Of how many topics and keys of a stream the last values are kept, for who comes late: 0 to 1,000,000,
    * default 10,000, and never more than 16 Mi characters. */
   retain?: number | undefined
@@ -72,7 +77,7 @@ export interface Connection extends AsyncDisposable {
   readonly closed: boolean
 }
 
-const OPTIONS = ['headers', 'credentials', 'fetch', 'minDelay', 'maxDelay', 'silence', 'retain', 'maxEvent', 'signal']
+const OPTIONS = ['headers', 'credentials', 'fetch', 'streams', 'minDelay', 'maxDelay', 'silence', 'retain', 'maxEvent', 'signal']
 const EVENTS = ['open', 'down', 'error']
 const MOST_DELAY = 300_000
 
@@ -92,6 +97,7 @@ class Failing extends Iterator {
 class Connecting implements Connection {
   readonly #base: URL
   readonly #reading: Reading
+  readonly #hasOne: boolean
   readonly #streams = new Map<string, Stream>()
   readonly #listeners = new Map<string, Set<(event: never) => void>>()
   readonly #signal: AbortSignal | undefined
@@ -104,8 +110,10 @@ class Connecting implements Connection {
 
   constructor(url: string | URL, options: ConnectOptions) {
     known(object('options', options), OPTIONS)
-    const { headers, minDelay = 1_000, maxDelay = 30_000, silence = 30_000, retain = 10_000, maxEvent = 8 * 1024 * 1024 } = options
+    const { headers, streams = 'each', minDelay = 1_000, maxDelay = 30_000, silence = 30_000, retain = 10_000, maxEvent = 8 * 1024 * 1024 } = options
     if (options.fetch !== undefined && typeof options.fetch !== 'function') throw new TypeError('fetch is no function')
+    if (streams !== 'each' && streams !== 'one') throw new RangeError(`streams is '${String(streams)}': it is one of 'each', 'one'`)
+    this.#hasOne = streams === 'one'
     const isFunction = typeof headers === 'function'
     const given = isFunction ? headers : () => headers
     if (!isFunction) new Headers(headers as HeadersInit) // throws if there is something wrong with them
@@ -137,9 +145,11 @@ class Connecting implements Connection {
     const most = second.buffer === undefined ? 10_000 : number('buffer', second.buffer, 1, 1_000_000)
     let end = (): void => {}
     let stream: Stream | undefined
+    const wants = this.#wants(selector)
+    const part = (batch: Batch): Batch => (wants === undefined ? batch : stream!.part(batch, wants)!)
     const iterator: Failing = new Failing(
       most,
-      () => stream!.snapshot(),
+      () => part(stream!.snapshot()),
       () => end(),
       batch => stream!.weigh(batch),
     )
@@ -154,10 +164,11 @@ class Connecting implements Connection {
   }
 
   #add(selector: Selector, callback: Callback, options: SubscribeOptions, over: (error: unknown) => void): { stream: Stream; end: Undo } {
-    const { key, path, conversation } = select(selector)
+    const { key, path, conversation } = select(this.#hasOne ? '*' : selector)
+    const wants = this.#wants(selector)
     const aborted = signal(options.signal)
     const isLate = options.retained !== undefined && !flag('retained', options.retained)
-    const stream = this.#streams.get(key) ?? this.#stream(key, path, conversation, selector)
+    const stream = this.#streams.get(key) ?? this.#stream(key, path, conversation, this.#hasOne ? '*' : selector)
     let isOpen = true
     const leave = (error?: unknown): void => {
       if (!isOpen) return
@@ -167,7 +178,15 @@ class Connecting implements Connection {
       over(error)
     }
     const end = (): void => leave()
-    const reader: Reader = { callback, isLate, over: leave }
+    let hasSome = false
+    const take = (batch: Batch): unknown => {
+      const part = stream.part(batch, wants!)
+      // values that stand, but none of its own: that is news only for who has had some
+      if (part === null || (part.updates.length === 0 && part.gaps.length === 0 && !hasSome)) return undefined
+      hasSome = true
+      return callback(part)
+    }
+    const reader: Reader = { callback: wants === undefined ? callback : (take as Callback), isLate, over: leave }
     if (this.#isClosed || aborted?.aborted) {
       isOpen = false
       queueMicrotask(() => over(undefined))
@@ -177,6 +196,13 @@ class Connecting implements Connection {
     aborted?.addEventListener('abort', end)
     stream.add(reader)
     return { stream, end }
+  }
+
+  /** What of its stream a selector is for; `undefined`: all of it. */
+  #wants(selector: Selector): ((update: StatusUpdate) => boolean) | undefined {
+    if (!this.#hasOne) return undefined
+    const { conversation, categories } = select(selector)
+    return update => (conversation === undefined || update.conversation === conversation) && (categories === undefined || categories.includes(update.category))
   }
 
   #stream(key: string, path: string, conversation: string | null | undefined, selector: Selector): Stream {
@@ -193,7 +219,10 @@ class Connecting implements Connection {
   }
 
   retained(selector: Selector = '*'): StatusUpdate[] {
-    return this.#streams.get(select(selector).key)?.values ?? []
+    const { key } = select(this.#hasOne ? '*' : selector)
+    const values = this.#streams.get(key)?.values ?? []
+    const wants = this.#wants(selector)
+    return wants === undefined ? values : values.filter(wants)
   }
 
   on<K extends keyof ConnectionEvents>(event: K, listener: (event: ConnectionEvents[K]) => void): Undo {
@@ -242,19 +271,19 @@ class Connecting implements Connection {
 }
 
 /** Where a server has what a selector is for. */
-function select(selector: Selector): { key: string; path: string; conversation: string | null | undefined } {
+function select(selector: Selector): { key: string; path: string; conversation: string | null | undefined; categories: readonly Category[] | undefined } {
   const given = selector === '*' ? {} : typeof selector === 'string' ? { conversation: selector } : object('a selector', selector) as Exclude<Selector, string>
   const conversation = typeof given.conversation === 'number' ? String(given.conversation) : given.conversation
   if (typeof conversation === 'string' ? !isConversation(conversation) : conversation !== undefined && conversation !== null)
     throw new RangeError(`there can be no conversation '${String(conversation)}': its name has 1 to 128 bytes, without control characters, ':' and '*'; the whole system is null`)
   const where = conversation === undefined ? 'events' : conversation === null ? 'system/events' : `status/${encodeURIComponent(conversation)}/events`
   const { categories } = given
-  if (categories === undefined) return { key: where, path: where, conversation }
+  if (categories === undefined) return { key: where, path: where, conversation, categories }
   if (!Array.isArray(categories) || categories.length === 0 || !categories.every((name: unknown) => typeof name === 'string' && name !== '' && !name.includes(',')))
     throw new TypeError('categories of a selector is a list of names, one at least')
   const query = new URLSearchParams({ categories: [...new Set<Category>(categories)].sort().join(',') })
   const path = `${where}?${query}`
-  return { key: path, path, conversation }
+  return { key: path, path, conversation, categories }
 }
 
 /**

@@ -74,6 +74,33 @@ test('the values that stand come first, then what is said, as from a bus', async
   await connection.close()
 })
 
+test('one stream can be enough for all readers, each of which gets its part', async () => {
+  const connection = open({ streams: 'one' })
+  const selectors = ['*', 'conv-1', { conversation: null }, { categories: ['info'] }, { conversation: 'conv-2', categories: ['info', 'error'] }]
+  const readers = selectors.map(selector => collect(connection, selector))
+  const slow = connection.subscribe('conv-1', { buffer: 1 })
+  await settle()
+  assert.deepEqual(server.requests.map(({ url }) => url.pathname), ['/base/v1/events'])
+  await server.last.ready()
+  await server.last.status(2, [update(1, 'a'), update(2, 'system', { conversation: null })])
+  await server.last.status(5, [update(3, 'b', { conversation: 'conv-2' }), update(4, 'c', { conversation: 'conv-2', category: 'info' }), update(5, 'd')])
+  await server.last.gap(6, { count: 3, reasons: { evicted: 3 }, scope: 'bus' })
+  assert.deepEqual(readers.map(reader => reader.texts().join()), ['a,system,b,c,d', 'a,d', 'system', 'c', 'c'])
+  assert.deepEqual(readers.map(reader => reader.gaps().length), [1, 1, 1, 1, 1])
+  const { value } = await slow.next()
+  assert.deepEqual([value.gaps[0].count, ...value.updates.map(({ text }) => text)], [2, 'd'])
+  assert.deepEqual(selectors.map(selector => connection.retained(selector).map(({ text }) => text).join()), ['system,b,c,d', 'd', 'system', 'c', 'c'])
+  const late = collect(connection, 'conv-2')
+  await settle()
+  assert.deepEqual(late.batches.map(({ reason, updates }) => [reason, updates.length]), [['retained', 2]])
+  await server.last.end()
+  await pass(1_000)
+  await server.last.ready()
+  await server.last.status(9, [])
+  assert.deepEqual(readers.map(reader => reader.batches.at(-1).reason), Array(5).fill('retained'))
+  await connection.close()
+})
+
 test('nothing comes where nothing stands, and a reader may want only what is said from now on', async () => {
   const connection = open()
   const [one, late] = [collect(connection), collect(connection, '*', { retained: false })]
@@ -431,6 +458,7 @@ test('what cannot be meant is told at once', () => {
     [() => connect('https://a.example', { minDelay: 5 }), RangeError, /minDelay is 5: give it a number from 100 to 300000/],
     [() => connect('https://a.example', { maxEvent: 'large' }), TypeError, /maxEvent is 'large'/],
     [() => connect('https://a.example', { headers: { 'no header': 'x' } }), TypeError, /header/i],
+    [() => connect('https://a.example', { streams: 'two' }), RangeError, /streams is 'two': it is one of 'each', 'one'/],
     [() => connect('https://a.example', { fetch: 7 }), TypeError, /fetch/],
     [() => open().subscribe('a:b', () => {}), RangeError, /there can be no conversation 'a:b'/],
     [() => open().subscribe('system', () => {}), RangeError, /the whole system is null/],

@@ -129,6 +129,15 @@ export class Stream {
     return this.#batch([], this.values, 'retained', 0)
   }
 
+  /** What of a batch is for who reads only some of the stream; `null`: nothing. */
+  part(batch: Batch, wants: (update: StatusUpdate) => boolean): Batch | null {
+    const updates = batch.updates.filter(wants)
+    if (updates.length === 0 && batch.gaps.length === 0 && batch.reason !== 'retained') return null
+    const part = { ...batch, updates }
+    this.#weights.set(part, this.#weights.get(batch) ?? 0)
+    return part
+  }
+
   /** What a batch counts for an iterator. */
   weigh(batch: Batch): number {
     return Math.max(batch.updates.length, this.#weights.get(batch) ?? 0)
