@@ -2,6 +2,9 @@
 # Builds what runs on microcontrollers, and runs it in QEMU. Gets what the machine lacks, where it
 # may: the compilation targets by targets.sh, QEMU from apt as root.
 #
+#   scripts/firmware.sh run [BOARD [OPTION...]]
+#                                         the pump station, live: what `watch device` makes of its
+#                                         frames, then its log; options are those of `watch device`
 #   scripts/firmware.sh test [BOARD...]   the tests on the target; default: every board
 #   scripts/firmware.sh sizes [BOARD...]  flash and memory, against what they may take
 #   scripts/firmware.sh cost              instructions, masked interrupts and stack, on the Cortex-M3
@@ -20,7 +23,8 @@ boards=(lm3s6965evb mps2-an386 microbit virt)
 # What is built is what the workspace of the firmware says, not what the environment says; and beside
 # everything else that is built.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_BUILD_TARGET
-CARGO_TARGET_DIR=$(realpath -m "${CARGO_TARGET_DIR:-target}")/firmware
+workspace_target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+CARGO_TARGET_DIR=$workspace_target/firmware
 export CARGO_TARGET_DIR
 
 target_of() {
@@ -34,6 +38,12 @@ target_of() {
 }
 
 # The programs of this machine, with the compiler that is in use before any target is prepared.
+build_watch() {
+  echo "building watch"
+  (CARGO_TARGET_DIR=$workspace_target && cargo build --quiet --locked --package watch)
+  watch=$workspace_target/debug/watch
+}
+
 build_runner() {
   cargo build --quiet --locked --manifest-path "$firmware/Cargo.toml" --package runner
 }
@@ -107,6 +117,41 @@ test_board() {
     build checks --features ticks --bin sweep
     sweep
   fi
+  station
+}
+
+# The station twice on the same board says the same bytes; and what has come over its line is what it
+# says it has delivered, with all that it says it has lost.
+station() {
+  local said=$CARGO_TARGET_DIR/$target/station
+  build pump
+  emulate pump --icount 6 --serial "file:$said.frames" >"$said.log" 2>/dev/null || { cat "$said.log"; return 1; }
+  if [[ $board = lm3s6965evb ]]; then
+    emulate pump --icount 6 --serial "file:$said.again" >"$said.log.again" 2>/dev/null
+    cmp "$said.frames" "$said.again"
+    cmp "$said.log" "$said.log.again"
+  fi
+  "$watch" device --once --json --listen off "station=$said.frames" >"$said.json" 2>/dev/null
+  python3 pump/compare.py "$said.log" "$said.json"
+}
+
+# Live: QEMU waits at a socket until `watch` reads it.
+show() {
+  build pump
+  line=$(mktemp -d)
+  emulate pump --serial "unix:$line/station,server=on,wait=on" >"$line/log" 2>/dev/null &
+  running=$!
+  trap '[[ -z $running ]] || kill "$running"; rm -rf "$line"' EXIT
+  until [[ -S $line/station ]]; do
+    kill -0 "$running" || { cat "$line/log"; return 1; }
+    sleep 0.1
+  done
+  "$watch" device --once ${options[@]+"${options[@]}"} "station=$line/station"
+  echo
+  echo "its log:"
+  wait "$running"
+  running=
+  cat "$line/log"
 }
 
 cost_of_board() {
@@ -117,6 +162,7 @@ cost_of_board() {
 
 run_tests() {
   build_runner
+  build_watch
   cargo run --quiet --locked --package statusbus-conformance --example play >"$CARGO_TARGET_DIR/expected"
   each test_board "${@:-"${boards[@]}"}"
 }
@@ -134,6 +180,7 @@ lint_board() {
   [[ $board = virt ]] || ticks=(--features ticks)
   cargo clippy --quiet --locked --release --package board --package checks --target "$target" \
     ${ticks[@]+"${ticks[@]}"} -- -D warnings
+  cargo clippy --quiet --locked --release --package pump --target "$target" -- -D warnings
   cargo clippy --quiet --locked --release --package sizes --all-features --target "$target" -- -D warnings
 }
 
@@ -146,6 +193,13 @@ lint() {
 command=${1:-}
 [[ $# -eq 0 ]] || shift
 case $command in
+  run)
+    board=${1:-lm3s6965evb}
+    options=("${@:2}")
+    build_runner
+    build_watch
+    on "$board" show
+    ;;
   test) run_tests "$@" ;;
   sizes | cost)
     write=
