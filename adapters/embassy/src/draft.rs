@@ -11,6 +11,7 @@ use statusbus_core::{
 use crate::about::About;
 use crate::key::{Key, Keying, Ranked, Ranking};
 use crate::message::Message;
+use crate::metadata::Value;
 use crate::report::Report;
 use crate::status::Status;
 use crate::text::Text;
@@ -29,6 +30,9 @@ pub struct Draft<
 > {
     status: &'s Status<M, U, SLOTS, T, CATEGORIES, GAPS>,
     place: Place<U>,
+    facts: Facts,
+    /// Fields of metadata that did not fit.
+    left_out: u32,
     refused: Option<RefuseReason>,
 }
 
@@ -92,18 +96,42 @@ where
         category: Category,
         text: impl Text,
     ) -> Self {
-        let mut draft = Self { status, place: Place::new(Message::new(category)), refused: None };
+        let place = Place::new(Message::new(category));
+        let facts = Facts::plain(category);
+        let mut draft = Self { status, place, facts, left_out: 0, refused: None };
         if let Some(message) = draft.place.get_mut() {
             draft.refused = message.set_about(about).err();
             message.say(text);
+            if message.is_cut() {
+                status.count_cut();
+            }
         }
         draft
     }
 
     /// For how long it is worth showing.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        if let Some(message) = self.place.get_mut() {
-            message.set_ttl(ttl);
+    pub const fn ttl(mut self, ttl: Duration) -> Self {
+        self.facts.ttl = Some(ttl);
+        self
+    }
+
+    /// Adds a named value. One that does not fit into what is left of `META` bytes is left out, and
+    /// [counted](Status::shortened). The names are yours to keep apart.
+    ///
+    /// ```
+    /// # use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+    /// # use statusbus_embassy::{Category, Message, Status};
+    /// static STATUS: Status<CriticalSectionRawMutex, Message<32, 16, 48>, 16> = Status::new();
+    ///
+    /// let draft = STATUS.update("boiler", Category::INFO, "heating");
+    /// draft.metadata("celsius", 71.5).metadata("on", true).send(); // {"celsius":71.5,"on":true}
+    /// ```
+    pub fn metadata<'v>(mut self, name: &str, value: impl Into<Value<'v>>) -> Self {
+        const { assert!(META > 0, "messages of this type have no room for metadata") };
+        if let Some(message) = self.place.get_mut()
+            && !message.add(name, value.into())
+        {
+            self.left_out += 1;
         }
         self
     }
@@ -122,8 +150,11 @@ where
             self.status.refuse(reason);
             return Err(Refused { reason });
         }
-        let Some(facts) = self.place.get().map(Facts::of) else { return Ok(Sent::Queued) };
-        self.status.offer(&mut self.place, facts)
+        if self.left_out > 0 {
+            self.status.count_left_out(self.left_out);
+        }
+        self.facts.key_hash = self.place.get().and_then(Update::key_hash);
+        self.status.offer(&mut self.place, self.facts)
     }
 }
 
@@ -141,9 +172,7 @@ impl<
 {
     /// How much it matters; without, its category decides.
     pub const fn priority(mut self, priority: Priority) -> Self {
-        if let Some(message) = self.place.get_mut() {
-            message.set_priority(priority);
-        }
+        self.facts.priority = Some(priority);
         self
     }
 }

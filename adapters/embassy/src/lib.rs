@@ -9,6 +9,7 @@ mod draft;
 mod frames;
 mod key;
 mod message;
+mod metadata;
 mod outgoing;
 mod report;
 mod runner;
@@ -24,10 +25,11 @@ pub use draft::{Draft, Refused, Sent};
 pub use frames::Frames;
 pub use key::{Key, Keying, NoKey, Ranked, Ranking, Unranked};
 pub use message::{Message, Topic};
+pub use metadata::Value;
 pub use outgoing::Outgoing;
 pub use report::Report;
 pub use runner::{AlreadyRunning, Buffer, Next, Runner};
-pub use status::Status;
+pub use status::{Shortened, Status};
 pub use text::{Shown, Text, TextWriter};
 
 pub use statusbus_core::{

@@ -3,12 +3,12 @@
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
-use core::time::Duration;
 
-use statusbus_core::{Category, Priority, RefuseReason, Update};
+use statusbus_core::{Category, RefuseReason, Update};
 
 use crate::about::{About, Conversation};
 use crate::key::{Key, Keying, NoKey, Ranked, Ranking};
+use crate::metadata::{Metadata, Value};
 use crate::text::{Text, TextWriter};
 
 /// An update of fixed size: up to `TEXT` bytes of text, up to `NAME` bytes of a conversation's name,
@@ -16,8 +16,10 @@ use crate::text::{Text, TextWriter};
 /// perhaps [no ranks](crate::Unranked).
 ///
 /// A text that is longer is cut between two characters and marked; names and keys that are longer are
-/// refused. With a `NAME` of 0, conversations have numbers only. Each takes `TEXT` + `NAME` + `META` +
-/// 16 bytes at most, its key apart, aligned to 4.
+/// refused; what does not fit of metadata is left out, field by field. With a `NAME` of 0, conversations
+/// have numbers only.
+///
+/// It takes `TEXT` + `NAME` + `META` + 11 bytes at most, and its key, aligned to 4; its slot 28 more.
 pub struct Message<
     const TEXT: usize,
     const NAME: usize = 16,
@@ -26,17 +28,13 @@ pub struct Message<
     R: Ranking = Ranked,
 > {
     conversation: Conversation<NAME>,
-    category: Category,
-    priority: Option<Priority>,
-    cut: bool,
     text: heapless::String<TEXT, u16>,
+    /// The index of the category, below 32, and whether the text was cut.
+    kind: u8,
+    metadata: Metadata<META>,
     key: K::Held,
-    ttl: Ttl,
     ranking: PhantomData<fn() -> R>,
 }
-
-/// Microseconds and one more; zero is none. In two halves, so that nothing is aligned to 8.
-type Ttl = [u32; 2];
 
 impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking>
     Message<TEXT, NAME, META, K, R>
@@ -44,16 +42,14 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
     /// One that says nothing, about the whole system.
     #[inline(always)]
     pub(crate) const fn new(category: Category) -> Self {
-        const { assert!(TEXT <= 16_384 && META <= 4_096, "text: 16 KiB at most, metadata: 4 KiB") };
+        const { assert!(TEXT <= 16_384 && META <= 255, "text: 16 KiB at most; metadata: 255 bytes") };
         const { assert!(NAME <= 128, "a conversation's name has at most 128 bytes") };
         Self {
             conversation: Conversation::SYSTEM,
-            category,
-            priority: None,
-            cut: false,
             text: heapless::String::new(),
+            kind: category.index() as u8,
+            metadata: Metadata::NONE,
             key: K::NONE,
-            ttl: [0; 2],
             ranking: PhantomData,
         }
     }
@@ -65,24 +61,28 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
 
     #[inline(always)]
     pub(crate) fn say(&mut self, text: impl Text) {
-        text.write_to(&mut TextWriter::new(&mut self.text, &mut self.cut));
+        let mut cut = false;
+        text.write_to(&mut TextWriter::new(&mut self.text, &mut cut));
+        if cut {
+            self.kind |= CUT;
+        }
     }
 
-    pub(crate) const fn set_priority(&mut self, priority: Priority) {
-        self.priority = Some(priority);
-    }
-
-    pub(crate) fn set_ttl(&mut self, ttl: Duration) {
-        let micros = ttl.as_secs().saturating_mul(1_000_000);
-        let stored =
-            micros.saturating_add(ttl.subsec_nanos().div_ceil(1_000).into()).saturating_add(1);
-        self.ttl = [stored as u32, (stored >> 32) as u32];
+    pub(crate) fn add(&mut self, name: &str, value: Value<'_>) -> bool {
+        self.metadata.add(name, value)
     }
 
     /// What it is about.
     #[must_use]
     pub fn about(&self) -> About<'_> {
         self.conversation.about()
+    }
+
+    /// What kind of thing it says.
+    #[must_use]
+    #[inline(always)]
+    pub fn category(&self) -> Category {
+        Category::from_index(usize::from(self.kind & !CUT)).unwrap_or(Category::INFO)
     }
 
     /// What it says.
@@ -94,7 +94,7 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
     /// Whether the text was cut.
     #[must_use]
     pub const fn is_cut(&self) -> bool {
-        self.cut
+        self.kind & CUT != 0
     }
 
     /// The thing whose current value this is.
@@ -105,8 +105,8 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
 
     /// What else it says, as a JSON object.
     #[must_use]
-    pub const fn metadata(&self) -> Option<&str> {
-        None
+    pub fn metadata(&self) -> Option<&str> {
+        self.metadata.as_json()
     }
 }
 
@@ -123,6 +123,7 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, const LEN: usize, 
     }
 }
 
+// Its priority and its time-to-live come with the facts when it is offered, and are kept in its slot.
 impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking> Update
     for Message<TEXT, NAME, META, K, R>
 {
@@ -131,37 +132,26 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
     const RANKED: bool = R::RANKED;
 
     fn topic(&self) -> Topic<NAME> {
-        Topic { conversation: self.conversation.clone(), category: self.category }
+        Topic { conversation: self.conversation.clone(), category: self.category() }
     }
 
     #[inline(always)]
     fn category(&self) -> Category {
-        self.category
+        self.category()
     }
 
     fn key_hash(&self) -> Option<u32> {
         let mut fnv = Fnv(0x811C_9DC5);
         self.key()?.hash(&mut fnv);
         self.conversation.hash(&mut fnv);
-        self.category.hash(&mut fnv);
+        self.category().hash(&mut fnv);
         Some(fnv.0)
     }
 
     fn same_key(&self, other: &Self) -> bool {
         self.key() == other.key()
-            && self.category == other.category
+            && self.category() == other.category()
             && self.conversation == other.conversation
-    }
-
-    #[inline(always)]
-    fn priority(&self) -> Option<Priority> {
-        self.priority
-    }
-
-    fn ttl(&self) -> Option<Duration> {
-        let [low, high] = self.ttl;
-        let stored = u64::from(high) << 32 | u64::from(low);
-        stored.checked_sub(1).map(Duration::from_micros)
     }
 }
 
@@ -171,11 +161,14 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
             .field("about", &self.about())
-            .field("category", &self.category)
+            .field("category", &self.category())
             .field("text", &self.text())
             .finish_non_exhaustive()
     }
 }
+
+/// Bit of `kind`: the text was cut.
+const CUT: u8 = 1 << 7;
 
 /// Who reads a message: conversation and category.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use statusbus_core::{Bus, Category, FlushMark, Slot, Update};
 
 use crate::report::Report;
-use crate::status::Status;
+use crate::status::{Shortened, Status};
 
 /// What is behind the lock.
 pub(crate) struct Shared<
@@ -39,6 +39,7 @@ pub(crate) struct State<
     pub(crate) given_up: bool,
     /// Most updates that the runner's buffer holds; zero while there is none.
     pub(crate) batch: u16,
+    pub(crate) shortened: Shortened,
     /// How far flushing had come when a batch was settled last.
     pub(crate) settled: Option<FlushMark>,
     waiting: Waiting,
@@ -68,6 +69,7 @@ impl<U: Update, T, const SLOTS: usize, const CATEGORIES: usize, const GAPS: usiz
                 running: false,
                 given_up: false,
                 batch: 0,
+                shortened: Shortened { texts: 0, fields: 0 },
                 settled: None,
                 waiting: [None, None],
             }),

@@ -47,6 +47,15 @@ pub struct Status<
     pub(crate) shared: Locked<M, U, T, SLOTS, CATEGORIES, GAPS>,
 }
 
+/// What was shortened because messages have no room for it: whether they should have more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shortened {
+    /// Texts that were cut.
+    pub texts: u32,
+    /// Fields of metadata that were left out.
+    pub fields: u32,
+}
+
 impl<M, U, const SLOTS: usize, const CATEGORIES: usize, const GAPS: usize>
     Status<M, U, SLOTS, (), CATEGORIES, GAPS>
 where
@@ -61,14 +70,15 @@ where
     }
 }
 
-impl<M, U, const SLOTS: usize, const CATEGORIES: usize, const GAPS: usize> Default
-    for Status<M, U, SLOTS, (), CATEGORIES, GAPS>
+impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Default
+    for Status<M, U, SLOTS, T, CATEGORIES, GAPS>
 where
     M: RawMutex,
     U: Update,
+    T: Default,
 {
     fn default() -> Self {
-        Self::new()
+        Self::with_telemetry(T::default())
     }
 }
 
@@ -165,6 +175,22 @@ where
         self.with(|state| state.bus.depth()).unwrap_or(nothing)
     }
 
+    /// What was shortened because messages have no room for it.
+    #[must_use]
+    pub fn shortened(&self) -> Shortened {
+        self.with(|state| state.shortened).unwrap_or_default()
+    }
+
+    #[cold]
+    pub(crate) fn count_cut(&self) {
+        self.with(|state| state.shortened.texts = state.shortened.texts.saturating_add(1));
+    }
+
+    #[cold]
+    pub(crate) fn count_left_out(&self, fields: u32) {
+        self.with(|state| state.shortened.fields = state.shortened.fields.saturating_add(fields));
+    }
+
     /// The position that was given last.
     #[must_use]
     pub fn seq(&self) -> u64 {
@@ -199,6 +225,9 @@ where
             return self.refuse(reason);
         }
         message.say(text);
+        if message.is_cut() {
+            self.count_cut();
+        }
         let _ = self.offer(&mut place, Facts::plain(category));
     }
 

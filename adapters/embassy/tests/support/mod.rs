@@ -23,6 +23,11 @@ impl Time {
         Self(alone)
     }
 
+    /// From zero on again, with no timer set.
+    pub(crate) fn begin_anew(&self) {
+        MockDriver::get().reset();
+    }
+
     /// Moves time, and wakes whose timers are due.
     pub(crate) fn pass(&self, span: Duration) {
         MockDriver::get().advance(span);

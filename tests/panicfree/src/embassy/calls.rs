@@ -8,7 +8,7 @@ use core::time::Duration;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use statusbus_embassy::{
     About, Category, Config, ConversationName, Key, Keying, Message, Priority, Ranking,
-    RefuseReason, Report, Runner, SYSTEM, Sent, Status,
+    RefuseReason, Report, Runner, SYSTEM, Sent, Status, Value,
 };
 
 use crate::input::{long, number, text, told, word};
@@ -32,7 +32,13 @@ pub(crate) fn any<
         .update(about(), category, text())
         .key(text())
         .priority(Priority::from_name(text()).unwrap_or_default())
-        .ttl(span());
+        .ttl(span())
+        .metadata(text(), word() > 0)
+        .metadata(text(), word())
+        .metadata(text(), word() as i32)
+        .metadata(text(), f32::from_bits(word()))
+        .metadata(text(), text())
+        .metadata(text(), Value::Decimal { digits: word() as i32, places: word() as u8 });
     match number() {
         0 => draft.send(),
         1 => match draft.try_send() {
@@ -76,6 +82,7 @@ pub(crate) fn plain<
         12 => status.reconfigure_category(category, Priority::State, Some(span())),
         13 => told(status.config().values().queue_limit as u32),
         14 => told(status.ledger().is_balanced().into()),
+        20 => told(status.shortened().texts ^ status.shortened().fields),
         15 => told(status.depth().peak as u32 ^ status.seq() as u32),
         16 => told(status.set_categories(&["a", "b"]).is_ok().into()),
         17 => told(status.category(text()).map_or(0, |category| category.index() as u32)),
@@ -137,6 +144,7 @@ pub(crate) fn take<
                 told(handed.waited_micros() as u32);
                 told(handed.update.text().len() as u32 ^ u32::from(handed.update.is_cut()));
                 told(handed.update.key().map_or(0, str::len) as u32);
+                told(handed.update.metadata().map_or(0, str::len) as u32);
                 told(batch.category_name(Category::INFO).len() as u32);
             }
             batch.gap_told();

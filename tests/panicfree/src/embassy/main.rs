@@ -20,7 +20,7 @@ use statusbus_embassy::{Buffer, Frames, Key, Message, NoKey, Runner, Status, Unr
 use crate::board::Line;
 use crate::input::{long, number, told};
 
-type Full = Message<64, 16, 0, Key<12>>;
+type Full = Message<64, 16, 48, Key<12>>;
 type Small = Message<40, 0, 0, NoKey, Unranked>;
 
 #[unsafe(no_mangle)]
@@ -36,7 +36,8 @@ extern "C" fn start() -> ! {
     let mut small_buffer = Buffer::<_, 4>::new();
     let alone: Status<NoopRawMutex, Full, 3> = Status::new();
     let mut alone_buffer = Buffer::<_, 2>::new();
-    let (Ok(runner), Ok(small_runner)) = (STATUS.runner(&mut buffer), SMALL.runner(&mut small_buffer))
+    let (Ok(runner), Ok(small_runner)) =
+        (STATUS.runner(&mut buffer), SMALL.runner(&mut small_buffer))
     else {
         halt()
     };
