@@ -86,6 +86,16 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
         Self { seq: 0, topics: heapless::Vec::new(), elsewhere: Losses::NONE }
     }
 
+    /// Whether it has a position: it is told in front of a batch.
+    pub(crate) const fn is_told(&self) -> bool {
+        self.seq > 0
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.topics.clear();
+        (self.seq, self.elsewhere) = (0, Losses::NONE);
+    }
+
     /// The position of this record.
     #[must_use]
     pub const fn seq(&self) -> u64 {
@@ -125,9 +135,7 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
 impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
     /// Counts one loss, of a topic if it is known. O(1): the table is small and fixed.
     pub(crate) fn count(&mut self, topic: Option<T>, loss: Loss) {
-        let mut losses = Losses::NONE;
-        losses.count(loss);
-        self.add(topic, losses);
+        self.losses_of(topic).count(loss);
     }
 
     /// Takes in the losses of a gap that could not be told.
@@ -137,17 +145,22 @@ impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
         T: Clone,
     {
         for (topic, losses) in &gap.topics {
-            self.add(Some(topic.clone()), *losses);
+            self.losses_of(Some(topic.clone())).add(losses);
         }
-        self.add(None, gap.elsewhere);
+        self.elsewhere.add(&gap.elsewhere);
     }
 
-    fn add(&mut self, topic: Option<T>, losses: Losses) {
-        let Some(topic) = topic else { return self.elsewhere.add(&losses) };
-        if let Some((_, known)) = self.topics.iter_mut().find(|(known, _)| *known == topic) {
-            known.add(&losses);
-        } else if let Err((_, losses)) = self.topics.push((topic, losses)) {
-            self.elsewhere.add(&losses);
+    /// Where the losses of a topic are counted: in its place in the table, in a new one, or elsewhere.
+    fn losses_of(&mut self, topic: Option<T>) -> &mut Losses {
+        let Some(topic) = topic else { return &mut self.elsewhere };
+        let known = self.topics.iter().position(|(known, _)| *known == topic);
+        let index = known.unwrap_or(self.topics.len());
+        if known.is_none() {
+            let _ = self.topics.push((topic, Losses::NONE)); // full: elsewhere
+        }
+        match self.topics.get_mut(index) {
+            Some((_, losses)) => losses,
+            None => &mut self.elsewhere,
         }
     }
 }

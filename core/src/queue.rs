@@ -134,14 +134,17 @@ impl Queue {
         self.free.last = last;
     }
 
-    /// Takes an update out.
+    /// Takes an update out, if there is one, into another place.
+    // Never as an `Option`: that may lie in a byte of the update, which is then moved byte by byte.
     pub(crate) fn remove<U: Update>(
         &mut self,
         slots: &mut [Slot<U>],
         link: Link,
-    ) -> Option<(U, Terms)> {
-        let slot = slots.get_mut(link.index())?;
-        let (terms, update) = (slot.terms(), slot.place.take()?);
+        out: &mut Place<U>,
+    ) -> Option<Terms> {
+        let slot = slots.get_mut(link.index()).filter(|slot| !slot.place.is_vacant())?;
+        let terms = slot.terms();
+        out.fill(&mut slot.place);
         let first = self.order.first;
         self.order.remove::<ByOrder, U>(slots, link);
         if first == link {
@@ -154,7 +157,7 @@ impl Queue {
         self.release(slots, link, link);
         self.peak = self.peak.max(self.len);
         self.len -= 1;
-        Some((update, terms))
+        Some(terms)
     }
 
     /// Exchanges an update for another one with the same topic and key, in its place.

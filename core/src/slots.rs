@@ -103,6 +103,12 @@ impl<U> Place<U> {
         }
     }
 
+    /// Drops the update in it.
+    #[inline(always)]
+    pub(crate) fn vacate(&mut self) {
+        self.0 = Content::Vacant; // not the constant, all of whose bytes would be written
+    }
+
     /// The priority of the update in it.
     #[inline(always)]
     pub(crate) const fn priority(&self) -> Priority {
