@@ -7,7 +7,7 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
 
 use board::stack;
-use embassy_time::{Duration, MockDriver};
+use embassy_time::Duration;
 use embedded_io_async::{ErrorType, Write};
 use statusbus_embassy::{
     Buffer, Category, Frames, Key, Message, NoKey, Priority, Ranked, Status, Unranked, Update,
@@ -15,6 +15,7 @@ use statusbus_embassy::{
 
 use super::Tell;
 use super::lock::Ruler;
+use crate::time;
 
 /// 40 bytes.
 const TEXT: &str = "the pump runs at 1,200 turns a minute...";
@@ -40,7 +41,7 @@ impl<M: Ruler, U: Update, F: Future> Bench<'_, M, U, F> {
     /// One that is at rest, and has just handed something on: what comes is batched.
     fn rest(&mut self) {
         for _ in 0..SLOTS {
-            MockDriver::get().advance(Duration::from_millis(60));
+            time::pass(Duration::from_millis(60));
             self.poll(4);
         }
     }
@@ -97,7 +98,7 @@ impl<M: Ruler, U: Update, F: Future> Bench<'_, M, U, F> {
 /// Neither keys nor priorities.
 #[inline(never)]
 pub(super) fn small<M: Ruler>(tell: Tell) {
-    MockDriver::get().reset();
+    time::begin_anew();
     let bus = Status::<M, Small, SLOTS>::new();
     let runner = pin!(look(&bus));
     let mut bench = Bench { bus: &bus, runner, name: "small", tell };
@@ -113,7 +114,7 @@ pub(super) fn small<M: Ruler>(tell: Tell) {
 /// All rules.
 #[inline(never)]
 pub(super) fn full<M: Ruler>(tell: Tell) {
-    MockDriver::get().reset();
+    time::begin_anew();
     let bus = Status::<M, Full, SLOTS>::new();
     let runner = pin!(look(&bus));
     let mut bench = Bench { bus: &bus, runner, name: "all rules", tell };
@@ -142,7 +143,7 @@ pub(super) fn full<M: Ruler>(tell: Tell) {
 /// All rules, to a serial line that takes everything at once.
 #[inline(never)]
 pub(super) fn frames<M: Ruler>(tell: Tell) {
-    MockDriver::get().reset();
+    time::begin_anew();
     let bus = Status::<M, Full, SLOTS>::new();
     let runner = pin!(write(&bus));
     let mut bench = Bench { bus: &bus, runner, name: "frames", tell };
