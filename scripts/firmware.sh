@@ -8,6 +8,7 @@
 #   scripts/firmware.sh test [BOARD...]   the tests on the target; default: every board
 #   scripts/firmware.sh sizes [BOARD...]  flash and memory, against what they may take
 #   scripts/firmware.sh cost              instructions, masked interrupts and stack, on the Cortex-M3
+#   scripts/firmware.sh boards            builds what is for real boards: examples/pico, examples/nrf52840
 #   scripts/firmware.sh lint              format, and clippy for every board
 #
 # Boards: lm3s6965evb (Cortex-M3), mps2-an386 (Cortex-M4F), microbit (Cortex-M0), virt (RISC-V 32).
@@ -177,6 +178,17 @@ sizes_of_board() {
   echo
 }
 
+# For a real board: linked, so that all of it fits. Its own configuration has its target.
+real_board() (
+  set -e
+  name=$1 target=$2
+  prepare_target "$target"
+  cd "examples/$name"
+  cargo fmt --check
+  cargo build --quiet --locked --release
+  echo "$name: $target, $target_way: $CARGO_TARGET_DIR/$target/release/$name"
+)
+
 lint_board() {
   local ticks=()
   [[ $board = virt ]] || ticks=(--features ticks)
@@ -212,6 +224,10 @@ case $command in
       exit
     fi
     each sizes_of_board "${@:-"${boards[@]}"}"
+    ;;
+  boards)
+    real_board pico thumbv6m-none-eabi
+    real_board nrf52840 thumbv7em-none-eabihf
     ;;
   lint) lint ;;
   *) sed -n '2,/^set/{s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
