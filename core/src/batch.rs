@@ -41,6 +41,7 @@ pub struct Batch<U: Update, B, const GAPS: usize = 4> {
 
 /// The duty to settle a batch whose updates were taken away: see [`Batch::detach`].
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "what is not settled stays in flight"]
 pub struct Receipt {
     /// Whether there is such a duty: the batch was handed on and not settled yet.

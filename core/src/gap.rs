@@ -4,6 +4,7 @@ use crate::ledger::{DropReason, Dropped};
 
 /// Updates that readers will never see: dropped, by reason, and expired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Losses {
     /// Dropped, by reason.
     pub dropped: Dropped,
@@ -52,6 +53,7 @@ impl Losses {
 
 /// Why readers will never see an update that was taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Loss {
     /// It outlived its time-to-live.
     Expired,
@@ -75,6 +77,7 @@ impl Loss {
 /// It stands in front of the batch that it comes with and has a position of its own, so that a
 /// reader who resumes neither misses it nor gets it twice.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Gap<T, const GAPS: usize> {
     pub(crate) seq: u64,
     pub(crate) topics: heapless::Vec<(T, Losses), GAPS>,

@@ -49,9 +49,11 @@ impl<U: Update> core::fmt::Debug for Slot<U> {
 /// Room for one update: like `Option`, with a promise about its bits. Vacant is all zeros, whatever
 /// `U` is. It is what [`Bus::offer`](crate::Bus::offer) takes updates from.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Place<U>(Content<U>);
 
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 enum Content<U> {
     Vacant = 0,

@@ -16,6 +16,7 @@ use core::time::Duration;
 /// assert_eq!(Instant::ZERO - now, Duration::ZERO); // never negative
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Instant(u64);
 
 impl Instant {

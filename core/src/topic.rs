@@ -24,6 +24,7 @@ const SYSTEM: &str = "system";
 /// # Ok::<(), ConversationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ConversationName<'a>(&'a str);
 
 impl<'a> ConversationName<'a> {
@@ -76,6 +77,7 @@ impl<'a> ConversationName<'a> {
 
 /// Why something cannot be the name of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConversationError {
     /// It has no characters.
@@ -126,6 +128,7 @@ impl core::error::Error for ConversationError {}
 /// assert_eq!(system.conversation, None);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TopicName<'a> {
     /// What the updates are about; `None`: the whole system.
     pub conversation: Option<ConversationName<'a>>,
@@ -176,6 +179,7 @@ impl fmt::Display for TopicName<'_> {
 
 /// Why something is not the name of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TopicError {
     /// It is not of the form `status:{conversation}:{category}`.

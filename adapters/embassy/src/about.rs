@@ -20,6 +20,7 @@ use statusbus_core::{ConversationName, RefuseReason};
 /// The number 42 and the name "42" are the same conversation to who reads them; in a queue and in a
 /// gap they stand apart, so keep to one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum About<'a> {
     /// The whole system.
     System,
@@ -66,9 +67,11 @@ impl From<u8> for About<'_> {
 
 /// The same as a message keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Conversation<const NAME: usize>(Held<NAME>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 enum Held<const NAME: usize> {
     System,
     Number(u32),

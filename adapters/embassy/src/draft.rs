@@ -38,6 +38,7 @@ pub struct Draft<
 
 /// What became of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Sent {
     /// It waits in the queue.
     Queued,
@@ -53,6 +54,7 @@ pub enum Sent {
 
 /// An update was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Refused {
     /// The reason, as the ledger counts it.
     pub reason: RefuseReason,

@@ -18,11 +18,13 @@ pub trait Keying: sealed::Sealed {
 
 /// Messages never have a key: nothing of it is in memory or in the program.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum NoKey {}
 
 /// Messages may have a key of at most `LEN` bytes, 1 to 128: each takes `LEN` + 1 bytes for it, and
 /// its slot 8 more.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Key<const LEN: usize> {}
 
 impl Keying for NoKey {
@@ -57,11 +59,13 @@ pub trait Ranking: sealed::Sealed {
 
 /// What matters less goes first when the queue is full.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Ranked {}
 
 /// All messages matter the same, and what ranks them is left out of the program: the oldest goes
 /// first when the queue is full.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Unranked {}
 
 impl Ranking for Ranked {

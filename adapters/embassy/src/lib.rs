@@ -5,9 +5,13 @@
 mod about;
 mod clock;
 mod draft;
+#[cfg(feature = "defmt")]
+mod format;
 #[cfg(feature = "wire")]
 mod frames;
 mod key;
+#[cfg(feature = "defmt")]
+mod log;
 mod message;
 mod metadata;
 mod outgoing;
@@ -24,6 +28,8 @@ pub use draft::{Draft, Refused, Sent};
 #[cfg(feature = "wire")]
 pub use frames::Frames;
 pub use key::{Key, Keying, NoKey, Ranked, Ranking, Unranked};
+#[cfg(feature = "defmt")]
+pub use log::Log;
 pub use message::{Message, Topic};
 pub use metadata::Value;
 pub use outgoing::Outgoing;

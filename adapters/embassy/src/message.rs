@@ -172,6 +172,7 @@ const CUT: u8 = 1 << 7;
 
 /// Who reads a message: conversation and category.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Topic<const NAME: usize> {
     conversation: Conversation<NAME>,
     category: Category,

@@ -4,6 +4,7 @@
 /// A value of metadata. Made from `i32`, `u32` and smaller ones, `bool`, `&str` and `f32`; a number
 /// that is larger goes as a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Value<'a> {
     /// Nothing: `null`.
     Null,

@@ -19,6 +19,7 @@ use crate::status::Status;
 /// Keep it in the task that delivers. A larger one costs RAM, the size of a message each, and has
 /// the lock held for longer while it is filled; a smaller one means to write more often under load.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Buffer<U, const BATCH: usize>([Item<U>; BATCH]);
 
 impl<U, const BATCH: usize> Buffer<U, BATCH> {
@@ -84,10 +85,12 @@ pub struct Runner<
     pub(crate) handed_on: Instant,
     /// A batch was handed on without letting other tasks run.
     hasty: bool,
+    teller: T,
 }
 
 /// There is a runner already: a bus has one at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AlreadyRunning;
 
 impl fmt::Display for AlreadyRunning {
@@ -151,6 +154,7 @@ where
             accepted: 0,
             handed_on: Instant::ZERO,
             hasty: false,
+            teller: T::default(),
         })
     }
 
@@ -205,7 +209,7 @@ where
             (polled, core::mem::take(state.bus.telemetry()))
         });
         let Some((polled, heard)) = polled else { return Polled::Wait(Some(now)) };
-        heard.report();
+        self.teller.report(heard);
         if let Polled::Batch(_) | Polled::Unwanted = polled {
             self.first = self.batch.iter().next().map_or(0, |handed| handed.seq);
             self.accepted = self.first.saturating_sub(1);

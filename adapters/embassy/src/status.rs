@@ -49,6 +49,7 @@ pub struct Status<
 
 /// What was shortened because messages have no room for it: whether they should have more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Shortened {
     /// Texts that were cut.
     pub texts: u32,

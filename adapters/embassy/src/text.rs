@@ -96,6 +96,7 @@ impl Text for fmt::Arguments<'_> {
 /// say(Shown('°'));
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Shown<D>(pub D);
 
 impl<D: fmt::Display> Text for Shown<D> {

@@ -34,6 +34,11 @@ impl<U> Item<U> {
         bucket: Link::NONE,
     };
 
+    #[cfg(feature = "defmt")]
+    pub(crate) const fn is_vacant(&self) -> bool {
+        self.place.is_vacant()
+    }
+
     /// Moves an update in.
     #[inline(always)]
     pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {

@@ -60,8 +60,8 @@ impl Telemetry for Reasons {
 }
 
 impl Report for Reasons {
-    fn report(self) {
-        DUE.with_borrow_mut(|due| due.extend(self.0));
+    fn report(&mut self, heard: Self) {
+        DUE.with_borrow_mut(|due| due.extend(heard.0));
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn runner(status: &'static Bus, delivery: Delivery, log: &Log) -> Tas
         Delivery::Frames => Task::new(async move {
             let runner = status.runner(&mut buffer).expect("the only one");
             let decoder = Decoder::new([0; FRAME_MAX]);
-            Frames::<_, 1_024>::sized(Host { log, decoder }, 0x5EED).run(runner).await
+            Frames::<_, 1_024>::sized(Host { log, decoder }, 0x5EED).run(runner).await;
         }),
     }
 }

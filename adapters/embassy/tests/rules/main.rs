@@ -42,7 +42,7 @@ pub(crate) fn writes<const BATCH: usize, const TEXT: usize, const META: usize, T
     Task::new(async move {
         let mut buffer = statusbus_embassy::Buffer::<_, BATCH>::new();
         let runner = status.runner(&mut buffer).expect("the only one");
-        Frames::new(line, 7).run(runner).await
+        Frames::new(line, 7).run(runner).await;
     })
 }
 

@@ -31,9 +31,9 @@ impl Telemetry for Counted {
 }
 
 impl Report for Counted {
-    fn report(self) {
-        if self.dropped > 0 || !self.edges.is_empty() {
-            REPORTS.with_borrow_mut(|reports| reports.push((self.dropped, self.edges)));
+    fn report(&mut self, heard: Self) {
+        if heard.dropped > 0 || !heard.edges.is_empty() {
+            REPORTS.with_borrow_mut(|reports| reports.push((heard.dropped, heard.edges)));
         }
     }
 }
