@@ -1,7 +1,7 @@
 //! The queue: one total order, and within it the order of each priority.
 
 use crate::index;
-use crate::slots::{ByOrder, ByRank, Ends, Link, Neighbours, Place, Slot, Terms};
+use crate::slots::{ByOrder, ByRank, Ends, Link, Neighbours, Place, Slot, StoredTerms, Terms};
 use crate::time::Instant;
 use crate::{Priority, Update};
 
@@ -52,9 +52,8 @@ impl Queue {
         }
         let Some(slot) = slots.get_mut(link.index()) else { return };
         self.free.first = slot.order.after;
-        offered.set_priority(terms.priority);
         slot.place.fill(offered);
-        slot.set_times(&terms);
+        slot.terms = StoredTerms::new(&terms);
         let before = core::mem::replace(&mut self.order.last, link);
         slot.order = Neighbours { before, after: Link::NONE };
         if U::RANKED {
@@ -88,7 +87,7 @@ impl Queue {
         let first = self.order.first;
         let (mut link, mut last, mut taken) = (first, Link::NONE, 0);
         while let Some(slot) = slots.get_mut(link.index()) {
-            let terms = slot.terms();
+            let terms = slot.terms.get();
             if terms.is_expired(now) || !take(&mut slot.place, &terms) {
                 break;
             }
@@ -143,7 +142,7 @@ impl Queue {
         out: &mut Place<U>,
     ) -> Option<Terms> {
         let slot = slots.get_mut(link.index()).filter(|slot| !slot.place.is_vacant())?;
-        let terms = slot.terms();
+        let terms = slot.terms.get();
         out.fill(&mut slot.place);
         let first = self.order.first;
         self.order.remove::<ByOrder, U>(slots, link);
@@ -172,10 +171,9 @@ impl Queue {
         offered: &mut Place<U>,
     ) {
         let Some(slot) = slots.get_mut(link.index()) else { return };
-        let old = slot.place.priority();
-        offered.set_priority(terms.priority);
+        let old = slot.terms.get().priority;
         core::mem::swap(&mut slot.place, offered);
-        slot.set_times(&terms);
+        slot.terms = StoredTerms::new(&terms);
         if U::RANKED && old != terms.priority {
             self.rank(old).remove::<ByRank, U>(slots, link);
             self.rank(terms.priority).append::<ByRank, U>(slots, link);
@@ -236,5 +234,5 @@ impl Queue {
 /// What was decided about the update in a slot, if there is one.
 #[inline(always)]
 pub(crate) fn terms<U: Update>(slots: &[Slot<U>], link: Link) -> Option<Terms> {
-    slots.get(link.index()).filter(|slot| !slot.place.is_vacant()).map(Slot::terms)
+    slots.get(link.index()).filter(|slot| !slot.place.is_vacant()).map(|slot| slot.terms.get())
 }

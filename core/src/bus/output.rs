@@ -258,7 +258,7 @@ where
             Some(FlushReason::Flush)
         } else if self.closed && (len > 0 || self.books.has_untold()) {
             Some(FlushReason::Close)
-        } else if self.times.next().is_some_and(|deadline| deadline <= now) {
+        } else if self.times.next().is_some_and(|deadline| deadline.has_come(now)) {
             Some(FlushReason::Interval)
         } else {
             None
