@@ -18,7 +18,7 @@ LAST_WORDS = {
 
 
 def main(log, said):
-    end = re.search(r"at the end: (\d+) sent = (\d+) delivered .* (\d+) dropped", open(log).read())
+    end = re.search(r"at the end: (\d+) sent, (\d+) delivered, (\d+) dropped", open(log).read())
     if not end:
         sys.exit("the station does not say how it ended")
     sent, delivered, dropped = map(int, end.groups())

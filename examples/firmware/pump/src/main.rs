@@ -17,12 +17,14 @@ use defmt_semihosting as _;
 use embassy_executor::Spawner;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::{Duration, Instant, Timer};
-use statusbus_embassy::{Buffer, Frames, Key, Ledger, Message, Status};
+use statusbus_embassy::{Buffer, Frames, Key, Ledger, Log, Message, Status};
 
 use crate::cable::{Cable, plugged_in};
 
 /// 32 updates may wait: text up to 48 bytes, names up to 8, keys up to 8.
-static STATUS: Status<CriticalSectionRawMutex, Message<48, 8, 0, Key<8>>, 32> = Status::new();
+/// What becomes of them is logged: overflow when it begins and when it is over, not each loss.
+static STATUS: Status<CriticalSectionRawMutex, Message<48, 8, 0, Key<8>>, 32, Log> =
+    Status::with_telemetry(Log::new());
 
 board::soft_interrupt!(station::pulse);
 
@@ -101,6 +103,7 @@ async fn end() -> ! {
     let before = Instant::now();
     let ledger = STATUS.shutdown(Duration::from_secs(1)).await;
     tell("at the end", &ledger);
+    defmt::info!("{}", ledger);
     defmt::info!("shutdown took {} ms", before.elapsed().as_millis());
     defmt::info!("stack at its deepest: {} bytes", board::stack::deepest());
     let is_exact = ledger.is_balanced() && ledger.queued + ledger.in_flight == 0;
@@ -108,18 +111,8 @@ async fn end() -> ! {
 }
 
 fn tell(when: &str, ledger: &Ledger) {
-    defmt::info!(
-        "{=str}: {=u64} sent = {=u64} delivered + {=u64} replaced + {=u64} expired + {=u64} dropped + {=u64} refused + {=u64} queued + {=u64} in flight",
-        when,
-        ledger.sent,
-        ledger.delivered,
-        ledger.coalesced,
-        ledger.expired,
-        ledger.dropped.total(),
-        ledger.refused.total(),
-        ledger.queued,
-        ledger.in_flight,
-    );
+    let (sent, delivered, dropped) = (ledger.sent, ledger.delivered, ledger.dropped.total());
+    defmt::info!("{=str}: {} sent, {} delivered, {} dropped", when, sent, delivered, dropped);
 }
 
 /// What defmt calls when it has told of a panic of its own.
