@@ -35,11 +35,13 @@ pub struct Batch<U: Update, B, const GAPS: usize = 4> {
     /// Updates in it: those in flight that have not been taken out.
     len: usize,
     reason: FlushReason,
-    gap: Option<Gap<U::Topic, GAPS>>,
+    /// What stands in front of it; none has no position.
+    gap: Gap<U::Topic, GAPS>,
 }
 
 /// The duty to settle a batch whose updates were taken away: see [`Batch::detach`].
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "what is not settled stays in flight"]
 pub struct Receipt {
     /// Whether there is such a duty: the batch was handed on and not settled yet.
@@ -72,19 +74,19 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
             in_flight: 0,
             len: 0,
             reason: FlushReason::Full,
-            gap: None,
+            gap: Gap::new(),
         }
     }
 
     /// The loss that stands in front of this batch.
     #[must_use]
     pub const fn gap(&self) -> Option<&Gap<U::Topic, GAPS>> {
-        self.gap.as_ref()
+        if self.gap.is_told() { Some(&self.gap) } else { None }
     }
 
     /// Takes out the loss that stands in front of this batch: the caller tells it.
     pub fn take_gap(&mut self) -> Option<Gap<U::Topic, GAPS>> {
-        self.gap.take()
+        self.gap.is_told().then(|| core::mem::replace(&mut self.gap, Gap::new()))
     }
 
     /// Why the batch was due.
@@ -119,7 +121,7 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
     /// Whether it holds something whose end the bus does not know: itself, or a gap that was left
     /// behind when its updates were taken away.
     pub(crate) const fn is_open(&self) -> bool {
-        self.is_unsettled || self.gap.is_some()
+        self.is_unsettled || self.gap.is_told()
     }
 
     /// Takes over the duty to settle it.
@@ -131,8 +133,9 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
         }
     }
 
-    pub(crate) fn put_gap(&mut self, gap: Gap<U::Topic, GAPS>) {
-        self.gap = Some(gap);
+    /// Where the gap comes that stands in front of it.
+    pub(crate) const fn gap_mut(&mut self) -> &mut Gap<U::Topic, GAPS> {
+        &mut self.gap
     }
 
     /// What is in it is in flight from now on.
@@ -177,7 +180,8 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     /// Empties the buffer.
     pub(crate) fn clear(&mut self) {
         self.held.clear();
-        (self.taken, self.len, self.gap) = (0, 0, None);
+        (self.taken, self.len) = (0, 0);
+        self.gap.clear();
     }
 
     /// Moves an update in, if there are fewer than `room`; answers whether it did.

@@ -7,6 +7,8 @@ mod books;
 mod bus;
 mod category;
 mod config;
+#[cfg(feature = "defmt")]
+mod format;
 mod gap;
 mod index;
 mod ledger;

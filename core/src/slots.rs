@@ -1,16 +1,14 @@
 //! Where queued updates lie: slots that are linked, never moved.
 
 use crate::index::KeyMode;
-use crate::time::{Instant, Stored};
+use crate::time::{Instant, Packed};
 use crate::{Priority, Update};
 
 /// Room for one queued update. The memory of a bus is an array or a boxed slice of these; vacant
 /// ones are all zeros, so that a static bus costs no flash.
 pub struct Slot<U: Update> {
-    /// The priority lies in it: where the update begins there would be padding otherwise.
     pub(crate) place: Place<U>,
-    arrival: Stored,
-    expiry: Stored,
+    pub(crate) terms: StoredTerms,
     pub(crate) order: Neighbours,
     pub(crate) rank: Neighbours,
     pub(crate) key: <U::Keys as KeyMode>::Links,
@@ -20,24 +18,11 @@ impl<U: Update> Slot<U> {
     /// A slot with nothing in it.
     pub const VACANT: Self = Self {
         place: Place::VACANT,
-        arrival: Stored::ZERO,
-        expiry: Stored::ZERO,
+        terms: StoredTerms::NONE,
         order: Neighbours::NONE,
         rank: Neighbours::NONE,
         key: <U::Keys as KeyMode>::NONE,
     };
-
-    #[inline(always)]
-    pub(crate) const fn terms(&self) -> Terms {
-        let (arrival, expiry) = (self.arrival.instant(), self.expiry.instant());
-        Terms { arrival, expiry, priority: self.place.priority() }
-    }
-
-    /// All but the priority, which comes with the update.
-    #[inline(always)]
-    pub(crate) const fn set_times(&mut self, terms: &Terms) {
-        (self.arrival, self.expiry) = (Stored::new(terms.arrival), Stored::new(terms.expiry));
-    }
 }
 
 impl<U: Update> core::fmt::Debug for Slot<U> {
@@ -49,14 +34,17 @@ impl<U: Update> core::fmt::Debug for Slot<U> {
 /// Room for one update: like `Option`, with a promise about its bits. Vacant is all zeros, whatever
 /// `U` is. It is what [`Bus::offer`](crate::Bus::offer) takes updates from.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Place<U>(Content<U>);
 
+/// As many bytes say which one it is as an update may be aligned to: what is behind them is moved by
+/// words, and not byte by byte.
 #[derive(Debug)]
-#[repr(u8)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u32)]
 enum Content<U> {
     Vacant = 0,
-    /// With the priority that the bus has decided on, once it has.
-    Update(Priority, U),
+    Update(U),
 }
 
 impl<U> Place<U> {
@@ -66,7 +54,7 @@ impl<U> Place<U> {
     /// An update.
     #[inline(always)]
     pub const fn new(update: U) -> Self {
-        Self(Content::Update(Priority::State, update))
+        Self(Content::Update(update))
     }
 
     /// Whether no update is in it.
@@ -80,7 +68,7 @@ impl<U> Place<U> {
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
             Content::Vacant => None,
-            Content::Update(_, update) => Some(update),
+            Content::Update(update) => Some(update),
         }
     }
 
@@ -89,43 +77,38 @@ impl<U> Place<U> {
     pub const fn get_mut(&mut self) -> Option<&mut U> {
         match &mut self.0 {
             Content::Vacant => None,
-            Content::Update(_, update) => Some(update),
+            Content::Update(update) => Some(update),
         }
     }
 
     /// Takes the update out.
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
-        // not the constant, all of whose bytes would be written
-        match core::mem::replace(&mut self.0, Content::Vacant) {
+        match self.replace_by_nothing() {
             Content::Vacant => None,
-            Content::Update(_, update) => Some(update),
+            Content::Update(update) => Some(update),
         }
     }
 
-    /// The priority of the update in it.
+    /// Drops the update in it.
     #[inline(always)]
-    pub(crate) const fn priority(&self) -> Priority {
-        match self.0 {
-            Content::Vacant => Priority::Progress,
-            Content::Update(priority, _) => priority,
-        }
-    }
-
-    /// Notes the priority of the update in it.
-    #[inline(always)]
-    pub(crate) const fn set_priority(&mut self, new: Priority) {
-        if let Content::Update(priority, _) = &mut self.0 {
-            *priority = new;
-        }
+    pub(crate) fn vacate(&mut self) {
+        self.0 = Content::Vacant; // not the constant, all of whose bytes would be written
     }
 
     /// Moves the update of another place in, and leaves that one vacant.
     #[inline(always)]
     pub(crate) fn fill(&mut self, from: &mut Self) {
         // first, so that nothing stands between taking it out there and putting it in here
-        self.0 = Content::Vacant;
-        self.0 = core::mem::replace(&mut from.0, Content::Vacant);
+        self.vacate();
+        if let Content::Update(update) = from.replace_by_nothing() {
+            self.0 = Content::Update(update);
+        }
+    }
+
+    #[inline(always)]
+    const fn replace_by_nothing(&mut self) -> Content<U> {
+        core::mem::replace(&mut self.0, Content::Vacant)
     }
 }
 
@@ -140,8 +123,45 @@ pub(crate) struct Terms {
 
 impl Terms {
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
-        // the clock can come to the end of time, where what never expires still has not
-        self.expiry <= now.min(Instant::LAST)
+        self.expiry <= now
+    }
+}
+
+/// [`Terms`] where they lie in great numbers: 16 bytes, aligned to 4.
+#[derive(Clone, Copy)]
+pub(crate) struct StoredTerms {
+    /// The priority is in its lowest two bits.
+    arrival: Packed,
+    expiry: Packed,
+}
+
+impl StoredTerms {
+    /// Those of no update.
+    pub(crate) const NONE: Self = Self { arrival: Packed::ZERO, expiry: Packed::ZERO };
+
+    #[inline(always)]
+    pub(crate) const fn new(terms: &Terms) -> Self {
+        let arrival = terms.arrival.as_micros() << 2 | terms.priority as u64;
+        Self { arrival: Packed::new(arrival), expiry: Packed::new(terms.expiry.as_micros()) }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn get(self) -> Terms {
+        let arrival = self.arrival.get();
+        Terms {
+            arrival: Instant::from_micros(arrival >> 2),
+            expiry: self.expiry(),
+            priority: match arrival & 3 {
+                0 => Priority::Progress,
+                1 => Priority::State,
+                _ => Priority::Terminal,
+            },
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn expiry(self) -> Instant {
+        Instant::from_micros(self.expiry.get())
     }
 }
 
@@ -260,7 +280,7 @@ const _: () = {
         }
     }
 
-    const HELD: usize = size_of::<(Text<crate::Unkeyed>, Stored, Stored, Priority)>();
+    const HELD: usize = size_of::<(Text<crate::Unkeyed>, StoredTerms, Priority)>();
     assert!(size_of::<Slot<Text<crate::Unkeyed>>>() <= HELD + 8);
     assert!(size_of::<Slot<Text<crate::Keyed>>>() <= HELD + 16);
     assert!(align_of::<Slot<Text<crate::Keyed>>>() == 4);

@@ -69,6 +69,7 @@ pub trait Update {
 /// What the bus decides by when an update comes: what [`Update`] answers. Without a key, by default,
 /// and with what its category says of priority and time-to-live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Facts {
     /// See [`Update::category`].
     pub category: Category,

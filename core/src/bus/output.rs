@@ -74,8 +74,10 @@ where
                 break;
             }
             self.passed += 1;
-            if let Some((update, _)) = self.queue.remove(slots, first) {
-                self.books.lose(update.topic(), Loss::Expired);
+            let mut place = Place::VACANT;
+            let _ = self.queue.remove(slots, first, &mut place);
+            self.books.lose(&place, Loss::Expired);
+            if let Some(update) = place.take() {
                 expired(update);
             }
         }
@@ -87,9 +89,8 @@ where
         if left <= usize::from(self.settings.limit) / 2 {
             self.books.relieve();
         }
-        if let Some(gap) = self.books.take_gap(self.seq + 1) {
+        if self.books.tell_gap(self.seq + 1, batch.gap_mut()) {
             self.seq += 1;
-            batch.put_gap(gap);
         }
         let size = batch.filled();
         batch.hand_on(Stamp { first_seq: self.seq + 1, handed_on: now }, reason);
@@ -144,9 +145,9 @@ where
             }
         }
         if accepted == 0
-            && let Some(gap) = batch.take_gap()
+            && let Some(gap) = batch.gap()
         {
-            self.books.keep_gap(&gap);
+            self.books.keep_gap(gap);
             self.try_once_more();
         }
         batch.clear();
@@ -257,7 +258,7 @@ where
             Some(FlushReason::Flush)
         } else if self.closed && (len > 0 || self.books.has_untold()) {
             Some(FlushReason::Close)
-        } else if self.times.next().is_some_and(|deadline| deadline <= now) {
+        } else if self.times.next().is_some_and(|deadline| deadline.has_come(now)) {
             Some(FlushReason::Interval)
         } else {
             None
