@@ -8,6 +8,7 @@
 #   scripts/firmware.sh test [BOARD...]   the tests on the target; default: every board
 #   scripts/firmware.sh sizes [BOARD...]  flash and memory, against what they may take
 #   scripts/firmware.sh cost              instructions, masked interrupts and stack, on the Cortex-M3
+#                                         --write behind either: what holds now becomes the limit
 #   scripts/firmware.sh boards            builds what is for real boards: examples/pico, examples/nrf52840
 #   scripts/firmware.sh lint              format, and clippy for every board
 #
