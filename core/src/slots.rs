@@ -41,10 +41,19 @@ pub struct Place<U>(Content<U>);
 /// words, and not byte by byte.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[repr(u32)]
+#[repr(u16)]
 enum Content<U> {
     Vacant = 0,
-    Update(U),
+    Update { life: Life, update: U },
+}
+
+/// Whether it is an update, or what was left behind when one was copied: see [`Update::assign`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u16)]
+enum Life {
+    Left = 0,
+    Live = 1,
 }
 
 impl<U> Place<U> {
@@ -54,21 +63,21 @@ impl<U> Place<U> {
     /// An update.
     #[inline(always)]
     pub const fn new(update: U) -> Self {
-        Self(Content::Update(update))
+        Self(Content::Update { life: Life::Live, update })
     }
 
     /// Whether no update is in it.
     #[inline(always)]
     pub const fn is_vacant(&self) -> bool {
-        matches!(self.0, Content::Vacant)
+        !matches!(self.0, Content::Update { life: Life::Live, .. })
     }
 
     /// The update in it.
     #[inline(always)]
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
-            Content::Vacant => None,
-            Content::Update(update) => Some(update),
+            Content::Update { life: Life::Live, update } => Some(update),
+            _ => None,
         }
     }
 
@@ -76,8 +85,8 @@ impl<U> Place<U> {
     #[inline(always)]
     pub const fn get_mut(&mut self) -> Option<&mut U> {
         match &mut self.0 {
-            Content::Vacant => None,
-            Content::Update(update) => Some(update),
+            Content::Update { life: Life::Live, update } => Some(update),
+            _ => None,
         }
     }
 
@@ -85,30 +94,51 @@ impl<U> Place<U> {
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
         match self.replace_by_nothing() {
-            Content::Vacant => None,
-            Content::Update(update) => Some(update),
+            Content::Update { life: Life::Live, update } => Some(update),
+            _ => None,
         }
     }
 
     /// Drops the update in it.
     #[inline(always)]
     pub(crate) fn vacate(&mut self) {
-        self.0 = Content::Vacant; // not the constant, all of whose bytes would be written
-    }
-
-    /// Moves the update of another place in, and leaves that one vacant.
-    #[inline(always)]
-    pub(crate) fn fill(&mut self, from: &mut Self) {
-        // first, so that nothing stands between taking it out there and putting it in here
-        self.vacate();
-        if let Content::Update(update) = from.replace_by_nothing() {
-            self.0 = Content::Update(update);
+        match &mut self.0 {
+            Content::Update { life, .. } if !core::mem::needs_drop::<U>() => *life = Life::Left,
+            _ => self.0 = Content::Vacant, // not the constant, all of whose bytes would be written
         }
     }
 
     #[inline(always)]
     const fn replace_by_nothing(&mut self) -> Content<U> {
         core::mem::replace(&mut self.0, Content::Vacant)
+    }
+}
+
+impl<U: Update> Place<U> {
+    /// Moves the update of another place, which is not vacant, in, and leaves that one vacant.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, from: &mut Self) {
+        if let Content::Update { life: to_life, update: to } = &mut self.0
+            && let Content::Update { life, update } = &mut from.0
+            && !core::mem::needs_drop::<U>()
+            && to.assign(update)
+        {
+            (*to_life, *life) = (*life, Life::Left);
+            return;
+        }
+        self.replace(from);
+    }
+
+    /// The same for what cannot be copied, and where nothing was before. For the latter out of line: it
+    /// happens once.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    #[cfg_attr(not(target_pointer_width = "32"), inline(always))]
+    fn replace(&mut self, from: &mut Self) {
+        // first, so that nothing stands between taking it out there and putting it in here
+        self.vacate();
+        if let Content::Update { life: Life::Live, update } = from.replace_by_nothing() {
+            self.0 = Content::Update { life: Life::Live, update };
+        }
     }
 }
 

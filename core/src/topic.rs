@@ -55,15 +55,13 @@ impl<'a> ConversationName<'a> {
         }
         // Bytes are enough to look at: of the control characters, those beyond ASCII are U+0080 to
         // U+009F.
-        let mut rest = name.as_bytes();
+        let (mut rest, mut before) = (name.as_bytes(), 0);
         while let [byte, behind @ ..] = rest {
-            rest = behind;
-            let character = match (*byte, behind) {
-                (b':' | b'*' | 0..0x20 | 0x7F, _) => *byte,
-                (0xC2, [second @ 0x80..0xA0, ..]) => *second,
-                _ => continue,
-            };
-            return Err(ConversationError::Character(character as char));
+            let c1 = before == 0xC2 && *byte < 0xA0;
+            if *byte < b' ' || *byte == b':' || *byte == b'*' || *byte == 0x7F || c1 {
+                return Err(ConversationError::Character(*byte as char));
+            }
+            (rest, before) = (behind, *byte);
         }
         Ok(Self(name))
     }

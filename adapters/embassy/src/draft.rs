@@ -98,17 +98,12 @@ where
         category: Category,
         text: impl Text,
     ) -> Self {
-        let place = Place::new(Message::new(category));
-        let facts = Facts::plain(category);
-        let mut draft = Self { status, place, facts, left_out: 0, refused: None };
-        if let Some(message) = draft.place.get_mut() {
-            draft.refused = message.set_about(about).err();
-            message.say(text);
-            if message.is_cut() {
-                status.count_cut();
-            }
+        let mut place = Place::new(Message::blank(category));
+        let said = place.get_mut().map_or(Ok(false), |message| message.say(about, text));
+        if said == Ok(true) {
+            status.count_cut();
         }
-        draft
+        Self { status, place, facts: Facts::plain(category), left_out: 0, refused: said.err() }
     }
 
     /// For how long it is worth showing.

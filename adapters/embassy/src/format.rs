@@ -6,7 +6,7 @@ use statusbus_core::Update;
 
 use crate::key::{Keying, Ranking};
 use crate::report::Report;
-use crate::{Draft, Message, Next, Outgoing, Runner, Status, TextWriter};
+use crate::{Conversation, Draft, Message, Next, Outgoing, Runner, Status, TextWriter};
 
 impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking> Format
     for Message<TEXT, NAME, META, K, R>
@@ -82,5 +82,30 @@ impl Format for TextWriter<'_> {
 impl<W, const FRAME: usize> Format for crate::Frames<W, FRAME> {
     fn format(&self, f: Formatter<'_>) {
         write!(f, "Frames");
+    }
+}
+
+impl<const NAME: usize> Format for Conversation<NAME> {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "{}", self.about());
+    }
+}
+
+impl<M, U: Update, const RING: usize, const READERS: usize> Format
+    for crate::Hub<M, U, RING, READERS>
+{
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "Hub");
+    }
+}
+
+impl<M, U, const RING: usize, const READERS: usize> Format
+    for crate::Subscription<'_, '_, M, U, RING, READERS>
+where
+    M: RawMutex,
+    U: Update,
+{
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "Subscription(unread: {=u64})", self.unread());
     }
 }

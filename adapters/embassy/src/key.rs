@@ -1,13 +1,15 @@
 //! Whether messages have keys and priorities.
 
-use statusbus_core::{KeyMode, Keyed, Unkeyed};
+use statusbus_core::{KeyMode, Keyed, RefuseReason, Unkeyed};
+
+use crate::bytes::Bytes;
 
 /// Whether messages of a type can have a key: [`NoKey`] or [`Key`].
 pub trait Keying: sealed::Sealed {
     #[doc(hidden)]
     type Mode: KeyMode;
     #[doc(hidden)]
-    type Held: Clone + Send;
+    type Held: Copy + Send;
     #[doc(hidden)]
     const NONE: Self::Held;
     #[doc(hidden)]
@@ -21,7 +23,7 @@ pub trait Keying: sealed::Sealed {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum NoKey {}
 
-/// Messages may have a key of at most `LEN` bytes, 1 to 128: each takes `LEN` + 1 bytes for it, and
+/// Messages may have a key of at most `LEN` bytes, 1 to 128: each takes `LEN` + 4 bytes for it, and
 /// its slot 8 more.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -41,13 +43,39 @@ impl Keying for NoKey {
 
 impl<const LEN: usize> Keying for Key<LEN> {
     type Mode = Keyed;
-    type Held = heapless::String<LEN, u8>;
-    const NONE: Self::Held = heapless::String::new();
+    type Held = Held<LEN>;
+    const NONE: Self::Held = Held { len: 0, bytes: Bytes::EMPTY };
     const LEN: usize = LEN;
 
     #[inline(always)]
     fn as_str(held: &Self::Held) -> Option<&str> {
-        if held.is_empty() { None } else { Some(held) }
+        if held.len == 0 { None } else { Some(held.bytes.text(usize::from(held.len))) }
+    }
+}
+
+/// A key; of no length: none.
+#[doc(hidden)]
+#[derive(Clone, Copy)]
+pub struct Held<const LEN: usize> {
+    len: u8,
+    bytes: Bytes<LEN>,
+}
+
+impl<const LEN: usize> Held<LEN> {
+    pub(crate) fn of(key: &str) -> Result<Self, RefuseReason> {
+        const { assert!(LEN > 0 && LEN <= 128, "a key has 1 to 128 bytes") };
+        if key.is_empty() {
+            return Err(RefuseReason::Invalid);
+        }
+        let mut bytes = Bytes::EMPTY;
+        bytes.set(key).ok_or(RefuseReason::TooLarge)?;
+        Ok(Self { len: key.len() as u8, bytes })
+    }
+}
+
+impl<const LEN: usize> core::fmt::Debug for Held<LEN> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        Key::as_str(self).fmt(f)
     }
 }
 

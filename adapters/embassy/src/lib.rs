@@ -3,12 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod about;
+mod bytes;
 mod clock;
 mod draft;
 #[cfg(feature = "defmt")]
 mod format;
 #[cfg(feature = "wire")]
 mod frames;
+mod hub;
 mod key;
 #[cfg(feature = "defmt")]
 mod log;
@@ -17,16 +19,19 @@ mod metadata;
 mod outgoing;
 mod report;
 mod runner;
+mod selector;
 mod settings;
 mod shared;
 mod shutdown;
 mod status;
+mod subscription;
 mod text;
 
 pub use about::{About, Conversation, SYSTEM};
 pub use draft::{Draft, Refused, Sent};
 #[cfg(feature = "wire")]
 pub use frames::Frames;
+pub use hub::Hub;
 pub use key::{Key, Keying, NoKey, Ranked, Ranking, Unranked};
 #[cfg(feature = "defmt")]
 pub use log::Log;
@@ -35,7 +40,9 @@ pub use metadata::Value;
 pub use outgoing::Outgoing;
 pub use report::Report;
 pub use runner::{AlreadyRunning, Buffer, Next, Runner};
+pub use selector::Selector;
 pub use status::{Shortened, Status};
+pub use subscription::{Event, NoSeat, Received, Subscription};
 pub use text::{Shown, Text, TextWriter};
 
 pub use statusbus_core::{

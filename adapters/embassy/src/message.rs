@@ -7,8 +7,9 @@ use core::marker::PhantomData;
 use statusbus_core::{Category, RefuseReason, Update};
 
 use crate::about::{About, Conversation};
-use crate::key::{Key, Keying, NoKey, Ranked, Ranking};
-use crate::metadata::{Metadata, Value};
+use crate::bytes::Bytes;
+use crate::key::{Held, Key, Keying, NoKey, Ranked, Ranking};
+use crate::metadata::{Value, add};
 use crate::text::{Text, TextWriter};
 
 /// An update of fixed size: up to `TEXT` bytes of text, up to `NAME` bytes of a conversation's name,
@@ -20,6 +21,7 @@ use crate::text::{Text, TextWriter};
 /// have numbers only.
 ///
 /// It takes `TEXT` + `NAME` + `META` + 11 bytes at most, and its key, aligned to 4; its slot 28 more.
+#[repr(C)] // in words
 pub struct Message<
     const TEXT: usize,
     const NAME: usize = 16,
@@ -28,10 +30,12 @@ pub struct Message<
     R: Ranking = Ranked,
 > {
     conversation: Conversation<NAME>,
-    text: heapless::String<TEXT, u16>,
+    text: Bytes<TEXT>,
+    text_len: u16,
     /// The index of the category, below 32, and whether the text was cut.
     kind: u8,
-    metadata: Metadata<META>,
+    metadata_len: u8,
+    metadata: Bytes<META>,
     key: K::Held,
     ranking: PhantomData<fn() -> R>,
 }
@@ -39,37 +43,40 @@ pub struct Message<
 impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking>
     Message<TEXT, NAME, META, K, R>
 {
-    /// One that says nothing, about the whole system.
+    /// One that says nothing, about the whole system. What it is to say is written into it where it
+    /// lies: a text that is made apart is copied once more.
     #[inline(always)]
-    pub(crate) const fn new(category: Category) -> Self {
+    pub(crate) const fn blank(category: Category) -> Self {
         const { assert!(TEXT <= 16_384 && META <= 255, "text: 16 KiB at most; metadata: 255 bytes") };
         const { assert!(NAME <= 128, "a conversation's name has at most 128 bytes") };
         Self {
             conversation: Conversation::SYSTEM,
-            text: heapless::String::new(),
+            text: Bytes::EMPTY,
+            text_len: 0,
             kind: category.index() as u8,
-            metadata: Metadata::NONE,
+            metadata_len: 0,
+            metadata: Bytes::EMPTY,
             key: K::NONE,
             ranking: PhantomData,
         }
     }
 
+    /// Says it, in one that is blank. Answers whether the text was cut.
     #[inline(always)]
-    pub(crate) fn set_about(&mut self, about: About<'_>) -> Result<(), RefuseReason> {
-        self.conversation.set(about)
-    }
-
-    #[inline(always)]
-    pub(crate) fn say(&mut self, text: impl Text) {
-        let mut cut = false;
-        text.write_to(&mut TextWriter::new(&mut self.text, &mut cut));
+    pub(crate) fn say(&mut self, about: About<'_>, text: impl Text) -> Result<bool, RefuseReason> {
+        self.conversation.set(about)?;
+        let mut writer = TextWriter::new(self.text.room());
+        text.write_to(&mut writer);
+        let (len, cut) = writer.end();
+        self.text_len = len as u16;
         if cut {
             self.kind |= CUT;
         }
+        Ok(cut)
     }
 
     pub(crate) fn add(&mut self, name: &str, value: Value<'_>) -> bool {
-        self.metadata.add(name, value)
+        add(self.metadata.room(), &mut self.metadata_len, name, value)
     }
 
     /// What it is about.
@@ -88,7 +95,7 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
     /// What it says.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        self.text.text(usize::from(self.text_len))
     }
 
     /// Whether the text was cut.
@@ -106,7 +113,8 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
     /// What else it says, as a JSON object.
     #[must_use]
     pub fn metadata(&self) -> Option<&str> {
-        self.metadata.as_json()
+        let json = self.metadata.text(usize::from(self.metadata_len));
+        Some(json).filter(|json| !json.is_empty())
     }
 }
 
@@ -114,12 +122,8 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, const LEN: usize, 
     Message<TEXT, NAME, META, Key<LEN>, R>
 {
     pub(crate) fn set_key(&mut self, key: &str) -> Result<(), RefuseReason> {
-        const { assert!(LEN > 0 && LEN <= 128, "a key has 1 to 128 bytes") };
-        if key.is_empty() {
-            return Err(RefuseReason::Invalid);
-        }
-        self.key.clear();
-        self.key.push_str(key).map_err(|_| RefuseReason::TooLarge)
+        self.key = Held::of(key)?;
+        Ok(())
     }
 }
 
@@ -131,8 +135,21 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
     type Keys = K::Mode;
     const RANKED: bool = R::RANKED;
 
+    #[inline(always)]
+    fn assign(&mut self, from: &Self) -> bool {
+        // field by field: see there
+        self.conversation = from.conversation;
+        self.text = from.text;
+        self.text_len = from.text_len;
+        self.kind = from.kind;
+        self.metadata_len = from.metadata_len;
+        self.metadata = from.metadata;
+        self.key = from.key;
+        true
+    }
+
     fn topic(&self) -> Topic<NAME> {
-        Topic { conversation: self.conversation.clone(), category: self.category() }
+        Topic { conversation: self.conversation, category: self.category() }
     }
 
     #[inline(always)]
@@ -155,6 +172,19 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
     }
 }
 
+impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking> Copy
+    for Message<TEXT, NAME, META, K, R>
+{
+}
+
+impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking> Clone
+    for Message<TEXT, NAME, META, K, R>
+{
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
 impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking> fmt::Debug
     for Message<TEXT, NAME, META, K, R>
 {
@@ -171,7 +201,7 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
 const CUT: u8 = 1 << 7;
 
 /// Who reads a message: conversation and category.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Topic<const NAME: usize> {
     conversation: Conversation<NAME>,

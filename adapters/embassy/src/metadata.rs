@@ -65,54 +65,52 @@ impl From<f32> for Value<'_> {
     }
 }
 
-/// A JSON object in `META` bytes; empty while there is nothing in it.
-#[derive(Clone)]
-pub(crate) struct Metadata<const META: usize>(heapless::String<META, u8>);
-
-impl<const META: usize> Metadata<META> {
-    pub(crate) const NONE: Self = Self(heapless::String::new());
-
-    /// The object, if there is anything in it.
-    #[inline(always)]
-    pub(crate) fn as_json(&self) -> Option<&str> {
-        if self.0.is_empty() { None } else { Some(&self.0) }
-    }
-
-    /// Adds a field, or, if it does not fit, nothing of it; answers whether it did.
-    pub(crate) fn add(&mut self, name: &str, value: Value<'_>) -> bool {
-        let mut field = Json(heapless::String::<META, u8>::new());
-        if field
-            .string(name)
-            .and_then(|()| field.char(':'))
-            .and_then(|()| field.value(value))
-            .is_none()
-        {
-            return false;
+/// Adds a field to the object that is in the first `len` bytes, if any is; or, if it does not fit,
+/// nothing of it. Answers whether it did.
+pub(crate) fn add(room: &mut [u8], len: &mut u8, name: &str, value: Value<'_>) -> bool {
+    // over the brace at its end
+    let before = usize::from(*len).saturating_sub(1);
+    let mut json = Json { room, at: before };
+    let written = json
+        .push(if *len > 0 { b',' } else { b'{' })
+        .and_then(|()| json.string(name))
+        .and_then(|()| json.push(b':'))
+        .and_then(|()| json.value(value))
+        .and_then(|()| json.push(b'}'))
+        .and_then(|()| u8::try_from(json.at).ok());
+    match written {
+        Some(written) => *len = written,
+        None if *len > 0 => {
+            json.at = before;
+            let _ = json.push(b'}');
         }
-        // its opening brace or its comma, and the closing brace, if there is none yet
-        let more = if self.0.is_empty() { 2 } else { 1 };
-        if self.0.len() + field.0.len() + more > META {
-            return false;
-        }
-        let comma = if self.0.pop().is_some() { ',' } else { '{' };
-        let added = self.0.push(comma).and_then(|()| self.0.push_str(&field.0));
-        added.and_then(|()| self.0.push('}')).is_ok()
+        None => {}
     }
+    written.is_some()
 }
 
 /// Writes; `None`: it does not fit.
-struct Json<const META: usize>(heapless::String<META, u8>);
+struct Json<'r> {
+    room: &'r mut [u8],
+    at: usize,
+}
 
-impl<const META: usize> Json<META> {
-    fn char(&mut self, char: char) -> Option<()> {
-        self.0.push(char).ok()
+impl Json<'_> {
+    fn push(&mut self, byte: u8) -> Option<()> {
+        *self.room.get_mut(self.at)? = byte;
+        self.at += 1;
+        Some(())
+    }
+
+    fn word(&mut self, word: &str) -> Option<()> {
+        word.bytes().try_for_each(|byte| self.push(byte))
     }
 
     fn value(&mut self, value: Value<'_>) -> Option<()> {
         match value {
-            Value::Null => self.0.push_str("null").ok(),
-            Value::Bool(true) => self.0.push_str("true").ok(),
-            Value::Bool(false) => self.0.push_str("false").ok(),
+            Value::Null => self.word("null"),
+            Value::Bool(true) => self.word("true"),
+            Value::Bool(false) => self.word("false"),
             Value::Number(number) => self.decimal(number < 0, number.unsigned_abs(), 0),
             Value::Unsigned(number) => self.decimal(false, number, 0),
             Value::Decimal { digits, places } => {
@@ -125,7 +123,7 @@ impl<const META: usize> Json<META> {
     /// The digits, with a point before the last `places`; without zeros at the end behind it.
     fn decimal(&mut self, is_negative: bool, digits: u32, places: usize) -> Option<()> {
         if is_negative {
-            self.char('-')?;
+            self.push(b'-')?;
         }
         let (mut rest, mut begun) = (digits, false);
         // From the highest digit down, by subtracting: small cores cannot divide.
@@ -135,7 +133,7 @@ impl<const META: usize> Json<META> {
                 if rest == 0 {
                     break;
                 }
-                self.char('.')?;
+                self.push(b'.')?;
             } else if behind < places && rest == 0 {
                 break;
             }
@@ -145,26 +143,27 @@ impl<const META: usize> Json<META> {
             }
             begun |= digit > b'0' || behind <= places + 1;
             if begun {
-                self.char(digit.into())?;
+                self.push(digit)?;
             }
         }
         Some(())
     }
 
+    /// Of a text, only what is in ASCII is ever escaped.
     fn string(&mut self, text: &str) -> Option<()> {
-        self.char('"')?;
-        for char in text.chars() {
-            if matches!(char, '"' | '\\') {
-                self.char('\\')?;
-            }
-            if char < ' ' {
-                self.0.push_str(if char < '\x10' { "\\u000" } else { "\\u001" }).ok()?;
-                self.char(char::from_digit(u32::from(char) & 15, 16)?)?;
-            } else {
-                self.char(char)?;
-            }
+        self.push(b'"')?;
+        for byte in text.bytes() {
+            match byte {
+                b'"' | b'\\' => self.push(b'\\').and_then(|()| self.push(byte)),
+                b' '.. => self.push(byte),
+                _ => {
+                    self.word(if byte < 0x10 { "\\u000" } else { "\\u001" })?;
+                    let digit = byte & 15;
+                    self.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit })
+                }
+            }?;
         }
-        self.char('"')
+        self.push(b'"')
     }
 }
 
@@ -173,12 +172,18 @@ const POWERS: [u32; 10] =
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::string::String;
+
     use super::*;
 
-    fn json<'a>(value: impl Into<Value<'a>>) -> heapless::String<48, u8> {
-        let mut json = Json(heapless::String::new());
+    fn json<'a>(value: impl Into<Value<'a>>) -> String {
+        let mut room = [0; 48];
+        let mut json = Json { room: &mut room, at: 0 };
         json.value(value.into()).expect("it fits");
-        json.0
+        let len = json.at;
+        String::from_utf8(room[..len].to_vec()).expect("text")
     }
 
     #[test]
@@ -220,18 +225,20 @@ mod tests {
 
     #[test]
     fn a_field_that_does_not_fit_is_left_out_whole() {
-        let mut metadata = Metadata::<16>::NONE;
-        assert_eq!(metadata.as_json(), None);
-        assert!(metadata.add("a", 1.into()));
-        assert_eq!(metadata.as_json(), Some("{\"a\":1}"));
-        assert!(!metadata.add("b", "twelve".into()));
-        assert!(!metadata.add("a name that is too long", 1.into()));
-        assert_eq!(metadata.as_json(), Some("{\"a\":1}"));
-        assert!(metadata.add("b", 1_234.into()));
-        assert_eq!(metadata.as_json(), Some("{\"a\":1,\"b\":1234}"));
-        assert!(!metadata.add("", 1.into()));
-        let mut nothing = Metadata::<0>::NONE;
-        assert!(!nothing.add("a", 1.into()));
-        assert_eq!(nothing.as_json(), None);
+        let (mut room, mut len) = ([0; 16], 0);
+        let mut add = |name, value: Value<'_>, expected: &str| {
+            let fits = add(&mut room, &mut len, name, value);
+            assert_eq!(core::str::from_utf8(&room[..usize::from(len)]), Ok(expected));
+            fits
+        };
+        assert!(!add("a name that is too long", 1.into(), ""));
+        assert!(add("a", 1.into(), "{\"a\":1}"));
+        assert!(!add("b", "twelve".into(), "{\"a\":1}"));
+        assert!(!add("a name that is too long", 1.into(), "{\"a\":1}"));
+        assert!(add("b", 1_234.into(), "{\"a\":1,\"b\":1234}"));
+        assert!(!add("", 1.into(), "{\"a\":1,\"b\":1234}"));
+        let mut nothing = 0;
+        assert!(!super::add(&mut [], &mut nothing, "a", 1.into()));
+        assert_eq!(nothing, 0);
     }
 }

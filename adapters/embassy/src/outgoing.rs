@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::Poll;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{Category, FlushReason, Gap, Handed, Update};
+use statusbus_core::{Category, FlushReason, Gap, Handed, Instant, Update};
 
 use crate::clock;
 use crate::report::Report;
@@ -91,6 +91,10 @@ where
     #[must_use]
     pub fn age_micros(&self) -> u64 {
         clock::now().as_micros().saturating_sub(self.runner.handed_on.as_micros())
+    }
+
+    pub(crate) const fn handed_on(&self) -> Instant {
+        self.runner.handed_on
     }
 
     /// The name of a category; empty if the bus does not have it.

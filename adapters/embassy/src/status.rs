@@ -220,14 +220,12 @@ where
     /// Says something in a category. What no conversation can be called, and a name that is longer
     /// than a message has room for, is refused, and counted.
     pub fn say<'a>(&self, about: impl Into<About<'a>>, category: Category, text: impl Text) {
-        let mut place = Place::new(Message::new(category));
-        let Some(message) = place.get_mut() else { return };
-        if let Err(reason) = message.set_about(about.into()) {
-            return self.refuse(reason);
-        }
-        message.say(text);
-        if message.is_cut() {
-            self.count_cut();
+        let mut place = Place::new(Message::blank(category));
+        let said = place.get_mut().map_or(Ok(false), |message| message.say(about.into(), text));
+        match said {
+            Ok(false) => {}
+            Ok(true) => self.count_cut(),
+            Err(reason) => return self.refuse(reason),
         }
         let _ = self.offer(&mut place, Facts::plain(category));
     }

@@ -2,6 +2,8 @@
 
 use core::fmt::{self, Write};
 
+use crate::bytes::copy;
+
 /// What can be said: a `&str`, `format_args!`, and with [`Shown`] whatever can be displayed.
 ///
 /// What is longer than a message has room for is cut between two characters, and marked as cut.
@@ -12,43 +14,44 @@ pub trait Text {
 
 /// Takes a text into a message.
 pub struct TextWriter<'a> {
-    into: &'a mut dyn Hold,
-    cut: &'a mut bool,
-}
-
-/// Room of some capacity.
-pub(crate) trait Hold {
-    /// Takes in the whole text, or as many whole characters of it as fit; answers whether it did
-    /// take the whole.
-    fn hold(&mut self, text: &str) -> bool;
-}
-
-impl<const N: usize> Hold for heapless::String<N, u16> {
-    fn hold(&mut self, text: &str) -> bool {
-        if self.push_str(text).is_ok() {
-            return true;
-        }
-        let mut end = N - self.len().min(N);
-        while let Some(head) = end.checked_sub(1) {
-            if let Some(part) = text.get(..end) {
-                let _ = self.push_str(part);
-                break;
-            }
-            end = head;
-        }
-        false
-    }
+    room: &'a mut [u8],
+    len: usize,
+    cut: bool,
 }
 
 impl<'a> TextWriter<'a> {
-    pub(crate) fn new(into: &'a mut dyn Hold, cut: &'a mut bool) -> Self {
-        Self { into, cut }
+    #[inline(always)]
+    pub(crate) const fn new(room: &'a mut [u8]) -> Self {
+        Self { room, len: 0, cut: false }
+    }
+
+    /// How many bytes were written, and whether it was cut.
+    #[inline(always)]
+    pub(crate) const fn end(&self) -> (usize, bool) {
+        (self.len, self.cut)
     }
 
     /// Adds a text, or as much of it as there is room for. After a cut, nothing more is added.
+    #[inline]
     pub fn push(&mut self, text: &str) {
-        if !*self.cut {
-            *self.cut = !self.into.hold(text);
+        let room = self.room.get_mut(self.len..).unwrap_or_default();
+        if self.cut {
+            return;
+        }
+        match copy(room, text.as_bytes()) {
+            Some(()) => self.len += text.len(),
+            None => self.cut_off(text),
+        }
+    }
+
+    /// Adds as many whole characters as there is room for.
+    #[cold]
+    fn cut_off(&mut self, text: &str) {
+        let room = self.room.get_mut(self.len..).unwrap_or_default();
+        self.cut = true;
+        let part = (0..=room.len()).rev().find_map(|end| text.get(..end)).unwrap_or_default();
+        if copy(room, part.as_bytes()).is_some() {
+            self.len += part.len();
         }
     }
 }
@@ -57,7 +60,7 @@ impl Write for TextWriter<'_> {
     /// Says no once the text is cut, so that nothing more is formatted in vain.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text);
-        if *self.cut { Err(fmt::Error) } else { Ok(()) }
+        if self.cut { Err(fmt::Error) } else { Ok(()) }
     }
 }
 

@@ -37,13 +37,6 @@ impl<U> Item<U> {
         self.place.is_vacant()
     }
 
-    /// Moves an update in.
-    #[inline(always)]
-    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
-        self.place.fill(place);
-        self.terms = StoredTerms::new(terms);
-    }
-
     /// The update that was in it is settled by itself.
     pub(super) const fn settle(&mut self) {
         self.terms = StoredTerms::NONE;
@@ -62,6 +55,13 @@ impl<U> Item<U> {
 }
 
 impl<U: Update> Item<U> {
+    /// Moves an update in.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
+        self.place.fill(place);
+        self.terms = StoredTerms::new(terms);
+    }
+
     pub(super) fn topic(&self) -> Option<U::Topic> {
         Some(self.place.get()?.topic())
     }

@@ -11,6 +11,7 @@ mod support;
 mod cancel;
 mod doors;
 mod frames;
+mod hub;
 mod interrupts;
 mod settings;
 mod shutdown;

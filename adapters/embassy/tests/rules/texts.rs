@@ -79,7 +79,7 @@ fn a_message_takes_what_is_promised() {
     assert_eq!((size_of::<Message<64>>(), align_of::<Message<64>>()), (88, 4));
     assert_eq!(size_of::<Message<64, 16, 48>>(), 136);
     assert_eq!(size_of::<Message<64, 16, 0, Key<12>>>(), 104);
-    assert_eq!(size_of::<Message<40, 0, 0, NoKey, Unranked>>(), 52);
+    assert_eq!(size_of::<Message<40, 0, 0, NoKey, Unranked>>(), 48);
     assert_eq!(size_of::<statusbus_core::Slot<Message<64>>>(), 116);
 }
 

@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use statusbus_embassy::{
-    About, Category, Config, ConversationName, Key, Keying, Message, Priority, Ranking,
-    RefuseReason, Report, Runner, SYSTEM, Sent, Status, Value,
+    About, Category, CategorySet, Config, ConversationName, Event, Hub, Key, Keying, Message,
+    Priority, Ranking, RefuseReason, Report, Runner, SYSTEM, Selector, Sent, Status, Value,
 };
 
 use crate::input::{long, number, text, told, word};
@@ -161,6 +161,36 @@ pub(crate) fn take<
             }
         }
     }
+}
+
+/// A reader of a hub.
+pub(crate) fn follow<
+    M: RawMutex,
+    const TEXT: usize,
+    const NAME: usize,
+    const META: usize,
+    K: Keying,
+    R: Ranking,
+    const RING: usize,
+    const READERS: usize,
+>(
+    hub: &Hub<M, Message<TEXT, NAME, META, K, R>, RING, READERS>,
+    cx: &mut Context<'_>,
+) {
+    let selector = Selector::about(about()).categories(CategorySet::NONE.with(Category::INFO));
+    let Ok(mut subscription) = hub.subscribe(selector) else { return };
+    while word() > 0 {
+        let mut next = pin!(subscription.next());
+        match next.as_mut().poll(cx) {
+            Poll::Ready(Some(Event::Update(received))) => {
+                told(received.update.text().len() as u32 ^ received.age_micros() as u32);
+            }
+            Poll::Ready(Some(Event::Gap { losses, .. })) => told(losses.total() as u32),
+            Poll::Ready(Some(Event::Lagged(missed))) => told(missed as u32),
+            _ => {}
+        }
+    }
+    told(subscription.unread() as u32 ^ hub.missed() as u32);
 }
 
 fn about() -> About<'static> {

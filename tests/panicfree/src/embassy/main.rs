@@ -15,7 +15,7 @@ use core::pin::pin;
 use core::task::{Context, Waker};
 
 use embassy_sync::blocking_mutex::raw::{CriticalSectionRawMutex, NoopRawMutex};
-use statusbus_embassy::{Buffer, Frames, Key, Message, NoKey, Runner, Status, Unranked};
+use statusbus_embassy::{Buffer, Frames, Hub, Key, Message, NoKey, Runner, Status, Unranked};
 
 use crate::board::Line;
 use crate::input::{long, number, told};
@@ -27,6 +27,8 @@ type Small = Message<40, 0, 0, NoKey, Unranked>;
 static STATUS: Status<CriticalSectionRawMutex, Full, 32, (), 9> = Status::new();
 #[unsafe(no_mangle)]
 static BUS_OF_10000: Status<CriticalSectionRawMutex, Full, 10_000> = Status::new();
+#[unsafe(no_mangle)]
+static HUB: Hub<CriticalSectionRawMutex, Full, 8, 2> = Hub::new();
 #[unsafe(no_mangle)]
 static SMALL: Status<CriticalSectionRawMutex, Small, 32> = Status::new();
 
@@ -42,6 +44,9 @@ extern "C" fn start() -> ! {
         halt()
     };
     let mut frames = pin!(Frames::new(Line, long()).run(runner));
+    let mut hub_buffer = Buffer::<_, 4>::new();
+    let Ok(hub_runner) = BUS_OF_10000.runner(&mut hub_buffer) else { halt() };
+    let mut hub = pin!(HUB.run(hub_runner));
     let mut small = pin!(read(small_runner));
     let mut cx = Context::from_waker(Waker::noop());
     loop {
@@ -58,6 +63,8 @@ extern "C" fn start() -> ! {
                     calls::take(runner, &mut cx);
                 }
             }
+            7 => told(hub.as_mut().poll(&mut cx).is_ready().into()),
+            8 => calls::follow(&HUB, &mut cx),
             _ => {}
         }
     }
