@@ -564,7 +564,7 @@ export class Bus implements Types.StatusBus {
       this.#run(true)
       if (this.#isRunning) await new Promise<void>(resolve => this.#afterRun.push(resolve))
       const rest = Promise.all([this.#hub.settled(), this.#hub.finish()])
-      if (this.#hub.isBusy) await within(rest, timeout)
+      await (this.#hub.isBusy ? within(rest, timeout) : rest)
       unread = this.#hub.unread()
       this.#final = this.ledger()
       this.#core = null
