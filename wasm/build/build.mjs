@@ -48,7 +48,7 @@ await esbuild.build({ entryPoints: ['js/generated/translated.js'], outfile: 'dis
 await esbuild.build({ ...bundle, entryPoints: ['dist/index.js'], outfile: 'dist/index.cjs', format: 'cjs' })
 
 // For `require` in TypeScript: the same types in one file, since a CommonJS file cannot refer to the others.
-const types = ['types', 'core', 'beacon', 'share'].map(name => readFileSync(`dist/${name}.d.ts`, 'utf8')).join('\n')
+const types = ['types', 'core', 'beacon', 'share', 'connect/error', 'connect'].map(name => readFileSync(`dist/${name}.d.ts`, 'utf8')).join('\n')
 const functions = readFileSync('dist/index.d.ts', 'utf8').replace(/^(import|export \*|export \{).*$/gm, '')
-writeFileSync('dist/index.d.cts', types.replace(/^.*\bcoreOf\b.*$/m, '').replace(/^import .*$/gm, '') + functions)
+writeFileSync('dist/index.d.cts', types.replace(/^.*\bcoreOf\b.*$/m, '').replace(/^(import .*|export \{.*)$/gm, '') + functions)
 for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) cpSync(`../${name}`, name)

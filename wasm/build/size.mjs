@@ -7,14 +7,16 @@ const limits = {
   'core.wasm': 7_800,
   'createStatusBus (one import)': 18_200,
   'createStatusBus (slim, without core.wasm)': 9_200,
-  everything: 19_300,
+  'connect (statusbus/connect)': 5_950,
+  'useStatus (statusbus/react, without React)': 1_200,
+  everything: 23_200,
 }
 const gzip = bytes => gzipSync(bytes, { level: 9 }).length
 async function bundled(code) {
   const { outputFiles } = await esbuild.build({
     stdin: { contents: code, resolveDir: '.' }, bundle: true, minify: true, format: 'esm', target: 'es2022', write: false, outdir: 'out',
     // what is only fetched where WebAssembly is forbidden
-    external: ['./without-wasm.js'],
+    external: ['./without-wasm.js', 'react'],
   })
   return gzip(outputFiles[0].contents)
 }
@@ -22,6 +24,8 @@ const sizes = {
   'core.wasm': gzip(readFileSync('dist/core.wasm')),
   'createStatusBus (one import)': await bundled("export { createStatusBus } from './dist/index.js'"),
   'createStatusBus (slim, without core.wasm)': await bundled("export { createStatusBus, loadCore } from './dist/slim.js'"),
+  'connect (statusbus/connect)': await bundled("export { connect } from './dist/connect.js'"),
+  'useStatus (statusbus/react, without React)': await bundled("export { useStatus } from './dist/react.js'"),
   'everything': await bundled("export * from './dist/index.js'"),
 }
 let failed = false

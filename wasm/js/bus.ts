@@ -5,6 +5,7 @@ import { closedLedger, readLedger } from './ledger.js'
 import { live } from './life.js'
 import type { Place } from './names.js'
 import * as check from './options.js'
+import { report } from './report.js'
 import { isLarger } from './text.js'
 import { clock as monotonic, soon, Timer } from './turns.js'
 import type * as Types from './types.js'
@@ -598,13 +599,6 @@ function randomEpoch(): string {
 
 // The same for each update's own.
 void ({ seq: 0, conversation: '', category: '', text: '', metadata: null, key: '', priority: '', at: null, origin: '' })
-
-/** As an uncaught error is reported, without being one. */
-function report(error: unknown): void {
-  const { reportError } = globalThis as { reportError?: (error: unknown) => void }
-  if (typeof reportError === 'function') reportError(error)
-  else console.error(error)
-}
 
 /** Waits for `done`, but no longer than that. */
 async function within(done: Promise<unknown>, timeout: number): Promise<void> {

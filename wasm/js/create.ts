@@ -6,6 +6,7 @@ import type { Options, StatusBus } from './types.js'
 export { beacon, type BeaconOptions } from './beacon.js'
 export { share, type ShareOptions } from './share.js'
 export { type Core, type CoreSource, loadCore } from './core.js'
+export { connect, ConnectError, type ConnectOptions, type Connection, type ConnectionEvents } from './connect.js'
 export type * from './types.js'
 
 export function create(options: Options, core: Core | PromiseLike<Core>): StatusBus {

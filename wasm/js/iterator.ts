@@ -8,31 +8,38 @@ export class BatchIterator implements Subscription {
   readonly #most: number
   readonly #snapshot: () => Batch
   readonly #stop: () => void
+  readonly #weigh: (batch: Batch) => number
   #batches: Batch[] = []
   /** Updates in them. */
   unread = 0
+  /** What they weigh. */
+  #weight = 0
   #missed = 0
   #waiting: ((result: Result) => void)[] = []
   #isOver = false
   #drained: (() => void) | undefined
 
-  constructor(most: number, snapshot: () => Batch, stop: () => void) {
+  /** `weigh`: what a batch counts against `most`; default: its updates. */
+  constructor(most: number, snapshot: () => Batch, stop: () => void, weigh = (batch: Batch): number => batch.updates.length) {
     this.#most = most
     this.#snapshot = snapshot
     this.#stop = stop
+    this.#weigh = weigh
   }
 
   /** A batch has come. */
   take(batch: Batch): void {
     const waiting = this.#waiting.shift()
     if (waiting !== undefined) return waiting({ done: false, value: batch })
-    if (this.#missed > 0 || this.unread + batch.updates.length > this.#most) {
+    const weight = this.#weigh(batch)
+    if (this.#missed > 0 || this.#weight + weight > this.#most) {
       this.#missed += this.unread + batch.updates.length
-      this.unread = 0
+      this.unread = this.#weight = 0
       this.#batches = []
       return
     }
     this.unread += batch.updates.length
+    this.#weight += weight
     this.#batches.push(batch)
     // gaps without updates are not counted; they are told as one that waits
     if (this.#batches.length > this.#most + 1) this.#merge()
@@ -40,7 +47,7 @@ export class BatchIterator implements Subscription {
 
   #merge(): void {
     this.#missed += this.unread + 1
-    this.unread = 0
+    this.unread = this.#weight = 0
     this.#batches = []
   }
 
@@ -57,7 +64,7 @@ export class BatchIterator implements Subscription {
   finish(): void {
     this.#isOver = true
     this.#batches = []
-    this.unread = this.#missed = 0
+    this.unread = this.#weight = this.#missed = 0
     for (const waiting of this.#waiting.splice(0)) waiting({ done: true, value: undefined })
     this.#drained?.()
     this.#drained = undefined
@@ -77,6 +84,7 @@ export class BatchIterator implements Subscription {
     const batch = this.#batches.shift()
     if (batch !== undefined) {
       this.unread -= batch.updates.length
+      this.#weight -= this.#weigh(batch)
       return Promise.resolve({ done: false, value: batch })
     }
     if (this.#isOver) {

@@ -28,7 +28,7 @@ export const DEFAULTS: Checked = { queueLimit: 10_000, batchSize: 100, flushInte
 
 const shown = (value: unknown): string => (typeof value === 'string' ? `'${value}'` : typeof value === 'object' && value !== null ? 'an object' : String(value))
 
-function known(given: object, names: readonly string[]): void {
+export function known(given: object, names: readonly string[]): void {
   for (const name of Object.keys(given))
     if (!names.includes(name)) throw new TypeError(`there is no option '${name}'; there are ${names.join(', ')}`)
 }
@@ -52,7 +52,7 @@ export function flag(name: string, value: unknown): boolean {
   return value
 }
 
-function object(name: string, value: unknown): object {
+export function object(name: string, value: unknown): object {
   if (typeof value !== 'object' || value === null) throw new TypeError(`${name} is ${shown(value)}: give it an object`)
   return value
 }

@@ -80,7 +80,7 @@ export interface Gap {
   /** How many updates are missing. */
   readonly count: number
   /** How many for which reason. */
-  readonly reasons: Readonly<Partial<Record<LossReason | 'lagged', number>>>
+  readonly reasons: Readonly<Partial<Record<LossReason | RefuseReason | 'lagged', number>>>
   /** `topic`: of this conversation and category. `bus`: of any; it is news for every reader. `reader`:
    * this reader was too slow, and now gets the values that stand. */
   readonly scope: 'topic' | 'bus' | 'reader'
@@ -92,9 +92,10 @@ export interface Gap {
 
 /**
  * Why a batch came: it was `full`, the flush `interval` was over, somebody asked for a `flush`, or the bus
- * was told to `close`. `retained`: the values that stand, for who comes late or was too slow.
+ * was told to `close`. `retained`: the values that stand, for who comes late or was too slow. `received`: a
+ * server has sent it, and does not say why.
  */
-export type BatchReason = 'full' | 'interval' | 'flush' | 'close' | 'retained'
+export type BatchReason = 'full' | 'interval' | 'flush' | 'close' | 'retained' | 'received'
 
 /** Updates handed on together, in order. Do not change it: others read the same. */
 export interface Batch {

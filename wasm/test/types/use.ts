@@ -58,3 +58,40 @@ bus.retained()[0]!.text = ''
 bus.on('gossip', () => {})
 // @ts-expect-error the slim entry needs a core
 slim.createStatusBus({})
+
+import { connect, ConnectError, type Connection, type ConnectOptions } from 'statusbus/connect'
+import * as main from 'statusbus'
+import { type StatusSource, type StatusView, useStatus } from 'statusbus/react'
+
+const connectOptions: ConnectOptions = { headers: async () => ({ authorization: 'Bearer x' }), streams: 'one', credentials: 'include' }
+const connection: Connection = connect(new URL('https://status.example'), connectOptions)
+connect('/', { headers: new Headers() })
+is<Same<typeof main.connect, typeof connect>>()
+const undone = connection.subscribe('conv-1', batch => is<Same<typeof batch, Batch>>(), { retained: false })
+is<Same<typeof undone, Undo>>()
+async function readServer(): Promise<void> {
+  try {
+    for await (const batch of connection.subscribe({ categories: ['tool'] }, { buffer: 5 })) is<Same<typeof batch, Batch>>()
+  } catch (error) {
+    if (error instanceof ConnectError) is<Same<typeof error.status, number>>()
+  }
+  await using other = connect('https://status.example')
+  other.on('down', ({ error, retryIn }) => void [error satisfies unknown, retryIn satisfies number | null])
+}
+// a bus and a connection are read alike
+const sources: StatusSource[] = [bus, connection]
+const view = useStatus(sources[0], { conversation: 42 }, { recent: 5 })
+is<Same<typeof view, StatusView>>()
+useStatus(null, '*')
+void [readServer, undone]
+
+// @ts-expect-error no such option
+connect('/', { retries: 5 })
+// @ts-expect-error no such way
+connect('/', { streams: true })
+// @ts-expect-error no such event
+connection.on('message', () => {})
+// @ts-expect-error a view is not to be changed
+view.standing.push()
+// @ts-expect-error one can only read it
+connection.send({ category: 'tool', text: '' })
