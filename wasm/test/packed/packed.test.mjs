@@ -86,6 +86,14 @@ async function shown(t, folder) {
 
 test('Node, import', async () => assert.deepEqual(await printed('node', ['use.mjs'], project({ 'use.mjs': PRINT })), RESULT))
 
+test('the ten lines of the README do what they say', async () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const [, code] = /```js\n(import \{ createStatusBus \} from 'statusbus'[^]*?)```/.exec(readme)
+  const [, expected] = /\/\/ (\d+ \d+ \d+)\n$/.exec(code)
+  const { stdout } = await run('node', ['use.mjs'], { cwd: project({ 'use.mjs': code }) })
+  assert.deepEqual(stdout.trim().split('\n'), ['searching', '42 %', 'done', expected])
+})
+
 test('Node, require', async () => {
   const code = `const { createStatusBus } = require('statusbus')\n${USE}\nledger.then(({ delivered, coalesced }) => console.log(JSON.stringify({ texts, delivered, coalesced })))`
   assert.deepEqual(await printed('node', ['use.cjs'], project({ 'use.cjs': code })), RESULT)
