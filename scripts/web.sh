@@ -10,40 +10,12 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# need PROGRAM PACKAGE...: installs the packages if the program is missing
-need() {
-  local program=$1
-  shift
-  command -v "$program" >/dev/null && return
-  if [[ $(id -u) = 0 ]] && command -v apt-get >/dev/null; then
-    echo "installing $*"
-    timeout 120 apt-get update -q </dev/null
-    DEBIAN_FRONTEND=noninteractive timeout 900 apt-get install -yq --no-install-recommends "$@" </dev/null
-  fi
-  command -v "$program" >/dev/null || {
-    echo "$program is missing: install it (on Debian: apt install $*), or see the settings in scripts/web.sh" >&2
-    exit 1
-  }
-}
-
-browser() {
-  local name
-  for name in "${STATUSBUS_BROWSER:-}" chromium chromium-browser google-chrome google-chrome-stable; do
-    [[ -n $name ]] && command -v "$name" >/dev/null && return
-  done
-  return 1
-}
-
-node=${NODE:-node}
-[[ $node != node ]] || need node nodejs
-[[ $("$node" -p 'process.versions.node.split(".")[0] >= 20') = true ]] || {
-  echo "Node $("$node" --version) is too old: 20 or newer is needed (NODE names another one)" >&2
-  exit 1
-}
-need npm npm
+# shellcheck source=scripts/need.sh
+. scripts/need.sh
+need_node
 need curl curl
 need ip iproute2
-browser || need chromium chromium
+need_browser
 
 npm --prefix adapters/axum/tests/js ci --no-audit --no-fund
 # The browser is shown what `watch` serves.

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use statusbus_core::wire::{Encoder, Missing, Record, Scope, Update};
 use statusbus_core::{Category, ConversationName, Losses, Priority, RefuseReason, wire};
-use statusbus_tokio::{DeviceReader, DeviceReport, Event, Selector, Status};
+use statusbus_tokio::{DeviceReader, DeviceReport, Event, Selector, Status, Subscription};
+use tokio::io::{AsyncWriteExt, duplex};
 
 /// The frames of some records, each small enough for a frame of its own.
 fn frames<'a>(epoch: u64, records: impl IntoIterator<Item = Record<'a>>) -> Vec<Vec<u8>> {
@@ -28,11 +29,11 @@ fn said(seq: u64, text: &str) -> Record<'_> {
     Record::Update(Update { conversation, ..Update::new(seq, Category::ENGINE, text) })
 }
 
-/// Everything that is said when these bytes come in, as conversation, category and text.
-async fn read(bytes: &[u8]) -> (DeviceReport, Vec<(Option<String>, usize, String)>) {
-    let status = Status::builder().spawn();
-    let mut everything = status.subscribe(Selector::Everything).open();
-    let report = DeviceReader::new(bytes, status.clone()).run().await.unwrap();
+/// A conversation, a category and a text.
+type Said = (Option<String>, usize, String);
+
+/// Ends the bus, and answers everything that was said on it.
+async fn end(status: Status, mut everything: Subscription) -> Vec<Said> {
     let mut all = Vec::new();
     let reading = async {
         while let Some(event) = everything.next().await {
@@ -46,10 +47,26 @@ async fn read(bytes: &[u8]) -> (DeviceReport, Vec<(Option<String>, usize, String
     let (ledger, ()) = tokio::join!(status.shutdown(Duration::from_secs(1)), reading);
     assert!(ledger.is_balanced());
     assert_eq!(ledger.delivered as usize, all.len());
-    (report, all)
+    all
 }
 
-fn texts(all: &[(Option<String>, usize, String)]) -> Vec<&str> {
+/// Everything that is said when these lines come in, one after the other.
+async fn read_lines(lines: &[&[u8]]) -> (DeviceReport, Vec<Said>) {
+    let status = Status::builder().spawn();
+    let everything = status.subscribe(Selector::Everything).open();
+    let mut device = DeviceReader::new(status.clone());
+    for line in lines {
+        device.read(*line).await.unwrap();
+        status.flush().await;
+    }
+    (*device.report(), end(status, everything).await)
+}
+
+async fn read(line: &[u8]) -> (DeviceReport, Vec<Said>) {
+    read_lines(&[line]).await
+}
+
+fn texts(all: &[Said]) -> Vec<&str> {
     all.iter().map(|(_, _, text)| text.as_str()).collect()
 }
 
@@ -73,7 +90,8 @@ async fn garbage_costs_the_frame_it_hits_and_the_loss_is_said() {
     line.push(0);
     line.extend(&frames[2]);
     let (report, all) = read(&line).await;
-    assert_eq!(texts(&all), ["a", "1 update was lost on the line", "c"]);
+    let bad = "2 frames could not be read: 1 torn, 1 with a wrong checksum";
+    assert_eq!(texts(&all), ["a", "1 update was lost on the line", "c", bad]);
     assert_eq!(all[1].0, None, "nobody knows whose it was");
     assert_eq!((report.lost, report.frames.bad()), (1, 2));
 }
@@ -83,7 +101,7 @@ async fn a_device_that_starts_anew_is_noticed() {
     let mut line = frames(1, [said(7, "before")]).concat();
     line.extend(frames(2, [said(1, "after")]).concat());
     let (report, all) = read(&line).await;
-    assert_eq!(texts(&all), ["before", "after"]);
+    assert_eq!(texts(&all), ["before", "the device has started anew", "after"]);
     assert_eq!((report.restarts, report.lost), (1, 0));
 }
 
@@ -99,7 +117,7 @@ async fn what_the_device_lost_is_said_where_it_was_lost() {
     let (report, all) = read(&line).await;
     assert_eq!(
         texts(&all),
-        ["on", "4 updates were lost in the device: 3 evicted 1 expired", "off"]
+        ["on", "4 updates were lost in the device: 3 evicted, 1 expired", "off"]
     );
     assert_eq!(all[1].0.as_deref(), Some("pump"));
     assert_eq!((report.lost_in_device, report.lost), (4, 0));
@@ -118,7 +136,7 @@ async fn key_priority_metadata_and_age_come_along() {
     };
     let line = frames(1, [Record::Update(update)]).concat();
     let before = SystemTime::now();
-    DeviceReader::new(&line[..], status.clone()).run().await.unwrap();
+    DeviceReader::new(status.clone()).read(&line[..]).await.unwrap();
     let Some(Event::Batch(batch)) = reader.next().await else { panic!("a batch is due") };
     let update = batch.iter().next().unwrap();
     assert_eq!((update.key(), update.priority()), (Some("release"), Priority::Terminal));
@@ -137,10 +155,180 @@ async fn what_this_bus_does_not_take_is_refused_by_itself() {
     let records = [said(1, "a"), unknown, Record::Update(broken), said(4, "b")];
     let line = frames(1, records).concat();
     let status = Status::builder().spawn();
-    DeviceReader::new(&line[..], status.clone()).run().await.unwrap();
+    DeviceReader::new(status.clone()).read(&line[..]).await.unwrap();
     let ledger = status.shutdown(Duration::from_secs(1)).await;
     assert!(ledger.is_balanced());
     assert_eq!(ledger.refused.count(RefuseReason::UnknownCategory), 1);
     assert_eq!(ledger.refused.count(RefuseReason::Invalid), 1);
     assert_eq!(ledger.delivered, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_between_two_lines_is_counted_once_wherever_they_are_cut() {
+    let frames = frames(9, [said(1, "a"), said(2, "b"), said(3, "c"), said(4, "d")]);
+    let delimiter = frames[1].len() - 1;
+    for cut in 0..=frames[1].len() {
+        let (begin, rest) = frames[1].split_at(cut);
+        let first = [&frames[0], begin].concat();
+        // "c" is said to nobody.
+        let second = [rest, &frames[3]].concat();
+        let (report, all) = read_lines(&[&first, &second]).await;
+        // Both pieces are bad, unless one of them is the whole, or all but what ends it.
+        let is_whole = cut == 0 || cut >= delimiter;
+        let (lost, bad) = if is_whole { (1, 0) } else { (2, 2) };
+        assert_eq!((report.updates, report.lost), (4 - lost, lost), "cut at {cut}");
+        assert_eq!(report.frames.bad(), bad, "cut at {cut}");
+        assert_eq!((report.restarts, report.lost_in_device), (0, 0));
+        let texts = texts(&all);
+        let told: Vec<_> = texts.iter().filter(|text| text.contains("lost on")).collect();
+        assert_eq!(told.len(), 1, "cut at {cut}: {told:?}");
+        assert!(told[0].starts_with(&lost.to_string()), "cut at {cut}: {told:?}");
+        let at = |text: &str| texts.iter().position(|other| *other == text);
+        assert!(at(told[0]) < at("d"), "in front of what came after it");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn losses_are_told_with_all_there_were_so_that_merging_forgets_none() {
+    let frames = frames(1, [said(1, "a"), said(3, "b"), said(7, "c")]);
+    let status = Status::builder().spawn();
+    let everything = status.subscribe(Selector::Everything).open();
+    let mut device = DeviceReader::new(status.clone());
+    device.hear(&frames[0]);
+    status.flush().await;
+    device.hear(&frames[1..].concat());
+    let merged = status.ledger().coalesced;
+    let all = end(status, everything).await;
+    assert_eq!(texts(&all), ["a", "3 updates were lost on the line (4 in all)", "b", "c"]);
+    assert_eq!(merged, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_device_could_not_send_is_told_once() {
+    let losses = |sink, evicted| {
+        let mut losses = Losses::default();
+        (losses.dropped.sink, losses.dropped.evicted) = (sink, evicted);
+        losses
+    };
+    let missing = Missing { seq: 9, scope: Scope::Bus, losses: losses(5, 2), other: 0 };
+    // 3 to 8 are missing; five of them it could not send, and says so.
+    let records = [said(1, "a"), said(2, "b"), missing.into(), said(10, "c")];
+    let (report, all) = read(&frames(1, records).concat()).await;
+    assert_eq!((report.lost, report.lost_in_device), (1, 7));
+    assert_eq!(
+        texts(&all),
+        [
+            "a",
+            "b",
+            "7 updates were lost in the device: 2 evicted, 5 sink",
+            "1 update was lost on the line",
+            "c"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn positions_that_go_back_are_a_device_that_starts_anew() {
+    let line = frames(0, [said(1, "a"), said(5, "b"), said(2, "c"), said(3, "d")]).concat();
+    let (report, all) = read(&line).await;
+    assert_eq!((report.restarts, report.lost, report.updates), (1, 4, 4));
+    // Told before "b", and once more before "c".
+    assert_eq!(texts(&all)[1], "1 update was lost on the line (4 in all)", "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_with_a_name_is_a_conversation_and_its_conversations_stand_behind_its_name() {
+    let line = [
+        frames(1, [said(1, "on"), Record::Update(Update::new(2, Category::INFO, "hot"))]).concat(),
+        frames(1, [said(4, "off")]).concat(),
+    ]
+    .concat();
+    for (prefixed, pump) in [(false, "pump"), (true, "board/pump")] {
+        let status = Status::builder().spawn();
+        let everything = status.subscribe(Selector::Everything).open();
+        let device = DeviceReader::new(status.clone());
+        let named = if prefixed { device.prefixed("board") } else { device.named("board") };
+        named.unwrap().read(&line[..]).await.unwrap();
+        let all = end(status, everything).await;
+        let conversations: Vec<_> = all.iter().map(|said| said.0.as_deref()).collect();
+        assert_eq!(conversations, [Some(pump), Some("board"), Some("board"), Some(pump)]);
+    }
+    let status = Status::builder().spawn();
+    assert!(DeviceReader::new(status.clone()).prefixed("a:b").is_err());
+    assert!(status.shutdown(Duration::ZERO).await.is_balanced());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_too_long_behind_that_of_the_device_is_refused() {
+    let name = "x".repeat(125);
+    let conversation = Some(ConversationName::new(&name).unwrap().into());
+    let update = Update { conversation, ..Update::new(1, Category::INFO, "on") };
+    let status = Status::builder().spawn();
+    let mut device = DeviceReader::new(status.clone()).prefixed("board").unwrap();
+    device.read(&frames(1, [Record::Update(update), said(2, "off")]).concat()[..]).await.unwrap();
+    let ledger = status.shutdown(Duration::from_secs(1)).await;
+    assert!(ledger.is_balanced());
+    assert_eq!((ledger.refused.count(RefuseReason::Invalid), ledger.delivered), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_text_that_was_cut_shows_it() {
+    let update = Update { cut: true, ..Update::new(1, Category::INFO, "a long sto") };
+    let (_, all) = read(&frames(1, [Record::Update(update)]).concat()).await;
+    assert_eq!(texts(&all), ["a long sto…"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_is_told_once_a_second_and_at_the_end() {
+    let status = Status::builder().spawn();
+    let everything = status.subscribe(Selector::Everything).open();
+    let (mut cable, line) = duplex(64);
+    let mut device = DeviceReader::new(status.clone());
+    let sending = async move {
+        for _ in 0..22 {
+            cable.write_all(b"noise, and more noise\0").await.unwrap();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        cable.write_all(b"no end").await.unwrap();
+    };
+    let (read, ()) = tokio::join!(device.read(line), sending);
+    read.unwrap();
+    let report = *device.report();
+    let all = end(status, everything).await;
+    let told = [
+        "1 frame could not be read: 1 torn",
+        "11 frames could not be read: 11 torn",
+        "21 frames could not be read: 21 torn",
+        "23 frames could not be read: 23 torn",
+    ];
+    assert_eq!(texts(&all), told);
+    assert_eq!((report.frames.bad(), report.bytes), (23, 22 * 22 + 6));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_line_of_a_device_is_said_to_be_none() {
+    let console = b"[    0.000000] the console of something else\r\n".repeat(200);
+    let (report, all) = read(&console).await;
+    let told = "no frame in the last 9200 bytes: is it the line of a device, and its speed right?";
+    assert_eq!(texts(&all), [told], "the latest");
+    assert_eq!((report.frames.frames, report.frames.too_long), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_future_that_is_dropped_loses_no_more_than_the_frame_it_was_in() {
+    let frames = frames(1, [said(1, "a"), said(2, "b"), said(3, "c")]);
+    let status = Status::builder().spawn();
+    let everything = status.subscribe(Selector::Everything).open();
+    let mut device = DeviceReader::new(status.clone());
+    let (mut cable, line) = duplex(256);
+    cable.write_all(&[&frames[0][..], &frames[1][..7]].concat()).await.unwrap();
+    let patience = Duration::from_secs(1);
+    assert!(tokio::time::timeout(patience, device.read(line)).await.is_err());
+    let (mut cable, line) = duplex(256);
+    cable.write_all(&frames[2]).await.unwrap();
+    drop(cable);
+    device.read(line).await.unwrap();
+    assert_eq!((device.report().lost, device.report().frames.bad()), (1, 1));
+    let all = end(status, everything).await;
+    assert!(texts(&all).contains(&"1 update was lost on the line"), "{all:?}");
 }

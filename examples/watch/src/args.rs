@@ -10,10 +10,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use statusbus_tokio::{Builder, Config, ConfigError, Overflow, Status};
 
+use crate::device::{Address, End};
 use crate::signals::Group;
 use crate::view::Form;
 
-/// Runs a command, or follows files, and shows live what they say, here and over HTTP
+/// Runs a command, follows files or reads devices, and shows live what they say, here and over HTTP
 ///
 /// Every line becomes a status update on a statusbus: progress is shown as a bar, a flood is
 /// thinned out, and whatever is not shown is counted. On a terminal a panel shows what stands;
@@ -29,6 +30,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Action {
     Run(Run),
     Tail(Tail),
+    Device(Device),
     Serve(Serve),
 }
 
@@ -83,13 +85,7 @@ pub(crate) struct Run {
     pub(crate) grace: Duration,
 
     #[command(flatten)]
-    pub(crate) view: View,
-
-    #[command(flatten)]
-    pub(crate) serving: Serving,
-
-    #[command(flatten)]
-    pub(crate) bus: Bus,
+    pub(crate) common: Common,
 }
 
 impl Run {
@@ -126,13 +122,49 @@ pub(crate) struct Tail {
     pub(crate) every: Duration,
 
     #[command(flatten)]
-    pub(crate) view: View,
+    pub(crate) common: Common,
+}
+
+/// Read the frames of devices, and show what they say
+///
+/// What comes are the frames that `statusbus_core::wire` describes: over a serial port, from an
+/// emulator, or from a file. When a line goes down it is opened again as soon as it is there; what
+/// is lost meanwhile, or on the way, is counted and shown where it is missing. It runs until it is
+/// interrupted.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  watch device /dev/ttyUSB0
+  watch device pump=/dev/ttyACM0 valve=/dev/ttyACM1
+  watch device tcp:127.0.0.1:5555   for  qemu-system-arm -serial tcp:127.0.0.1:5555,server,nowait
+  watch device tcp-listen::5555     for  qemu-system-arm -serial tcp:127.0.0.1:5555,reconnect-ms=500
+  watch device --once capture.bin")]
+pub(crate) struct Device {
+    /// The devices: a path (serial port, pseudo-terminal, FIFO, socket, file), HOST:PORT to connect
+    /// to, or tcp-listen:HOST:PORT for one that connects to us
+    ///
+    /// With a name, and where there are several devices, the conversations of each are called
+    /// NAME/conversation. What is about a device as a whole, as that its line is down, is said in the
+    /// conversation NAME; without one it is called by its path or address.
+    #[arg(required = true, value_name = "[NAME=]LINE", value_parser = Address::parse)]
+    pub(crate) devices: Vec<Address>,
+
+    /// The speed of a serial port, in bits a second
+    #[arg(long, value_name = "BAUD", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) baud: u32,
+
+    /// End when the lines end, and fail if they cannot be read
+    #[arg(long)]
+    once: bool,
 
     #[command(flatten)]
-    pub(crate) serving: Serving,
+    pub(crate) common: Common,
+}
 
-    #[command(flatten)]
-    pub(crate) bus: Bus,
+impl Device {
+    /// What is done at the end of a line.
+    pub(crate) const fn end(&self) -> End {
+        if self.once { End::Ends } else { End::Waits }
+    }
 }
 
 /// Serve what others publish over HTTP, and show it
@@ -144,6 +176,13 @@ pub(crate) struct Tail {
   curl -d '{\"conversation\":\"conv-1\",\"category\":\"tool\",\"text\":\"searching\"}' localhost:7077/v1/status
   curl -N localhost:7077/v1/events")]
 pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What every action takes.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
     #[command(flatten)]
     pub(crate) view: View,
 
@@ -318,14 +357,16 @@ mod tests {
     fn what_is_behind_the_command_is_its_own() {
         let run = run("--plain cargo build --json -v").expect("valid");
         assert_eq!(run.command, ["cargo", "build", "--json", "-v"]);
-        assert_eq!(run.view.form(), Form::Plain);
+        assert_eq!(run.common.view.form(), Form::Plain);
     }
 
     #[test]
     fn times_have_units_and_limits_have_limits() {
         let run_with = |option: &str| run(&format!("{option} -- true"));
-        let bus =
-            run_with("--queue-limit 7 --flush-interval 20ms --overflow reject").expect("valid").bus;
+        let bus = run_with("--queue-limit 7 --flush-interval 20ms --overflow reject")
+            .expect("valid")
+            .common
+            .bus;
         let config = (bus.queue_limit, bus.flush_interval, bus.overflow);
         assert_eq!(config, (7, Duration::from_millis(20), Overflow::Reject));
         assert!(bus.builder().is_ok());

@@ -5,7 +5,7 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use statusbus_tokio::{Category, Conversation, Metadata, Priority, Status};
+use statusbus_tokio::{Category, Conversation, Priority, Status};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::meaning::Stream;
 use crate::output::{Output, Quiet};
 use crate::pace::Pace;
 use crate::signals::{Group, Interrupt, Interrupts, kill_group, pass_on};
-use crate::speaker::Speaker;
+use crate::speaker::{Speaker, object};
 use crate::view::Viewing;
 
 /// When the command has ended, but something that it left behind holds its output open: for how long
@@ -189,10 +189,4 @@ fn signal(status: ExitStatus) -> Option<i32> {
 #[cfg(not(unix))]
 fn signal(_: ExitStatus) -> Option<i32> {
     None
-}
-
-fn object<const N: usize>(fields: [(&str, serde_json::Value); N]) -> Metadata {
-    let object: serde_json::Map<_, _> =
-        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    object.into()
 }

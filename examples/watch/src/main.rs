@@ -1,7 +1,8 @@
-//! Runs a command, or follows files, and shows live what they say, here and over HTTP.
+//! Runs a command, follows files or reads devices, and shows live what they say, here and over HTTP.
 
 mod args;
 mod command;
+mod device;
 mod lines;
 mod meaning;
 mod name;
@@ -19,13 +20,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use statusbus_tokio::{Conversation, Status};
+use statusbus_tokio::{Builder, Conversation, Status};
 use tokio::time::Instant;
 
-use crate::args::{Action, Arguments, Run, Serve};
+use crate::args::{Action, Arguments, Common, Run, Serve};
+use crate::device::{Address, Device, Names};
 use crate::pace::Pace;
 use crate::serving::{Serving, Taken};
-use crate::signals::Interrupts;
+use crate::signals::{Interrupt, Interrupts};
 use crate::tail::{Start, Tail};
 use crate::view::{View, Viewing};
 
@@ -61,23 +63,23 @@ async fn watch(action: Action) -> io::Result<u8> {
     match action {
         Action::Run(arguments) => run(arguments, interrupts).await,
         Action::Tail(arguments) => tail(arguments, interrupts).await,
+        Action::Device(arguments) => device(arguments, interrupts).await,
         Action::Serve(arguments) => serve(arguments, interrupts).await,
     }
 }
 
 async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
     let group = arguments.group();
-    let Run { name, backpressure, grace, view, serving, bus, command, .. } = arguments;
+    let Run { name, backpressure, grace, common, command, .. } = arguments;
     let name = match (&name, command.first()) {
         (Some(name), _) => name::valid(name),
         (None, Some(program)) => name::of_path(program),
         (None, None) => name::valid("command"),
     };
-    let builder = bus.builder().map_err(io::Error::other)?;
-    let status = if backpressure { Pace::bus(builder) } else { builder }.spawn();
+    let builder = common.bus.builder().map_err(io::Error::other)?;
+    let builder = if backpressure { Pace::bus(builder) } else { builder };
+    let Opened { status, view, serving } = Opened::new(builder, &common, Taken::Another).await?;
     let conversation = conversation(&status, &name)?;
-    let view = View::open(view.form(), &status);
-    let serving = serving::open(&serving, Taken::Another, &status).await?;
     let running = match command::spawn(&command, group) {
         Ok(running) => running,
         Err(error) => {
@@ -87,7 +89,7 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
         }
     };
     let mut viewing = view.show(Some(name))?;
-    let pace = backpressure.then(|| Pace::new(&status, viewing.progress(), bus.window()));
+    let pace = backpressure.then(|| Pace::new(&status, viewing.progress(), common.bus.window()));
     let ended = running
         .follow(&status, &conversation, pace.as_ref(), grace, &mut viewing, &mut interrupts)
         .await?;
@@ -100,10 +102,9 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
 }
 
 async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u8> {
-    let args::Tail { lines, from_start, every, view, serving, bus, files } = arguments;
-    let status = Pace::bus(bus.builder().map_err(io::Error::other)?).spawn();
-    let view = View::open(view.form(), &status);
-    let serving = serving::open(&serving, Taken::Another, &status).await?;
+    let args::Tail { lines, from_start, every, common, files } = arguments;
+    let builder = Pace::bus(common.bus.builder().map_err(io::Error::other)?);
+    let Opened { status, view, serving } = Opened::new(builder, &common, Taken::Another).await?;
     let start = if from_start { Start::Beginning } else { Start::Lines(lines) };
     // By the last part of its path, if no other file has the same.
     let mut names = HashSet::new();
@@ -119,35 +120,103 @@ async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u
         let conversation = conversation(&status, &name(file))?;
         tails.push(Tail::new(file, start, &status, &conversation));
     }
-    let pace = Pace::new(&status, viewing.progress(), bus.window());
-    let interrupt = tokio::select! {
-        interrupt = interrupts.next() => Some(interrupt),
-        () = viewing.ended() => None,
-        () = tail::follow(&mut tails, &pace, every) => None,
-    };
+    let pace = Pace::new(&status, viewing.progress(), common.bus.window());
+    let following = tail::follow(&mut tails, &pace, every);
+    let ended = attend(following, &mut viewing, &mut interrupts).await;
     tails.iter_mut().for_each(Tail::finish);
     let shown = finish(&status, viewing, serving, &mut interrupts, true).await;
-    Ok(match interrupt {
-        Some(interrupt) => interrupt.exit_code(),
-        None => u8::from(!shown),
-    })
+    Ok(exit_code(ended, shown))
+}
+
+async fn device(arguments: args::Device, mut interrupts: Interrupts) -> io::Result<u8> {
+    let end = arguments.end();
+    let args::Device { devices: addresses, baud, common, .. } = arguments;
+    let builder = Pace::bus(common.bus.builder().map_err(io::Error::other)?);
+    let mut names = HashSet::new();
+    if let Some(twice) =
+        addresses.iter().map(Address::name).find(|name| !names.insert(name.clone()))
+    {
+        let text = format!("two devices are called {twice}: name them, as in pump=/dev/ttyUSB0");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
+    let Opened { status, view, serving } = Opened::new(builder, &common, Taken::Another).await?;
+    let home = if addresses.len() == 1 { addresses.first().map(Address::name) } else { None };
+    let mut devices = Vec::new();
+    for address in &addresses {
+        let names = match addresses.len() > 1 || address.is_named() {
+            true => Names::Prefixed,
+            false => Names::AsSaid,
+        };
+        devices.push(Device::new(address, baud, end, names, &status).await?);
+    }
+    let mut viewing = view.show(home)?;
+    let pace = Pace::new(&status, viewing.progress(), common.bus.window());
+    let reading = device::read(&mut devices, end, &pace);
+    let ended = attend(reading, &mut viewing, &mut interrupts).await;
+    devices.iter_mut().for_each(Device::finish);
+    let interrupted = !matches!(ended, Ended::Itself(_));
+    let shown = finish(&status, viewing, serving, &mut interrupts, interrupted).await;
+    Ok(exit_code(ended, shown))
 }
 
 async fn serve(arguments: Serve, mut interrupts: Interrupts) -> io::Result<u8> {
-    let Serve { view, serving, bus } = arguments;
-    let status = bus.wide_builder().map_err(io::Error::other)?.spawn();
-    let view = View::open(view.form(), &status);
-    let serving = serving::open(&serving, Taken::Fails, &status).await?;
+    let common = arguments.common;
+    let builder = common.bus.wide_builder().map_err(io::Error::other)?;
+    let Opened { status, view, serving } = Opened::new(builder, &common, Taken::Fails).await?;
     let mut viewing = view.show(None)?;
-    let interrupt = tokio::select! {
-        interrupt = interrupts.next() => Some(interrupt),
-        () = viewing.ended() => None,
-    };
+    let ended = attend(std::future::pending(), &mut viewing, &mut interrupts).await;
     let shown = finish(&status, viewing, serving, &mut interrupts, true).await;
-    Ok(match interrupt {
-        Some(interrupt) => interrupt.exit_code(),
-        None => u8::from(!shown),
-    })
+    Ok(exit_code(ended, shown))
+}
+
+/// A bus, with a view that reads from now on and a server.
+struct Opened {
+    status: Status,
+    view: View,
+    serving: Option<Serving>,
+}
+
+impl Opened {
+    async fn new(builder: Builder, common: &Common, taken: Taken) -> io::Result<Self> {
+        let status = builder.spawn();
+        let view = View::open(common.view.form(), &status);
+        let serving = serving::open(&common.serving, taken, &status).await?;
+        Ok(Self { status, view, serving })
+    }
+}
+
+/// Why what is watched is watched no more.
+enum Ended {
+    /// Somebody has asked us to stop.
+    Interrupted(Interrupt),
+    /// Nobody views it any more.
+    Unviewed,
+    /// It has come to its end, or failed.
+    Itself(io::Result<()>),
+}
+
+/// Does something until it ends, somebody asks us to stop, or nobody views it any more.
+async fn attend(
+    something: impl Future<Output = io::Result<()>>,
+    viewing: &mut Viewing,
+    interrupts: &mut Interrupts,
+) -> Ended {
+    tokio::select! {
+        interrupt = interrupts.next() => Ended::Interrupted(interrupt),
+        () = viewing.ended() => Ended::Unviewed,
+        end = something => Ended::Itself(end),
+    }
+}
+
+fn exit_code(ended: Ended, shown: bool) -> u8 {
+    match ended {
+        Ended::Interrupted(interrupt) => interrupt.exit_code(),
+        Ended::Itself(Err(error)) => {
+            complain(&error);
+            1
+        }
+        Ended::Itself(Ok(())) | Ended::Unviewed => u8::from(!shown),
+    }
 }
 
 fn conversation(status: &Status, name: &str) -> io::Result<Conversation> {

@@ -77,7 +77,7 @@ async fn read(
     while let Ok(len @ 1..) = from.read(&mut chunk).await {
         quiet.busy.set(quiet.busy.get() + 1);
         match pace {
-            Some(pace) => pace.hear(speaker, &chunk[..len]).await,
+            Some(pace) => pace.hear(&chunk[..len], |piece| speaker.hear(piece)).await,
             None => speaker.hear(&chunk[..len]),
         }
         quiet.busy.set(quiet.busy.get() - 1);

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use statusbus_tokio::{Builder, Status};
 
-use crate::speaker::Speaker;
 use crate::view::Progress;
 
 /// Lets no more lines onto the bus than its queue has room for and the view has still to read, so
@@ -33,8 +32,9 @@ impl Pace {
         Self { status: status.clone(), view: view.clone(), queue, window: window as u64 }
     }
 
-    /// Says each line that ends in `chunk`, when there is room for it.
-    pub(crate) async fn hear(&self, speaker: &mut Speaker, mut chunk: &[u8]) {
+    /// Has `chunk` heard piece by piece, when there is room for what ends in each: lines, or the
+    /// updates of a device, which take no fewer bytes.
+    pub(crate) async fn hear(&self, mut chunk: &[u8], mut hear: impl FnMut(&[u8])) {
         while !chunk.is_empty() {
             let room = self.queue_room().min(self.window_room());
             if room == 0 {
@@ -42,7 +42,7 @@ impl Pace {
                 continue;
             }
             let (piece, rest) = chunk.split_at(chunk.len().min(bytes_for(room)));
-            speaker.hear(piece);
+            hear(piece);
             chunk = rest;
         }
     }

@@ -86,6 +86,13 @@ fn send(status: &Status, conversation: &Conversation, said: Said<'_>) -> Result<
     draft.try_send().map(|_| ()).map_err(|refused| refused.reason)
 }
 
+/// What is said besides a text.
+pub(crate) fn object<const N: usize>(fields: [(&str, serde_json::Value); N]) -> Metadata {
+    let object: serde_json::Map<_, _> =
+        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    object.into()
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

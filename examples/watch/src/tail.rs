@@ -24,7 +24,7 @@ pub(crate) enum Start {
 }
 
 /// Follows files, for ever.
-pub(crate) async fn follow(tails: &mut [Tail], pace: &Pace, every: Duration) {
+pub(crate) async fn follow(tails: &mut [Tail], pace: &Pace, every: Duration) -> io::Result<()> {
     let mut chunk = vec![0; CHUNK];
     loop {
         let mut more = false;
@@ -57,7 +57,7 @@ struct Open {
 }
 
 /// What tells a file from another one that gets its name.
-type Identity = (u64, u64);
+pub(crate) type Identity = (u64, u64);
 
 impl Tail {
     /// Begins with the file as it stands.
@@ -95,7 +95,7 @@ impl Tail {
             Ok(0) => {}
             Ok(len) => {
                 open.at += len as u64;
-                pace.hear(&mut self.speaker, &chunk[..len]).await;
+                pace.hear(&chunk[..len], |piece| self.speaker.hear(piece)).await;
                 return true;
             }
             Err(error) => self.tell(&error),
@@ -216,14 +216,14 @@ fn last_lines(file: &mut (impl Read + Seek), mut lines: u64) -> io::Result<u64> 
 }
 
 #[cfg(unix)]
-fn identity(metadata: &Metadata) -> Option<Identity> {
+pub(crate) fn identity(metadata: &Metadata) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino()))
 }
 
 /// The time of creation: as good as there is.
 #[cfg(not(unix))]
-fn identity(metadata: &Metadata) -> Option<Identity> {
+pub(crate) fn identity(metadata: &Metadata) -> Option<Identity> {
     let created = metadata.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some((created.as_secs(), u64::from(created.subsec_nanos())))
 }

@@ -2,12 +2,15 @@
 #![cfg(unix)]
 
 mod common;
+#[path = "common/device.rs"]
+mod device;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use common::{Json, Watch, run, served};
+use device::Run;
 use rustix::process::Signal;
 
 /// Sends a request, with more headers if need be, and reads on from there.
@@ -73,6 +76,33 @@ fn a_command_is_served_to_its_end() {
         read_to(&mut events, text);
     }
     assert_eq!(watch.end().code, Some(0));
+}
+
+#[test]
+fn a_device_is_served_with_the_state_of_its_line() {
+    let device = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let place = format!("board={}", device.local_addr().expect("it listens"));
+    let mut watch = Watch::start(served(&["device", "--json", "--listen", "127.0.0.1:0", &place]));
+    let address = watch.address();
+    let (mut line, _) = device.accept().expect("it connects");
+    let mut shown = vec![watch.line_with("\"text\":\"connected\"")];
+    let mut events = ask(&address, "GET /v1/events", "", "");
+    read_to(&mut events, "event: ready");
+    line.write_all(&Run::new(1).says("pump", "on")).expect("room");
+    read_to(&mut events, "\"conversation\":\"board/pump\"");
+    shown.push(watch.line_with("\"text\":\"on\""));
+    drop((line, device));
+    read_to(&mut events, "disconnected: the line has ended; waiting for it");
+    shown.push(watch.line_with("disconnected"));
+    // It cannot be reached any more, and that is what stands.
+    read_to(&mut events, "cannot be opened, waiting for it");
+    let stands = answer(&address, "GET /v1/status/board", "", "");
+    assert!(stands.contains("cannot be opened, waiting for it"), "{stands}");
+    watch.signal(Signal::INT);
+    let ended = watch.end();
+    assert_eq!(ended.code, Some(130), "{}", ended.errors);
+    let json = Json::read(&shown.into_iter().chain(ended.lines).collect::<Vec<_>>());
+    assert_eq!(json.texts("tool"), ["on"]);
 }
 
 #[test]
