@@ -191,7 +191,9 @@ test('a screen reader is told of ends, not of every line', async (t) => {
 test('where nothing has been said it says how, and that works as pasted', async (t) => {
   const empty = await start(t, ['serve', '--listen', '127.0.0.1:0']);
   const { page, problems } = await open(t, browser, empty.url);
+  await page.locator('#nothing').waitFor({ state: 'visible' });
   await until(page.locator('#nothing p'), 'Nothing has been said yet. Say something:');
+  await until(page.locator('.tile', { hasText: 'Updates' }).locator('.figure'), /\d/);
   await picture(page, 'empty-light');
   const answer = execFileSync('sh', ['-c', await page.locator('#example').textContent()], { stdio: 'pipe' });
   assert.deepEqual(JSON.parse(answer), { accepted: 1, refused: [] });
