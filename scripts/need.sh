@@ -1,7 +1,7 @@
-# For bash scripts: `. scripts/need.sh`, then
-#
-#   need PROGRAM PACKAGE...   installs Debian's packages if the program is missing, where it may: as
-#                             root, with apt; else says what to do, and ends the script
+# In a bash script: `. scripts/need.sh`. What tests in Node and in a browser need, from apt as root where
+# the machine lacks it. NODE and STATUSBUS_BROWSER name other programs than the usual ones.
+
+# need PROGRAM PACKAGE...: installs the packages if the program is missing
 need() {
   local program=$1
   shift
@@ -12,7 +12,28 @@ need() {
     DEBIAN_FRONTEND=noninteractive timeout 900 apt-get install -yq --no-install-recommends "$@" </dev/null
   fi
   command -v "$program" >/dev/null || {
-    echo "$program is missing: install it (on Debian: apt install $*)" >&2
+    echo "$program is missing: install it (on Debian: apt install $*), or see the settings in scripts/need.sh" >&2
     exit 1
   }
 }
+
+browser() {
+  local name
+  for name in "${STATUSBUS_BROWSER:-}" chromium chromium-browser google-chrome google-chrome-stable; do
+    [[ -n $name ]] && command -v "$name" >/dev/null && return
+  done
+  return 1
+}
+
+# need_node: sets `node`
+need_node() {
+  node=${NODE:-node}
+  [[ $node != node ]] || need node nodejs
+  [[ $("$node" -p 'process.versions.node.split(".")[0] >= 20') = true ]] || {
+    echo "Node $("$node" --version) is too old: 20 or newer is needed (NODE names another one)" >&2
+    exit 1
+  }
+  need npm npm
+}
+
+need_browser() { browser || need chromium chromium; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests that need Node, npm packages and a browser: the page in Chromium, the phoenix and
-# eventsource packages, curl. Gets what the machine lacks, where it may: from apt as root.
+# eventsource packages, curl, and a cable that is cut between two network namespaces. Gets what the
+# machine lacks, where it may: from apt as root.
 #
 #   scripts/web.sh            all of them
 #   scripts/web.sh phoenix    those whose name contains "phoenix"
@@ -11,27 +12,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # shellcheck source=scripts/need.sh
 . scripts/need.sh
-
-browser() {
-  local name
-  for name in "${STATUSBUS_BROWSER:-}" chromium chromium-browser google-chrome google-chrome-stable; do
-    [[ -n $name ]] && command -v "$name" >/dev/null && return
-  done
-  return 1
-}
-
-node=${NODE:-node}
-[[ $node != node ]] || need node nodejs
-[[ $("$node" -p 'process.versions.node.split(".")[0] >= 20') = true ]] || {
-  echo "Node $("$node" --version) is too old: 20 or newer is needed (NODE names another one)" >&2
-  exit 1
-}
-need npm npm
+need_node
 need curl curl
-browser || need chromium chromium
+need ip iproute2
+need_browser
 
 npm --prefix adapters/axum/tests/js ci --no-audit --no-fund
 # The browser is shown what `watch` serves.
 cargo build --locked -p watch
-cargo test --locked --all-features -p statusbus-axum --test formats_js --test page_js --test phoenix_js --test readers \
+cargo test --locked --all-features -p statusbus-axum --test cable --test formats_js \
+  --test page_js --test phoenix_js --test readers \
   -- --ignored "$@"

@@ -116,6 +116,17 @@ pub enum Outcome {
     Refused(RefuseReason),
 }
 
+/// What [`Bus::poll_part`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing is due.
+    Nothing,
+    /// There is more to come into this batch: call it again.
+    More,
+    /// The batch is whole.
+    Whole,
+}
+
 /// How far a flush reaches; see [`Bus::flush`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

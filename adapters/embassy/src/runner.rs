@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{Batch, Instant, Item, Update};
+use statusbus_core::{Batch, Instant, Item, Part, Update};
 
 use crate::clock;
 use crate::outgoing::Outgoing;
@@ -16,8 +16,8 @@ use crate::status::Status;
 
 /// Room for a batch of up to `BATCH` updates, which a [`Runner`] fills.
 ///
-/// Keep it in the task that delivers. A larger one costs RAM, the size of a message each, and has
-/// the lock held for longer while it is filled; a smaller one means to write more often under load.
+/// Keep it in the task that delivers. A larger one costs RAM, the size of a message each; a smaller one
+/// means to write more often under load. It is filled four at a time, and the lock is free in between.
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Buffer<U, const BATCH: usize>([Item<U>; BATCH]);
@@ -193,21 +193,29 @@ where
         let now = clock::now();
         // wakers are cloned and dropped outside of the lock: what they do then is not ours
         let mut waker = Some(cx.waker().clone());
-        let polled = status.with(|state| {
-            let polled = if state.bus.poll(batch, now) {
-                match state.given_up {
-                    true => Polled::Unwanted,
-                    false => Polled::Batch(state.names),
-                }
-            } else {
-                core::mem::swap(&mut state.runner, &mut waker);
-                match state.bus.is_drained() {
-                    true => Polled::Drained,
-                    false => Polled::Wait(state.bus.poll_at()),
-                }
-            };
-            (polled, core::mem::take(state.bus.telemetry()))
-        });
+        // a part at a time, so that interrupts wait for one part only
+        let polled = loop {
+            let part = status.with(|state| {
+                let polled = match state.bus.poll_part(batch, PART, |_| {}, now) {
+                    Part::More => return None,
+                    Part::Whole if state.given_up => Polled::Unwanted,
+                    Part::Whole => Polled::Batch(state.names),
+                    Part::Nothing => {
+                        core::mem::swap(&mut state.runner, &mut waker);
+                        match state.bus.is_drained() {
+                            true => Polled::Drained,
+                            false => Polled::Wait(state.bus.poll_at()),
+                        }
+                    }
+                };
+                Some((polled, core::mem::take(state.bus.telemetry())))
+            });
+            match part {
+                Some(None) => {}
+                Some(Some(polled)) => break Some(polled),
+                None => break None,
+            }
+        };
         let Some((polled, heard)) = polled else { return Polled::Wait(Some(now)) };
         self.teller.report(heard);
         if let Polled::Batch(_) | Polled::Unwanted = polled {
@@ -227,6 +235,9 @@ where
         }
     }
 }
+
+/// How many updates are moved into a batch while the lock is held.
+const PART: usize = 4;
 
 /// How much of a batch is accepted.
 #[derive(Clone, Copy)]

@@ -56,7 +56,9 @@ fn main() {
     let write = |file: &str, text: String| {
         fs::write(Path::new(&out).join(file), text).expect("cargo made the folder");
     };
-    write("memory.x", format!("MEMORY {{\n  {memory}\n}}\n{aliases}"));
+    // cortex-m-rt calls it that
+    let stack_end = if *name == "virt" { "_stack_end = __ebss;\n" } else { "" };
+    write("memory.x", format!("MEMORY {{\n  {memory}\n}}\n{aliases}{stack_end}"));
     // an interrupt that a program does not handle
     write(
         "device.x",

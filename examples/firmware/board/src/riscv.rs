@@ -7,6 +7,8 @@ pub(crate) const NAME: &str = "virt";
 const SOFT: Register = Register(0x0200_0000);
 
 pub(crate) fn start() {
+    // which cortex-m-rt does by itself
+    crate::stack::paint();
     // SAFETY: enabling breaks no critical section: this is called before there is one
     unsafe {
         riscv::register::mie::set_msoft();

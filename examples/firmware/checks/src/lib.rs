@@ -9,7 +9,9 @@ pub use cortex_m_rt::entry;
 #[cfg(target_arch = "riscv32")]
 pub use riscv_rt::entry;
 
+pub mod adapter;
 #[cfg(feature = "ticks")]
 pub mod cost;
 #[cfg(feature = "ticks")]
 pub mod sweep;
+pub mod time;

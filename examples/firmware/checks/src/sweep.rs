@@ -5,8 +5,10 @@ use core::fmt;
 use core::pin::pin;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use embassy_time::{Duration, MockDriver};
+use embassy_time::Duration;
 use statusbus_embassy::{About, Buffer, Key, Ledger, Message, Status};
+
+use crate::time;
 
 pub mod interrupt;
 mod say;
@@ -53,6 +55,8 @@ pub enum Wrong {
     Gap,
     /// The last word is not there.
     Last,
+    /// Nothing is queued, and a timer is armed.
+    Timer,
 }
 
 /// Everything that can be interrupted.
@@ -73,7 +77,7 @@ impl Case {
     #[must_use]
     pub fn run(&self, after: u32) -> Trial {
         let Self { work, say } = *self;
-        MockDriver::get().reset();
+        time::begin_anew();
         let bus = Bus::new();
         let may_step_back = matches!(work, Work::Merge);
         let come = RefCell::new(Come { may_step_back, ..Come::default() });
@@ -83,7 +87,7 @@ impl Case {
         work.prepare(&bus);
         let came_inside = interrupt::during(&bus, say, after, || work.work(&bus, runner.as_mut()));
         for _ in 0..2 * SLOTS {
-            MockDriver::get().advance(Duration::from_millis(60));
+            time::pass(Duration::from_millis(60));
             work::poll(runner.as_mut(), 3);
         }
         let sent = work.before() + work.sent() + say.sent();
@@ -168,6 +172,9 @@ impl Come {
         if self.lost != dropped.total() {
             return Err(Wrong::Gap);
         }
+        if time::alarm().is_some() {
+            return Err(Wrong::Timer);
+        }
         // whoever sends last is not the one who goes, and what ends something never
         let last_task = b'0' + (case.work.before() + case.work.sent() - 1) as u8;
         let said_by_task = matches!(case.work, Work::Refuse) || self.next == last_task + 1;
@@ -188,6 +195,7 @@ impl fmt::Display for Wrong {
             Self::Order => f.write_str("out of order"),
             Self::Gap => f.write_str("the gap is not what was lost"),
             Self::Last => f.write_str("what was said last is missing"),
+            Self::Timer => f.write_str("nothing is queued, and a timer is armed"),
         }
     }
 }

@@ -7,7 +7,8 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
 
 use board::stack;
-use embassy_time::{Duration, MockDriver};
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_time::Duration;
 use embedded_io_async::{ErrorType, Write};
 use statusbus_embassy::{
     Buffer, Category, Frames, Key, Message, NoKey, Priority, Ranked, Status, Unranked, Update,
@@ -15,6 +16,7 @@ use statusbus_embassy::{
 
 use super::Tell;
 use super::lock::Ruler;
+use crate::time;
 
 /// 40 bytes.
 const TEXT: &str = "the pump runs at 1,200 turns a minute...";
@@ -40,7 +42,7 @@ impl<M: Ruler, U: Update, F: Future> Bench<'_, M, U, F> {
     /// One that is at rest, and has just handed something on: what comes is batched.
     fn rest(&mut self) {
         for _ in 0..SLOTS {
-            MockDriver::get().advance(Duration::from_millis(60));
+            time::pass(Duration::from_millis(60));
             self.poll(4);
         }
     }
@@ -97,7 +99,7 @@ impl<M: Ruler, U: Update, F: Future> Bench<'_, M, U, F> {
 /// Neither keys nor priorities.
 #[inline(never)]
 pub(super) fn small<M: Ruler>(tell: Tell) {
-    MockDriver::get().reset();
+    time::begin_anew();
     let bus = Status::<M, Small, SLOTS>::new();
     let runner = pin!(look(&bus));
     let mut bench = Bench { bus: &bus, runner, name: "small", tell };
@@ -113,7 +115,7 @@ pub(super) fn small<M: Ruler>(tell: Tell) {
 /// All rules.
 #[inline(never)]
 pub(super) fn full<M: Ruler>(tell: Tell) {
-    MockDriver::get().reset();
+    time::begin_anew();
     let bus = Status::<M, Full, SLOTS>::new();
     let runner = pin!(look(&bus));
     let mut bench = Bench { bus: &bus, runner, name: "all rules", tell };
@@ -139,10 +141,29 @@ pub(super) fn full<M: Ruler>(tell: Tell) {
     bench.stack(&say);
 }
 
+/// What an interrupt sends to.
+static INTERRUPTED: Status<CriticalSectionRawMutex, Full, SLOTS> = Status::new();
+
+/// What the interrupt does.
+pub(super) fn interrupt() {
+    INTERRUPTED.info(PUMP, TEXT);
+}
+
+/// All rules, from an interrupt: from where it is asked for until everything goes on.
+#[inline(never)]
+pub(super) fn interrupted(tell: Tell) {
+    time::begin_anew();
+    let runner = pin!(look(&INTERRUPTED));
+    let mut bench = Bench { bus: &INTERRUPTED, runner, name: "all rules", tell };
+    bench.rest();
+    let say = |bus: &Status<CriticalSectionRawMutex, Full, SLOTS>| bus.info(PUMP, TEXT);
+    bench.sending("send from an interrupt", &say, &|_| board::interrupt());
+}
+
 /// All rules, to a serial line that takes everything at once.
 #[inline(never)]
 pub(super) fn frames<M: Ruler>(tell: Tell) {
-    MockDriver::get().reset();
+    time::begin_anew();
     let bus = Status::<M, Full, SLOTS>::new();
     let runner = pin!(write(&bus));
     let mut bench = Bench { bus: &bus, runner, name: "frames", tell };

@@ -1,0 +1,29 @@
+// The lists of the core, in its order: it speaks of their places.
+import type { BatchReason, DropReason, LossReason, Outcome, Overflow, Priority, RefuseReason } from './types.js'
+
+export const CATEGORIES: readonly string[] = ['engine', 'tool', 'workflow', 'progress', 'error', 'info', 'planning']
+export const PRIORITIES: readonly Priority[] = ['progress', 'state', 'terminal']
+export const OVERFLOWS: readonly Overflow[] = ['evict', 'drop_newest', 'drop_oldest', 'reject']
+export const DROPS: readonly DropReason[] = ['newest', 'oldest', 'evicted', 'outranked', 'shrunk', 'sink']
+export const REFUSALS: readonly RefuseReason[] = ['full', 'closed', 'invalid', 'unknown_category', 'too_large', 'unauthorized']
+export const LOSSES: readonly LossReason[] = ['expired', ...DROPS]
+export const REASONS: readonly BatchReason[] = ['full', 'interval', 'flush', 'close']
+
+const outcome = (outcome: Outcome['outcome'], reason: Outcome['reason'] = null): Outcome => Object.freeze({ outcome, reason })
+
+/** What `send` of the core answers, by the low bits of its number: one object each, so that nothing is
+ * made for an answer. */
+export const OUTCOMES: readonly Outcome[] = [
+  outcome('queued'),
+  outcome('merged'),
+  outcome('expired', 'expired'),
+  outcome('displaced', 'expired'),
+  ...Array<Outcome>(4),
+  ...DROPS.map(reason => outcome('displaced', reason)),
+  ...Array<Outcome>(2),
+  ...DROPS.map(reason => outcome('dropped', reason)),
+  ...Array<Outcome>(2),
+  ...REFUSALS.map(reason => outcome('refused', reason)),
+]
+export const QUEUED = OUTCOMES[0]!
+export const refused = (reason: RefuseReason): Outcome => OUTCOMES[24 + REFUSALS.indexOf(reason)]!
