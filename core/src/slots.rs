@@ -57,10 +57,10 @@ enum Life {
 }
 
 impl Life {
-    /// What has to be dropped is never left behind: it need not be looked at.
+    /// Whether it was left behind, which nothing is that has to be dropped.
     #[inline(always)]
-    const fn is_live<U>(self) -> bool {
-        core::mem::needs_drop::<U>() || matches!(self, Self::Live)
+    const fn is_left<U>(self) -> bool {
+        !core::mem::needs_drop::<U>() && matches!(self, Self::Left)
     }
 }
 
@@ -77,14 +77,17 @@ impl<U> Place<U> {
     /// Whether no update is in it.
     #[inline(always)]
     pub const fn is_vacant(&self) -> bool {
-        self.get().is_none()
+        match self.0 {
+            Content::Vacant => true,
+            Content::Update { life, .. } => life.is_left::<U>(),
+        }
     }
 
     /// The update in it.
     #[inline(always)]
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
-            Content::Update { life, update } if life.is_live::<U>() => Some(update),
+            Content::Update { life, update } if !life.is_left::<U>() => Some(update),
             _ => None,
         }
     }
@@ -93,7 +96,7 @@ impl<U> Place<U> {
     #[inline(always)]
     pub const fn get_mut(&mut self) -> Option<&mut U> {
         match &mut self.0 {
-            Content::Update { life, update } if life.is_live::<U>() => Some(update),
+            Content::Update { life, update } if !life.is_left::<U>() => Some(update),
             _ => None,
         }
     }
@@ -102,7 +105,7 @@ impl<U> Place<U> {
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
         match self.replace_by_nothing() {
-            Content::Update { life, update } if life.is_live::<U>() => Some(update),
+            Content::Update { life, update } if !life.is_left::<U>() => Some(update),
             _ => None,
         }
     }
@@ -142,9 +145,10 @@ impl<U: Update> Place<U> {
     fn replace(&mut self, from: &mut Self) {
         // first, so that nothing stands between taking it out there and putting it in here
         self.vacate();
-        if let Content::Update { life, update } = from.replace_by_nothing()
-            && life.is_live::<U>()
-        {
+        if core::mem::needs_drop::<U>() {
+            self.0 = from.replace_by_nothing();
+        } else if let Content::Update { life: Life::Live, update } = from.replace_by_nothing() {
+            // What is left behind is moved as what it is: for small cores that is half the work.
             self.0 = Content::Update { life: Life::Live, update };
         }
     }
