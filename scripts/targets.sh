@@ -20,7 +20,7 @@
 sysroot_crates() {
   case $1 in
     *-none-*) echo core,alloc ;;
-    # An adapter for the browser needs std; nothing here links it yet.
+    # The npm package's core needs no std either.
     wasm32-unknown-unknown) echo core,alloc ;;
     *) return 1 ;;
   esac

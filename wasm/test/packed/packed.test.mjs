@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -58,27 +59,40 @@ function project(files) {
 
 const printed = async (program, args, cwd) => JSON.parse((await run(program, args, { cwd, env: { ...process.env, NO_COLOR: '1' } })).stdout)
 
-/** What a page in this folder shows. */
-async function shown(t, folder) {
+/** A server of files. Answers where it is. */
+async function serveFolder(t, folder) {
   const types = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.html': 'text/html', '.wasm': 'application/wasm' }
   const server = createServer(({ url }, response) => {
-    const file = join(folder, url === '/' ? 'index.html' : url)
+    const { pathname } = new URL(url, 'http://localhost')
+    const file = join(folder, pathname === '/' ? 'index.html' : pathname)
     if (!existsSync(file)) return response.writeHead(404).end()
     response.writeHead(200, { 'content-type': types[extname(file)] ?? 'text/plain' }).end(readFileSync(file))
   })
   await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  return `http://127.0.0.1:${server.address().port}`
+}
+
+/** What a page in this folder shows. */
+async function shown(t, folder) {
+  const url = await serveFolder(t, folder)
   const context = await browser.newContext()
-  t.after(async () => {
-    await context.close()
-    server.close()
-  })
-  const { page, errors } = await visit(context, `http://127.0.0.1:${server.address().port}/`)
+  t.after(() => context.close())
+  const { page, errors } = await visit(context, `${url}/`)
   await page.waitForFunction(() => globalThis.result !== undefined, undefined, { polling: 20 }).catch(error => assert.fail(`${error} ${errors}`))
   assert.deepEqual(errors, [])
   return page.evaluate(() => globalThis.result)
 }
 
 test('Node, import', async () => assert.deepEqual(await printed('node', ['use.mjs'], project({ 'use.mjs': PRINT })), RESULT))
+
+test('the ten lines of the README do what they say', async () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const [, code] = /```js\n(import \{ createStatusBus \} from 'statusbus'[^]*?)```/.exec(readme)
+  const [, expected] = /\/\/ (\d+ \d+ \d+)\n$/.exec(code)
+  const { stdout } = await run('node', ['use.mjs'], { cwd: project({ 'use.mjs': code }) })
+  assert.deepEqual(stdout.trim().split('\n'), ['searching', '42 %', 'done', expected])
+})
 
 test('Node, require', async () => {
   const code = `const { createStatusBus } = require('statusbus')\n${USE}\nledger.then(({ delivered, coalesced }) => console.log(JSON.stringify({ texts, delivered, coalesced })))`
@@ -133,6 +147,28 @@ test('esbuild', async t => {
   assert.deepEqual(await shown(t, join(folder, 'out')), RESULT)
 })
 
+/** Runs a worker and answers where it is. */
+async function serveWorker(t, folder, config) {
+  const { port } = await new Promise(resolve => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const address = probe.address()
+      probe.close(() => resolve(address))
+    })
+  })
+  writeFileSync(join(folder, 'config.capnp'), config.replace(':8787', `:${port}`))
+  // the program itself: its wrapper would leave it behind
+  const { default: program } = createRequire(join(here, 'package.json'))('workerd')
+  const server = spawn(program, ['serve', 'config.capnp'], { cwd: folder, stdio: 'ignore' })
+  // asked to end it would wait for open streams
+  t.after(() => server.kill('SIGKILL'))
+  const url = `http://127.0.0.1:${port}`
+  for (let i = 0; i < 200; i++) {
+    if (await fetch(url).then(() => true, () => false)) return url
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  assert.fail('workerd does not answer')
+}
+
 test('workerd', async t => {
   const code = `import { createStatusBus } from 'statusbus'
 const shared = createStatusBus()
@@ -151,21 +187,77 @@ export default {
   const folder = project({ 'worker.js': code })
   await run(bin('esbuild'), ['worker.js', '--bundle', '--format=esm', '--conditions=workerd', '--loader:.wasm=copy', '--outdir=out'], { cwd: folder })
   const wasm = readdirSync(join(folder, 'out')).find(name => name.endsWith('.wasm'))
-  const port = 20_000 + (process.pid % 20_000)
-  writeFileSync(join(folder, 'out/config.capnp'), `using Workerd = import "/workerd/workerd.capnp";
+  const config = `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = (compatibilityDate = "2025-05-01", modules = [
-    (name = "worker.js", esModule = embed "worker.js"), (name = "${wasm}", wasm = embed "${wasm}")]))],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]);`)
-  const server = spawn(bin('workerd'), ['serve', 'config.capnp'], { cwd: join(folder, 'out'), stdio: ['ignore', 'inherit', 'inherit'] })
-  t.after(() => server.kill())
-  let answer
-  for (let i = 0; i < 100 && answer === undefined; i++) {
-    answer = await fetch(`http://127.0.0.1:${port}/`).then(response => response.json()).catch(() => new Promise(resolve => setTimeout(resolve, 100)))
-  }
+    (name = "worker.js", esModule = embed "out/worker.js"), (name = "${wasm}", wasm = embed "out/${wasm}")]))],
+  sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "main")]);`
+  const url = await serveWorker(t, folder, config)
+  const answer = await (await fetch(url)).json()
   const { said, ...result } = answer
   assert.deepEqual(result, RESULT)
-  assert.deepEqual(said, ['at the top of the module', 'in a request'])
+  assert.deepEqual([...new Set(said)], ['at the top of the module', 'in a request'])
+})
+
+const examples = join(root, '../examples')
+
+test('examples/worker: a job on the edge, its statuses in batches as server-sent events', async t => {
+  const folder = project({})
+  for (const name of ['worker.js']) cpSync(join(examples, 'worker', name), join(folder, name))
+  const build = JSON.parse(readFileSync(join(examples, 'worker/package.json'), 'utf8')).scripts.build.split(' ')
+  await run(bin('esbuild'), build.slice(1), { cwd: folder })
+  const url = await serveWorker(t, folder, readFileSync(join(examples, 'worker/config.capnp'), 'utf8'))
+  const watch = async () => {
+    const events = []
+    const { body } = await fetch(`${url}/v1/status/conv-42/events`)
+    let text = ''
+    for await (const part of body.pipeThrough(new TextDecoderStream())) {
+      text += part
+      if (text.includes('"done"')) break
+    }
+    for (const block of text.split('\n\n')) {
+      const [, name, data] = /^event: (\w+)\n(?:id: .*\n)?data: (.*)$/.exec(block) ?? []
+      if (name !== undefined) events.push({ name, data: JSON.parse(data) })
+    }
+    return events
+  }
+  const early = watch()
+  assert.equal((await fetch(`${url}/run/conv-42`, { method: 'POST' })).status, 202)
+  const events = await early
+  const updates = events.filter(({ name }) => name === 'status').flatMap(({ data }) => data)
+  assert.equal(events[0].name, 'ready')
+  assert.equal(updates[0].text, 'started')
+  assert.deepEqual([updates.at(-1).text, updates.at(-1).priority], ['done', 'terminal'])
+  assert.ok(updates.length < 200, `${updates.length} of 2002`)
+  const percent = updates.filter(({ category }) => category === 'progress').map(({ text }) => parseFloat(text))
+  assert.ok(percent.length > 1 && percent.every((value, index) => index === 0 || value > percent[index - 1]), `${percent}`)
+  assert.equal(percent.at(-1), 100)
+  const late = (await watch()).filter(({ name }) => name === 'status').flatMap(({ data }) => data)
+  assert.deepEqual(late.map(({ text }) => text).sort(), ['100 %', 'done', 'started'])
+})
+
+async function looksAlive(t, url) {
+  const context = await browser.newContext({ viewport: { width: 1_200, height: 700 } })
+  t.after(() => context.close())
+  const { page, errors } = await visit(context, url)
+  await page.waitForFunction(() => globalThis.history_?.batched?.length >= 3, undefined, { polling: 100 })
+  const last = (await page.evaluate(() => globalThis.history_.batched)).at(-1)
+  assert.ok(last.merged > 0 && last.lost > 0 && last.received > 0 && last.messages < last.received, JSON.stringify(last))
+  assert.deepEqual(errors, [])
+  t.diagnostic(JSON.stringify(last))
+}
+
+test('examples/browser without a build step', async t => {
+  const served = await serveFolder(t, join(root, '..'))
+  await looksAlive(t, `${served}/examples/browser/index.html`)
+})
+
+test('examples/browser with Vite', async t => {
+  const folder = project({})
+  for (const name of readdirSync(join(examples, 'browser'))) if (/\.(js|html)$/.test(name)) cpSync(join(examples, 'browser', name), join(folder, name))
+  writeFileSync(join(folder, 'vite.config.js'), readFileSync(join(examples, 'browser/vite.config.js'), 'utf8').replace("import { defineConfig } from 'vite'", 'const defineConfig = config => config'))
+  await run(bin('vite'), ['build', '--logLevel', 'error'], { cwd: folder })
+  await looksAlive(t, `${await serveFolder(t, join(folder, 'dist'))}/`)
 })
 
 for (const [kind, options] of [['nodenext', { module: 'nodenext' }], ['bundler', { module: 'esnext', moduleResolution: 'bundler' }]]) {
