@@ -56,6 +56,14 @@ enum Life {
     Live = 1,
 }
 
+impl Life {
+    /// What has to be dropped is never left behind: it need not be looked at.
+    #[inline(always)]
+    const fn is_live<U>(self) -> bool {
+        core::mem::needs_drop::<U>() || matches!(self, Self::Live)
+    }
+}
+
 impl<U> Place<U> {
     /// No update.
     pub const VACANT: Self = Self(Content::Vacant);
@@ -69,14 +77,14 @@ impl<U> Place<U> {
     /// Whether no update is in it.
     #[inline(always)]
     pub const fn is_vacant(&self) -> bool {
-        !matches!(self.0, Content::Update { life: Life::Live, .. })
+        self.get().is_none()
     }
 
     /// The update in it.
     #[inline(always)]
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
-            Content::Update { life: Life::Live, update } => Some(update),
+            Content::Update { life, update } if life.is_live::<U>() => Some(update),
             _ => None,
         }
     }
@@ -85,7 +93,7 @@ impl<U> Place<U> {
     #[inline(always)]
     pub const fn get_mut(&mut self) -> Option<&mut U> {
         match &mut self.0 {
-            Content::Update { life: Life::Live, update } => Some(update),
+            Content::Update { life, update } if life.is_live::<U>() => Some(update),
             _ => None,
         }
     }
@@ -94,7 +102,7 @@ impl<U> Place<U> {
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
         match self.replace_by_nothing() {
-            Content::Update { life: Life::Live, update } => Some(update),
+            Content::Update { life, update } if life.is_live::<U>() => Some(update),
             _ => None,
         }
     }
@@ -134,7 +142,9 @@ impl<U: Update> Place<U> {
     fn replace(&mut self, from: &mut Self) {
         // first, so that nothing stands between taking it out there and putting it in here
         self.vacate();
-        if let Content::Update { life: Life::Live, update } = from.replace_by_nothing() {
+        if let Content::Update { life, update } = from.replace_by_nothing()
+            && life.is_live::<U>()
+        {
             self.0 = Content::Update { life: Life::Live, update };
         }
     }
