@@ -2,9 +2,27 @@
 
 /// Up to `N` bytes of text, whose length is kept elsewhere. Aligned to 4, so that it is copied in words.
 // Bytes and not a string of heapless, which is not `Copy`: what is moved in safe Rust is moved twice.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Eq)]
 #[repr(C, align(4))]
 pub(crate) struct Bytes<const N: usize>([u8; N]);
+
+impl<const N: usize> PartialEq for Bytes<N> {
+    /// By words.
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        let (words, rest) = self.0.as_chunks::<4>();
+        let (other_words, other_rest) = other.0.as_chunks::<4>();
+        let mut words = words.iter().zip(other_words);
+        words.all(|(&word, &other)| u32::from_le_bytes(word) == u32::from_le_bytes(other))
+            && rest.iter().zip(other_rest).all(|(byte, other)| byte == other)
+    }
+}
+
+impl<const N: usize> core::hash::Hash for Bytes<N> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
+    }
+}
 
 impl<const N: usize> Bytes<N> {
     pub(crate) const EMPTY: Self = Self([0; N]);

@@ -79,7 +79,7 @@ impl Format for TextWriter<'_> {
 }
 
 #[cfg(feature = "wire")]
-impl<W, const FRAME: usize> Format for crate::Frames<W, FRAME> {
+impl<W, const FRAME: usize, B> Format for crate::Frames<W, FRAME, B> {
     fn format(&self, f: Formatter<'_>) {
         write!(f, "Frames");
     }

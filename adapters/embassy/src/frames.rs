@@ -14,6 +14,7 @@ use statusbus_core::wire::{
 use statusbus_core::{Category, ConversationName, Instant, Update};
 
 use crate::about::About;
+use crate::beside::Beside;
 use crate::clock;
 use crate::key::{Keying, Ranking};
 use crate::message::{Message, Topic};
@@ -27,8 +28,9 @@ use crate::status::Status;
 ///
 /// A write that fails, or takes longer than [`patience`](Self::patience), costs the updates that were
 /// not written yet, and nothing else; what was lost is told as a gap when the line works again.
-pub struct Frames<W, const FRAME: usize = 256> {
+pub struct Frames<W, const FRAME: usize = 256, B = ()> {
     writer: W,
+    beside: B,
     epoch: u64,
     patience: Duration,
     /// What was written last ended with a delimiter.
@@ -52,9 +54,34 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
     pub const fn sized(writer: W, epoch: u64) -> Self {
         const { assert!(FRAME <= FRAME_MAX, "hosts take frames of at most 1,024 bytes") };
         let patience = Duration::from_secs(1);
-        Self { writer, epoch, patience, clean: false, buffer: [0; FRAME] }
+        Self { writer, beside: (), epoch, patience, clean: false, buffer: [0; FRAME] }
     }
 
+    /// Has the readers of a [`Hub`](crate::Hub) get what is handed on, too, whatever the line does: an
+    /// update that the line did not take has come to them. It is the line that decides what counts as
+    /// delivered. (Losses are told to them when the line has been told, so behind a loss they may wait for
+    /// the line.)
+    ///
+    /// ```no_run
+    /// # use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+    /// # use statusbus_embassy::{Buffer, Frames, Hub, Message, Status};
+    /// # static STATUS: Status<CriticalSectionRawMutex, Message<64>, 32> = Status::new();
+    /// static HUB: Hub<CriticalSectionRawMutex, Message<64>, 16, 2> = Hub::new();
+    ///
+    /// async fn deliver(uart: impl embedded_io_async::Write) {
+    ///     let mut buffer = Buffer::<_, 16>::new();
+    ///     let Ok(runner) = STATUS.runner(&mut buffer) else { return };
+    ///     Frames::new(uart, 7).beside(&HUB).run(runner).await
+    /// }
+    /// ```
+    #[must_use]
+    pub fn beside<B>(self, hub: B) -> Frames<W, FRAME, B> {
+        let Self { writer, epoch, patience, clean, buffer, .. } = self;
+        Frames { writer, beside: hub, epoch, patience, clean, buffer }
+    }
+}
+
+impl<W: Write, const FRAME: usize, B> Frames<W, FRAME, B> {
     /// How long writing one frame may take before it is given up; default one second. Give it some
     /// times what a frame takes: 256 bytes take 22 ms at 115,200 baud.
     #[must_use]
@@ -87,17 +114,23 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
         K: Keying,
         R: Ranking,
         T: Report,
+        B: Beside<Message<TEXT, NAME, META, K, R>>,
     {
         const { assert!(FRAME >= TEXT + NAME + META + K::LEN + 112, "a frame holds no message") };
-        let Self { writer, epoch, patience, clean, buffer } = &mut self;
+        let Self { writer, beside, epoch, patience, clean, buffer } = &mut self;
         loop {
-            let Some(mut batch) = runner.next().await else { pending().await };
-            let mut told = 0;
-            'batch: loop {
-                let Some(frame) = next_frame(&mut batch, &mut told, *epoch, buffer) else {
-                    batch.delivered();
-                    break;
-                };
+            let Some(mut batch) = runner.next().await else {
+                beside.end();
+                pending().await
+            };
+            let (mut told, mut heard) = (0, false);
+            let delivered = 'batch: loop {
+                let frame = next_frame(&mut batch, &mut told, *epoch, buffer, beside);
+                if !heard && batch.gap().is_none() {
+                    heard = true;
+                    beside.updates(&batch);
+                }
+                let Some(frame) = frame else { break true };
                 // A frame that was not ended eats the next one, unless a delimiter comes before it.
                 let mut at = usize::from(core::mem::replace(clean, false));
                 let until = clock::after(*patience);
@@ -107,16 +140,22 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
                         .await
                     {
                         Some(Ok(written)) if written > 0 => at = at.saturating_add(written),
-                        _ => break 'batch,
+                        _ => break 'batch false,
                     }
                 }
                 let mut flushing = pin!(writer.flush());
                 match poll_fn(|cx| in_time(flushing.as_mut(), until, batch.runner.status, cx)).await
                 {
                     Some(Ok(())) => *clean = true,
-                    _ => break 'batch,
+                    _ => break false,
                 }
                 batch.accept(frame.last);
+            };
+            if !heard {
+                beside.updates(&batch);
+            }
+            if delivered {
+                batch.delivered();
             }
         }
     }
@@ -170,6 +209,7 @@ fn next_frame<
     T,
     const CATEGORIES: usize,
     const GAPS: usize,
+    B,
 >(
     batch: &mut Outgoing<
         '_,
@@ -185,12 +225,14 @@ fn next_frame<
     told: &mut usize,
     epoch: u64,
     buffer: &mut [u8],
+    beside: &B,
 ) -> Option<Ready>
 where
     M: RawMutex,
     K: Keying,
     R: Ranking,
     T: Report,
+    B: Beside<Message<TEXT, NAME, META, K, R>>,
 {
     let (delimiter, buffer) = buffer.split_first_mut()?;
     *delimiter = DELIMITER;
@@ -205,7 +247,10 @@ where
                 _ => continue,
             }
         }
-        batch.gap_told();
+        if batch.gap().is_some() {
+            beside.gap(batch);
+            batch.gap_told();
+        }
         let late = batch.age_micros();
         let mut first = None;
         let updates = batch.updates().map(|handed| {
@@ -262,7 +307,7 @@ fn named<const NAME: usize>(
     (conversation(topic.about()), category(topic.category(), names))
 }
 
-impl<W, const FRAME: usize> fmt::Debug for Frames<W, FRAME> {
+impl<W, const FRAME: usize, B> fmt::Debug for Frames<W, FRAME, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frames").field("epoch", &self.epoch).finish_non_exhaustive()
     }

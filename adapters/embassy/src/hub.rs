@@ -216,15 +216,14 @@ where
                     batch.delivered();
                 }
                 None => {
-                    self.with(|shared| shared.closed = true);
-                    self.wake();
+                    self.close();
                     pending::<()>().await;
                 }
             }
         }
     }
 
-    /// Hands a batch to the readers. For who delivers it elsewhere, too, and says so itself. The lock is
+    /// Hands a batch to the readers: for who delivers it elsewhere, too, and says so itself. The lock is
     /// taken once for each update.
     pub fn publish<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
         &self,
@@ -243,13 +242,63 @@ where
         L: RawMutex,
         T: Report,
     {
-        if let Some(gap) = batch.gap() {
-            let topics = gap.topics().iter().map(|(topic, losses)| (Some(*topic), losses));
-            let elsewhere = Some((None, gap.elsewhere())).filter(|(_, losses)| !losses.is_empty());
-            for (topic, losses) in topics.chain(elsewhere) {
-                self.add(Entry { seq: gap.seq(), content: Content::Gap(topic, *losses) });
+        self.add_gap(batch, |losses| losses);
+        self.add_updates(batch);
+    }
+
+    /// Adds what is missing, as readers see it.
+    pub(crate) fn add_gap<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
+        &self,
+        batch: &Outgoing<
+            '_,
+            '_,
+            '_,
+            L,
+            Message<TEXT, NAME, META, K, R>,
+            SLOTS,
+            T,
+            CATEGORIES,
+            GAPS,
+        >,
+        seen: impl Fn(Losses) -> Losses,
+    ) where
+        L: RawMutex,
+        T: Report,
+    {
+        let Some(gap) = batch.gap() else { return };
+        let topics = gap.topics().iter().map(|(topic, losses)| (Some(*topic), losses));
+        for (topic, losses) in topics.chain([(None, gap.elsewhere())]) {
+            let losses = seen(*losses);
+            if !losses.is_empty() {
+                self.add(Entry { seq: gap.seq(), content: Content::Gap(topic, losses) });
             }
         }
+        self.wake();
+    }
+
+    pub(crate) fn add_updates<
+        L,
+        const SLOTS: usize,
+        T,
+        const CATEGORIES: usize,
+        const GAPS: usize,
+    >(
+        &self,
+        batch: &Outgoing<
+            '_,
+            '_,
+            '_,
+            L,
+            Message<TEXT, NAME, META, K, R>,
+            SLOTS,
+            T,
+            CATEGORIES,
+            GAPS,
+        >,
+    ) where
+        L: RawMutex,
+        T: Report,
+    {
         let handed_on = batch.handed_on().as_micros();
         for handed in batch.updates() {
             let content = Content::Update {
@@ -259,6 +308,12 @@ where
             };
             self.add(Entry { seq: handed.seq, content });
         }
+        self.wake();
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn close(&self) {
+        self.with(|shared| shared.closed = true);
         self.wake();
     }
 

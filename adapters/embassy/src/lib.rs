@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 mod about;
+#[cfg(feature = "wire")]
+mod beside;
 mod bytes;
 mod clock;
 mod draft;
@@ -33,6 +35,8 @@ mod subscription;
 mod text;
 
 pub use about::{About, Conversation, SYSTEM};
+#[cfg(feature = "wire")]
+pub use beside::Beside;
 pub use draft::{Draft, Refused, Sent};
 #[cfg(feature = "wire")]
 pub use frames::Frames;

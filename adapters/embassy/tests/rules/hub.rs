@@ -3,9 +3,10 @@
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Duration;
 use statusbus_embassy::{
-    Buffer, Category, CategorySet, Event, Hub, Message, NoSeat, SYSTEM, Selector,
+    Buffer, Category, CategorySet, Event, Frames, Hub, Message, NoSeat, SYSTEM, Selector,
 };
 
+use crate::line::{Does, Line};
 use crate::support::{Task, Time};
 use crate::{Small, balanced, small};
 
@@ -195,4 +196,66 @@ fn a_reader_knows_how_old_an_update_is() {
         .collect();
     assert_eq!(ages, [65_000, 65_000]);
     balanced(status);
+}
+
+/// The task that writes frames, with the hub beside the line.
+fn writes_beside(status: &'static Small, hub: &'static Ring, line: &Line) -> Task<'static, ()> {
+    let line = line.clone();
+    Task::new(async move {
+        let mut buffer = Buffer::<_, 8>::new();
+        let runner = status.runner(&mut buffer).expect("the only one");
+        Frames::new(line, 7).beside(hub).run(runner).await;
+    })
+}
+
+#[test]
+fn readers_beside_a_line_get_what_the_line_gets() {
+    let (time, status, hub, line) = (Time::begin(), small(), hub(), Line::new());
+    let mut runner = writes_beside(status, hub, &line);
+    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+    status.reconfigure(status.config().queue_limit(4).expect("in range"));
+    for number in 0..6 {
+        status.info("motor", format_args!("{number}"));
+    }
+    runner.rest();
+    assert_eq!(
+        reads(&mut all),
+        ["gap #1 of Unchecked(\"motor\") evicted=2", "#2 2", "#3 3", "#4 4", "#5 5"]
+    );
+    assert_eq!(line.told().len(), 5);
+    time.pass(Duration::from_millis(50));
+    runner.rest();
+    assert_eq!(reads(&mut all), Vec::<String>::new());
+    assert_eq!(balanced(status).delivered, 4);
+}
+
+#[test]
+fn readers_beside_a_line_that_stalls_get_everything_and_hear_of_no_loss_of_the_line() {
+    let (time, status, hub, line) = (Time::begin(), small(), hub(), Line::new());
+    let mut runner = writes_beside(status, hub, &line);
+    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+    line.set(Does::StallsAfter(5));
+    status.info("motor", "one");
+    runner.rest();
+    // before the line has taken it or not
+    assert_eq!(reads(&mut all), ["#1 one"]);
+    status.reconfigure(status.config().queue_limit(1).expect("in range"));
+    status.info("motor", "two");
+    status.info("motor", "three");
+    time.pass(Duration::from_secs(1)); // the line is given up
+    runner.rest();
+    // the gap is not told to the line yet: readers wait for the line, as it may be told once only
+    assert_eq!(reads(&mut all), Vec::<String>::new());
+    line.set(Does::Takes(usize::MAX));
+    time.pass(Duration::from_secs(1));
+    runner.rest();
+    assert_eq!(reads(&mut all), ["#3 three"]);
+    status.info("motor", "four");
+    time.pass(Duration::from_millis(50));
+    runner.rest();
+    let ledger = balanced(status);
+    assert_eq!((ledger.delivered, ledger.dropped.sink, ledger.dropped.evicted), (1, 2, 1));
+    assert_eq!(reads(&mut all), ["gap #4 of Unchecked(\"motor\") evicted=1", "#5 four"]);
+    let told = line.read().0;
+    assert_eq!(told, ["gap #4 motor/info evicted=1 sink=2", "#5 motor/info four"]);
 }

@@ -43,7 +43,7 @@ extern "C" fn start() -> ! {
     else {
         halt()
     };
-    let mut frames = pin!(Frames::new(Line, long()).run(runner));
+    let mut frames = pin!(Frames::<_, 300>::sized(Line, long()).beside(&HUB).run(runner));
     let mut hub_buffer = Buffer::<_, 4>::new();
     let Ok(hub_runner) = BUS_OF_10000.runner(&mut hub_buffer) else { halt() };
     let mut hub = pin!(HUB.run(hub_runner));
