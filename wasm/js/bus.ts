@@ -193,7 +193,8 @@ export class Bus implements Types.StatusBus {
     let key: string | null = null
     let kind = category
     let ttl = -1
-    if (extra !== NOTHING) {
+    if (extra !== NOTHING && extra !== null) {
+      if (typeof extra !== 'object') return this.#refuse('invalid')
       if (extra.metadata !== undefined && extra.metadata !== null) {
         const wrong = this.#checkMetadata(extra.metadata)
         if (wrong !== undefined) return this.#refuse(wrong)
@@ -210,7 +211,7 @@ export class Bus implements Types.StatusBus {
         kind |= (priority + 1) << 5
       }
       if (extra.ttl !== undefined && extra.ttl !== null) {
-        if (!(extra.ttl >= 0)) return this.#refuse('invalid')
+        if (typeof extra.ttl !== 'number' || !(extra.ttl >= 0)) return this.#refuse('invalid')
         ttl = extra.ttl
       }
     }
