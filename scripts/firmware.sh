@@ -8,6 +8,7 @@
 #   scripts/firmware.sh test [BOARD...]   the tests on the target; default: every board
 #   scripts/firmware.sh sizes [BOARD...]  flash and memory, against what they may take
 #   scripts/firmware.sh cost              instructions, masked interrupts and stack, on the Cortex-M3
+#                                         --write behind either: what holds now becomes the limit
 #   scripts/firmware.sh boards            builds what is for real boards: examples/pico, examples/nrf52840
 #   scripts/firmware.sh lint              format, and clippy for every board
 #
@@ -57,10 +58,6 @@ on() (
   board=$1
   shift
   target=$(target_of "$board")
-  case $board in
-    virt) need qemu-system-riscv32 qemu-system-misc ;;
-    *) need qemu-system-arm qemu-system-arm ;;
-  esac
   prepare_target "$target"
   cd "$firmware"
   "$@"
@@ -90,6 +87,11 @@ build() {
 emulate() {
   local program=$1
   shift
+  # its output is the program's
+  case $board in
+    virt) need qemu-system-riscv32 qemu-system-misc >&2 ;;
+    *) need qemu-system-arm qemu-system-arm >&2 ;;
+  esac
   "$CARGO_TARGET_DIR/debug/runner" "$board" "$CARGO_TARGET_DIR/$target/release/$program" "$@"
 }
 
@@ -142,9 +144,12 @@ station() {
 show() {
   build pump
   line=$(mktemp -d)
+  # a group of its own, so that all of it can be ended
+  set -m
   emulate pump --serial "unix:$line/station,server=on,wait=on" >"$line/log" 2>/dev/null &
   running=$!
-  trap '[[ -z $running ]] || kill "$running"; rm -rf "$line"' EXIT
+  set +m
+  trap '[[ -z $running ]] || kill -- "-$running"; rm -rf "$line"' EXIT
   until [[ -S $line/station ]]; do
     kill -0 "$running" || { cat "$line/log"; return 1; }
     sleep 0.1
@@ -204,6 +209,7 @@ lint() {
   each lint_board "${boards[@]}"
 }
 
+need python3 python3
 command=${1:-}
 [[ $# -eq 0 ]] || shift
 case $command in

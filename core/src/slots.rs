@@ -129,10 +129,8 @@ impl<U: Update> Place<U> {
         self.replace(from);
     }
 
-    /// The same for what cannot be copied, and where nothing was before. For the latter out of line: it
-    /// happens once.
-    #[cfg_attr(target_pointer_width = "32", inline(never))]
-    #[cfg_attr(not(target_pointer_width = "32"), inline(always))]
+    /// The same for what cannot be copied, and where nothing was before.
+    #[inline(always)]
     fn replace(&mut self, from: &mut Self) {
         // first, so that nothing stands between taking it out there and putting it in here
         self.vacate();

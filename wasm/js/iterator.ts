@@ -32,21 +32,17 @@ export class BatchIterator implements Subscription {
     const waiting = this.#waiting.shift()
     if (waiting !== undefined) return waiting({ done: false, value: batch })
     const weight = this.#weigh(batch)
-    if (this.#missed > 0 || this.#weight + weight > this.#most) {
-      this.#missed += this.unread + batch.updates.length
-      this.unread = this.#weight = 0
-      this.#batches = []
-      return
-    }
+    this.#batches.push(batch)
     this.unread += batch.updates.length
     this.#weight += weight
-    this.#batches.push(batch)
-    // gaps without updates are not counted; they are told as one that waits
-    if (this.#batches.length > this.#most + 1) this.#merge()
+    // gaps without updates weigh nothing, but take room
+    if (this.#missed > 0 || this.#weight > this.#most || this.#batches.length > this.#most + 1) this.#miss()
   }
 
-  #merge(): void {
-    this.#missed += this.unread + 1
+  /** What waits will not be read: neither its updates, nor how many were missing before. */
+  #miss(): void {
+    for (const { updates, gaps } of this.#batches) this.#missed += updates.length + gaps.reduce((sum, gap) => sum + gap.count, 0)
+    this.#missed ||= 1
     this.unread = this.#weight = 0
     this.#batches = []
   }

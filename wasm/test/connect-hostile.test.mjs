@@ -136,6 +136,32 @@ test('what an iterator does not read is bounded by its size, too', async () => {
   await connection.close()
 })
 
+test('metadata as deep as a sea is handed on, and not kept', async () => {
+  const { server, connection, reader } = await open()
+  const downs = []
+  connection.on('down', ({ error }) => downs.push(error))
+  await server.last.ready()
+  await server.last.status(1, [update(1, 'before')])
+  const deep = JSON.stringify(update(2, 'deep', { metadata: 0 })).replace('"metadata":0', `"metadata":${'['.repeat(1e6)}${']'.repeat(1e6)}`)
+  await server.last.send(`event: status\nid: ${EPOCH}-2\ndata: [${deep}]\n\n`)
+  await server.last.status(3, [update(3, 'next', { key: 'k' })])
+  assert.deepEqual(downs, [])
+  assert.deepEqual(reader.texts().filter(text => text !== 'deep'), ['before', 'next'])
+  assert.ok(reader.texts().includes('deep') || reader.gaps()[0].reasons.invalid === 1)
+  assert.deepEqual(connection.retained().map(({ text }) => text).filter(text => text !== 'before'), ['next'])
+})
+
+test('gaps count by their size, too', async () => {
+  const { server, connection } = await open()
+  const iterator = connection.subscribe('*', { buffer: 100 })
+  await settle()
+  await server.last.ready()
+  await server.last.status(0, [])
+  for (let i = 1; i <= 20; i++) await server.last.gap(i, { count: 2, reasons: { [`${i}${'x'.repeat(1 << 14)}`]: 2 }, scope: 'bus' })
+  const { value } = await iterator.next()
+  assert.deepEqual(value.gaps, [{ seq: 0, count: 40, reasons: { lagged: 40 }, scope: 'reader' }], 'what was missing stays counted')
+})
+
 test('a refusal without an end is not read to its end', async () => {
   let pulled = 0
   const body = new ReadableStream({ pull: controller => (pulled++, controller.enqueue(new Uint8Array(1 << 16))) })

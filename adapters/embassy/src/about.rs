@@ -2,7 +2,7 @@
 
 use statusbus_core::{ConversationName, RefuseReason};
 
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, mix};
 
 /// What an update is about: a conversation, by its name or its number, or the whole system.
 ///
@@ -116,6 +116,12 @@ impl<const NAME: usize> Conversation<NAME> {
             },
         };
         self.name.set(name.as_str()).ok_or(RefuseReason::TooLarge)
+    }
+
+    /// Mixes it into a hash.
+    #[inline(always)]
+    pub(crate) fn mix(&self, hash: u32) -> u32 {
+        self.name.mix(mix(hash, self.number))
     }
 
     /// What it is about.

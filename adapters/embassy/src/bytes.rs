@@ -26,10 +26,24 @@ impl<const N: usize> Bytes<N> {
         copy(&mut self.0, text.as_bytes())
     }
 
+    /// Mixes them into a hash, by words: FNV-1a, good enough where nobody chooses what collides.
+    #[inline(always)]
+    pub(crate) fn mix(&self, hash: u32) -> u32 {
+        let (words, rest) = self.0.as_chunks();
+        let hash = words.iter().fold(hash, |hash, &word| mix(hash, u32::from_le_bytes(word)));
+        rest.iter().fold(hash, |hash, &byte| mix(hash, byte.into()))
+    }
+
     #[inline(always)]
     pub(crate) const fn room(&mut self) -> &mut [u8] {
         &mut self.0
     }
+}
+
+/// Mixes a word into a hash.
+#[inline(always)]
+pub(crate) const fn mix(hash: u32, word: u32) -> u32 {
+    (hash ^ word).wrapping_mul(0x0100_0193).rotate_left(15)
 }
 
 /// Copies bytes to the beginning of where there is room for them; `None`: there is not.

@@ -34,14 +34,43 @@ pub(crate) fn after(span: Duration) -> Instant {
     Instant::from_micros(micros(now.saturating_add(span.as_ticks())))
 }
 
+/// So much of a second, rounded down, in microseconds.
 const fn micros(ticks: u64) -> u64 {
-    ticks.saturating_mul(MICROS_PART) / TICKS_PART
+    scale_down(ticks, MICROS_PART, TICKS_PART)
 }
 
+/// So many microseconds, rounded up, in ticks.
 const fn ticks(micros: u64) -> u64 {
-    micros.saturating_mul(TICKS_PART).div_ceil(MICROS_PART)
+    scale_up(micros, TICKS_PART, MICROS_PART)
+}
+
+const fn scale_down(span: u64, by: u64, from: u64) -> u64 {
+    span.saturating_mul(by) / from
+}
+
+const fn scale_up(span: u64, by: u64, from: u64) -> u64 {
+    span.saturating_mul(by).div_ceil(from)
 }
 
 const fn common(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { common(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_never_fires_early_and_never_a_tick_late_at_any_rate() {
+        for hz in [1_000, 32_768, 76_800, 1_000_000, 16_000_000, 1] {
+            let common = common(hz, MICROS);
+            let (hz, per) = (hz / common, MICROS / common);
+            for micros in (0..3_000).chain(1_000_000..1_003_000).chain([u64::MAX / per / hz]) {
+                let at = scale_up(micros, hz, per);
+                assert!(scale_down(at, per, hz) >= micros, "{hz}/{per}: {micros}");
+                assert!(at == 0 || scale_down(at - 1, per, hz) < micros, "{hz}/{per}: {micros}");
+            }
+        }
+        assert_eq!(scale_up(u64::MAX, 512, 15_625), u64::MAX.div_ceil(15_625));
+    }
 }

@@ -9,13 +9,16 @@ pub trait Keying: sealed::Sealed {
     #[doc(hidden)]
     type Mode: KeyMode;
     #[doc(hidden)]
-    type Held: Copy + Send;
+    type Held: Copy + PartialEq + Send;
     #[doc(hidden)]
     const NONE: Self::Held;
     #[doc(hidden)]
     const LEN: usize;
     #[doc(hidden)]
     fn as_str(held: &Self::Held) -> Option<&str>;
+    /// The hash of a key; `None`: there is none.
+    #[doc(hidden)]
+    fn hash(held: &Self::Held) -> Option<u32>;
 }
 
 /// Messages never have a key: nothing of it is in memory or in the program.
@@ -39,6 +42,11 @@ impl Keying for NoKey {
     fn as_str((): &()) -> Option<&str> {
         None
     }
+
+    #[inline(always)]
+    fn hash((): &()) -> Option<u32> {
+        None
+    }
 }
 
 impl<const LEN: usize> Keying for Key<LEN> {
@@ -51,25 +59,34 @@ impl<const LEN: usize> Keying for Key<LEN> {
     fn as_str(held: &Self::Held) -> Option<&str> {
         if held.len == 0 { None } else { Some(held.bytes.text(usize::from(held.len))) }
     }
+
+    #[inline(always)]
+    fn hash(held: &Self::Held) -> Option<u32> {
+        if held.len == 0 { None } else { Some(held.bytes.mix(held.len.into())) }
+    }
 }
 
-/// A key; of no length: none.
+/// A key; of no length: none. What is behind its end is zero.
 #[doc(hidden)]
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 pub struct Held<const LEN: usize> {
     len: u8,
     bytes: Bytes<LEN>,
 }
 
 impl<const LEN: usize> Held<LEN> {
-    pub(crate) fn of(key: &str) -> Result<Self, RefuseReason> {
+    /// Keeps a key where it lies.
+    pub(crate) fn set(&mut self, key: &str) -> Result<(), RefuseReason> {
         const { assert!(LEN > 0 && LEN <= 128, "a key has 1 to 128 bytes") };
         if key.is_empty() {
             return Err(RefuseReason::Invalid);
         }
-        let mut bytes = Bytes::EMPTY;
-        bytes.set(key).ok_or(RefuseReason::TooLarge)?;
-        Ok(Self { len: key.len() as u8, bytes })
+        if self.len > 0 {
+            *self = Key::NONE;
+        }
+        self.bytes.set(key).ok_or(RefuseReason::TooLarge)?;
+        self.len = key.len() as u8;
+        Ok(())
     }
 }
 

@@ -1,4 +1,9 @@
-#![doc = include_str!("../README.md")]
+// the front page shows how frames are written
+#![cfg_attr(feature = "wire", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "wire"),
+    doc = "A bus in a static: see the README, with the feature `wire`."
+)]
 #![no_std]
 #![forbid(unsafe_code)]
 

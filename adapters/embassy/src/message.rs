@@ -1,14 +1,13 @@
 //! An update as a microcontroller keeps it.
 
 use core::fmt;
-use core::hash::{Hash, Hasher};
 use core::marker::PhantomData;
 
 use statusbus_core::{Category, RefuseReason, Update};
 
 use crate::about::{About, Conversation};
-use crate::bytes::Bytes;
-use crate::key::{Held, Key, Keying, NoKey, Ranked, Ranking};
+use crate::bytes::{Bytes, mix};
+use crate::key::{Key, Keying, NoKey, Ranked, Ranking};
 use crate::metadata::{Value, add};
 use crate::text::{Text, TextWriter};
 
@@ -122,8 +121,7 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, const LEN: usize, 
     Message<TEXT, NAME, META, Key<LEN>, R>
 {
     pub(crate) fn set_key(&mut self, key: &str) -> Result<(), RefuseReason> {
-        self.key = Held::of(key)?;
-        Ok(())
+        self.key.set(key)
     }
 }
 
@@ -158,15 +156,12 @@ impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Rank
     }
 
     fn key_hash(&self) -> Option<u32> {
-        let mut fnv = Fnv(0x811C_9DC5);
-        self.key()?.hash(&mut fnv);
-        self.conversation.hash(&mut fnv);
-        self.category().hash(&mut fnv);
-        Some(fnv.0)
+        let hash = K::hash(&self.key)?;
+        Some(mix(self.conversation.mix(hash), self.category().index() as u32))
     }
 
     fn same_key(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        self.key == other.key
             && self.category() == other.category()
             && self.conversation == other.conversation
     }
@@ -222,17 +217,43 @@ impl<const NAME: usize> Topic<NAME> {
     }
 }
 
-/// FNV-1a: good enough where nobody chooses keys to make them collide.
-struct Fnv(u32);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    type Keyed = Message<8, 8, 0, Key<4>>;
+
+    fn message(about: impl Into<About<'static>>, category: Category, key: &str) -> Keyed {
+        let mut message = Keyed::blank(category);
+        assert_eq!(message.say(about.into(), "text"), Ok(false));
+        assert_eq!(message.set_key(key), Ok(()));
+        message
+    }
+
+    #[test]
+    fn topic_and_key_are_told_apart_whatever_their_hashes_are() {
+        let all = [
+            message("a", Category::INFO, "k"),
+            message("b", Category::INFO, "k"),
+            message("a", Category::TOOL, "k"),
+            message("a", Category::INFO, "l"),
+            message("a", Category::INFO, "k\0"),
+            message(7_u8, Category::INFO, "k"),
+            message(About::System, Category::INFO, "k"),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            for (other_index, other) in all.iter().enumerate() {
+                assert_eq!(one.same_key(other), index == other_index);
+                assert_eq!(one.key_hash() == other.key_hash(), index == other_index);
+            }
         }
     }
 
-    fn finish(&self) -> u64 {
-        self.0.into()
+    #[test]
+    fn a_key_that_is_said_again_replaces_the_one_before() {
+        let mut twice = message("a", Category::INFO, "long");
+        assert_eq!(twice.set_key("k"), Ok(()));
+        assert_eq!(twice.key(), Some("k"));
+        assert!(twice.same_key(&message("a", Category::INFO, "k")));
     }
 }

@@ -20,7 +20,8 @@ use crate::text::Text;
 /// Sending may be done from any task and any interrupt that the lock `M` allows
 /// ([`CriticalSectionRawMutex`](embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex): all of
 /// them). It never blocks, awaits or panics, and takes the lock once, for some hundred instructions at
-/// most. What is sent is handed on by [`run`](Self::run).
+/// most. What is sent is handed on by a
+/// [`runner`](Self::runner).
 ///
 /// `U` is what is queued, a [`Message`] mostly; `T` hears what happens ([`Report`]); `CATEGORIES` is
 /// the seven built-in ones and as many of the application's own; `GAPS` is for how many topics losses

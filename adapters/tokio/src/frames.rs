@@ -65,7 +65,8 @@ pub struct DeviceReport {
     /// Updates that were said on this side; what became of those is in the bus's ledger.
     pub updates: u64,
     /// Updates that were lost on the line: their positions are missing, and the device did not say
-    /// that it could not send them.
+    /// that it could not send them. A gap has a position, too, so that one whose record was lost, or
+    /// that the device could not send and tells again, counts as an update here.
     pub lost: u64,
     /// Updates that the device told were lost there.
     pub lost_in_device: u64,

@@ -3,7 +3,7 @@
     costs.py [--write] <OUTPUT
 
 OUTPUT is what the program `cost` says; costs.txt says what each number may be at most, and the goal.
-With --write it says what they are now.
+With --write it is changed to what holds now: the goal where it is met, else the number and 5 %.
 """
 
 import sys
@@ -28,15 +28,20 @@ def limits():
 def main(write):
     allowed = limits()
     told = dict(line.rstrip().rsplit(": ", 1) for line in sys.stdin if ": " in line)
+    told = {name: int(number) for name, number in told.items() if "," in name}
     if write:
+        comments = [line for line in LIMITS.read_text().splitlines() if line.startswith("#")]
+        rows = []
         for name, number in told.items():
             goal = allowed.get(name, (0, "-"))[1]
-            print(f"{name}: {int(int(number) * SLACK)} {goal}")
+            met = goal != "-" and number <= int(goal)
+            rows.append(f"{name}: {goal if met else int(number * SLACK)} {goal}")
+        LIMITS.write_text("\n".join(comments + rows) + "\n")
         return
     print(f"{'':58} {'':>6} {'at most':>8} {'goal':>6}")
     failed, above = [], []
     for name, (most, goal) in allowed.items():
-        number = int(told.get(name, 1 << 31))
+        number = told.get(name, 1 << 31)
         print(f"{name:58} {number:6} {most:8} {goal:>6}")
         if number > most:
             failed.append(name)

@@ -17,8 +17,9 @@ export class Standing {
   add(update: StatusUpdate): void {
     const { conversation, category, key, text, metadata } = update
     const place = `${conversation ?? ''}\n${category}\n${key === null ? '' : `=${key}`}`
-    const size = place.length + text.length + (metadata === null ? 0 : JSON.stringify(metadata).length)
+    const size = place.length + text.length + charactersOf(metadata)
     this.#remove(place)
+    if (size > MOST_CHARACTERS) return
     this.#values.set(place, { update, size })
     this.#size += size
     for (const oldest of this.#values.keys()) {
@@ -40,5 +41,15 @@ export class Standing {
   #remove(place: string): void {
     this.#size -= this.#values.get(place)?.size ?? 0
     this.#values.delete(place)
+  }
+}
+
+function charactersOf(metadata: unknown): number {
+  if (metadata === null) return 0
+  try {
+    return JSON.stringify(metadata).length
+  } catch {
+    // nested more deeply than can be written: it is not kept
+    return MOST_CHARACTERS
   }
 }

@@ -227,7 +227,7 @@ export class Stream {
       const missing = gap(data, this.#position?.seq ?? 0, this.#conversation)
       // who was too slow gets the values that stand, and goes on from there
       if (missing.scope === 'reader') this.#expectsValues = true
-      return this.#publish([missing], [], 'received', 0)
+      return this.#publish([missing], [], 'received', data.length)
     }
     const given = updates(data)
     if (given.invalid > 0) this.#lost('invalid', given.invalid)

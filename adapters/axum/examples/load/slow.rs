@@ -58,20 +58,27 @@ pub(crate) async fn measure(readers: usize) -> Outcome<()> {
         all.extend(latencies);
     }
     for share in [50, 99] {
-        let median = |is_stuck| {
-            let of_kind = spans.iter().filter(|span| span.is_stuck == is_stuck);
-            let mut each: Vec<u64> = of_kind.map(|span| percentile(&all, span, share)).collect();
-            each.sort_unstable();
-            each.get(each.len() / 2).copied().unwrap_or_default()
+        let of_kind = |is_stuck| {
+            let of_kind = spans.iter().filter(move |span| span.is_stuck == is_stuck);
+            of_kind.map(|span| percentile(&all, span, share) as f64)
         };
-        let (without, with) = (median(false), median(true));
+        // Spans that lie side by side: whoever else uses the machine has disturbed both.
+        let ratios = of_kind(true).zip(of_kind(false)).map(|(with, without)| with / without);
         tell(&format!(
-            "p{share}, median of {SPANS} spans: {without} us without, {with} us with one of {readers} that \
-             never reads: {:.2} x",
-            with as f64 / without.max(1) as f64
+            "p{share}, median of {SPANS} spans: {:.0} us without, {:.0} us with one of {readers} that never \
+             reads; {:.2} x, median of neighbours",
+            median(of_kind(false)),
+            median(of_kind(true)),
+            median(ratios)
         ))?;
     }
     memory(&served, alone, readers).await
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 
 /// The latency that so many of a hundred updates do not exceed.

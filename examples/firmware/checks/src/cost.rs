@@ -13,11 +13,17 @@ mod peers;
 /// Told what was measured, and the number.
 pub type Tell = fn(fmt::Arguments<'_>, u32);
 
+/// What the software interrupt does while it is measured.
+pub fn interrupt() {
+    bus::interrupt();
+}
+
 /// Measures all of it.
 pub fn all(tell: Tell) {
     bus::small::<CriticalSectionRawMutex>(tell);
     bus::small::<Masked>(tell);
     bus::full::<CriticalSectionRawMutex>(tell);
+    bus::interrupted(tell);
     bus::full::<Masked>(tell);
     bus::frames::<CriticalSectionRawMutex>(tell);
     bus::frames::<Masked>(tell);

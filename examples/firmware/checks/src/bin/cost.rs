@@ -12,6 +12,8 @@ use board::console::{self, Console};
 use board::ticks;
 use checks::{cost, entry};
 
+board::soft_interrupt!(cost::interrupt);
+
 #[entry]
 fn main() -> ! {
     board::start();

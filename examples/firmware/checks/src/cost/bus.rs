@@ -7,6 +7,7 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
 
 use board::stack;
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Duration;
 use embedded_io_async::{ErrorType, Write};
 use statusbus_embassy::{
@@ -138,6 +139,25 @@ pub(super) fn full<M: Ruler>(tell: Tell) {
     bench.sending("send, queue full", &|bus| (0..SLOTS).for_each(|_| say(bus)), &say);
     bench.draining(&say);
     bench.stack(&say);
+}
+
+/// What an interrupt sends to.
+static INTERRUPTED: Status<CriticalSectionRawMutex, Full, SLOTS> = Status::new();
+
+/// What the interrupt does.
+pub(super) fn interrupt() {
+    INTERRUPTED.info(PUMP, TEXT);
+}
+
+/// All rules, from an interrupt: from where it is asked for until everything goes on.
+#[inline(never)]
+pub(super) fn interrupted(tell: Tell) {
+    time::begin_anew();
+    let runner = pin!(look(&INTERRUPTED));
+    let mut bench = Bench { bus: &INTERRUPTED, runner, name: "all rules", tell };
+    bench.rest();
+    let say = |bus: &Status<CriticalSectionRawMutex, Full, SLOTS>| bus.info(PUMP, TEXT);
+    bench.sending("send from an interrupt", &say, &|_| board::interrupt());
 }
 
 /// All rules, to a serial line that takes everything at once.
