@@ -1,5 +1,7 @@
 //! What `poll` hands on.
 
+use core::time::Duration;
+
 use crate::gap::Gap;
 use crate::slots::{Place, Terms};
 use crate::time::Instant;
@@ -30,16 +32,24 @@ pub struct Batch<U: Update, B, const GAPS: usize = 4> {
     taken: usize,
     /// Whether it was handed on and is not settled yet.
     is_unsettled: bool,
+    /// Whether more is to come into it.
+    is_growing: bool,
+    /// Since when the place in it that was taken longest has been.
+    pub(crate) oldest: Instant,
+    /// Updates that have come into it and were counted as in flight.
+    handed_on: usize,
     /// Updates of it that are not settled yet.
     in_flight: usize,
     /// Updates in it: those in flight that have not been taken out.
     len: usize,
     reason: FlushReason,
-    gap: Option<Gap<U::Topic, GAPS>>,
+    /// What stands in front of it; none has no position.
+    gap: Gap<U::Topic, GAPS>,
 }
 
 /// The duty to settle a batch whose updates were taken away: see [`Batch::detach`].
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "what is not settled stays in flight"]
 pub struct Receipt {
     /// Whether there is such a duty: the batch was handed on and not settled yet.
@@ -69,22 +79,25 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
             held: Detached::nothing_in(items),
             taken: 0,
             is_unsettled: false,
+            is_growing: false,
+            oldest: Instant::ZERO,
+            handed_on: 0,
             in_flight: 0,
             len: 0,
             reason: FlushReason::Full,
-            gap: None,
+            gap: Gap::new(),
         }
     }
 
     /// The loss that stands in front of this batch.
     #[must_use]
     pub const fn gap(&self) -> Option<&Gap<U::Topic, GAPS>> {
-        self.gap.as_ref()
+        if self.gap.is_told() { Some(&self.gap) } else { None }
     }
 
     /// Takes out the loss that stands in front of this batch: the caller tells it.
     pub fn take_gap(&mut self) -> Option<Gap<U::Topic, GAPS>> {
-        self.gap.take()
+        self.gap.is_told().then(|| core::mem::replace(&mut self.gap, Gap::new()))
     }
 
     /// Why the batch was due.
@@ -112,18 +125,19 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
     /// [drained](Self::drain) before is gone from them.
     pub fn detach(&mut self, items: B) -> (Detached<U, B>, Receipt) {
         let receipt = self.receipt();
-        (self.taken, self.len) = (0, 0);
+        (self.taken, self.len, self.handed_on) = (0, 0, 0);
         (core::mem::replace(&mut self.held, Detached::nothing_in(items)), receipt)
     }
 
     /// Whether it holds something whose end the bus does not know: itself, or a gap that was left
     /// behind when its updates were taken away.
     pub(crate) const fn is_open(&self) -> bool {
-        self.is_unsettled || self.gap.is_some()
+        self.is_unsettled || self.gap.is_told()
     }
 
     /// Takes over the duty to settle it.
     pub(crate) const fn receipt(&mut self) -> Receipt {
+        self.is_growing = false;
         Receipt {
             is_owed: core::mem::replace(&mut self.is_unsettled, false),
             in_flight: core::mem::replace(&mut self.in_flight, 0),
@@ -131,14 +145,42 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
         }
     }
 
-    pub(crate) fn put_gap(&mut self, gap: Gap<U::Topic, GAPS>) {
-        self.gap = Some(gap);
+    /// Where the gap comes that stands in front of it.
+    pub(crate) const fn gap_mut(&mut self) -> &mut Gap<U::Topic, GAPS> {
+        &mut self.gap
     }
 
-    /// What is in it is in flight from now on.
-    pub(crate) const fn hand_on(&mut self, stamp: Stamp, reason: FlushReason) {
-        (self.held.stamp, self.in_flight, self.reason) = (stamp, self.held.len, reason);
-        (self.is_unsettled, self.len) = (true, self.held.len);
+    /// It is in flight from now on, and will have updates.
+    pub(crate) const fn begin(&mut self, stamp: Stamp, reason: FlushReason) {
+        (self.held.stamp, self.reason) = (stamp, reason);
+        (self.is_unsettled, self.is_growing) = (true, true);
+    }
+
+    /// What has come into it is in flight from now on. Answers how many updates that is.
+    pub(crate) const fn hand_on(&mut self) -> usize {
+        let taken = self.held.len - self.handed_on;
+        self.handed_on += taken;
+        self.in_flight += taken;
+        self.len += taken;
+        taken
+    }
+
+    pub(crate) const fn is_growing(&self) -> bool {
+        self.is_growing
+    }
+
+    pub(crate) const fn end_growth(&mut self) {
+        self.is_growing = false;
+    }
+
+    /// The position behind what has been handed on of it.
+    pub(crate) const fn next_seq(&self) -> u64 {
+        self.held.stamp.first_seq + self.handed_on as u64
+    }
+
+    /// For how long the place in it that was taken longest has been, to when it was begun.
+    pub(crate) const fn longest_wait(&self) -> Duration {
+        Duration::from_micros(self.held.stamp.handed_on.micros_since(self.oldest))
     }
 }
 
@@ -177,7 +219,8 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch
     /// Empties the buffer.
     pub(crate) fn clear(&mut self) {
         self.held.clear();
-        (self.taken, self.len, self.gap) = (0, 0, None);
+        (self.taken, self.len, self.handed_on) = (0, 0, 0);
+        self.gap.clear();
     }
 
     /// Moves an update in, if there are fewer than `room`; answers whether it did.

@@ -2,14 +2,16 @@
 
 use crate::gap::{Gap, Loss};
 use crate::ledger::{DropReason, Dropped, Ledger, RefuseReason, Refused};
-use crate::slots::Terms;
-use crate::{Outcome, OverflowEdge, Telemetry};
+use crate::slots::{Place, Terms};
+use crate::{Outcome, OverflowEdge, Telemetry, Update};
 
 /// The counters, what is still to be told as a gap, and who hears of it. One function for each
 /// outcome; there is no other way for an update to leave the bus.
 pub(crate) struct Books<K, T, const GAPS: usize> {
     ledger: Ledger,
     gap: Gap<K, GAPS>,
+    /// Whether the gap is one: something is missing.
+    missing: bool,
     /// A loss was counted since it was last tried to tell the gap.
     untold: bool,
     /// The gap was tried once more after the bus was closed.
@@ -33,6 +35,7 @@ impl<K, T, const GAPS: usize> Books<K, T, GAPS> {
                 in_flight: 0,
             },
             gap: Gap::new(),
+            missing: false,
             untold: false,
             tried_again: false,
             overflow: 0,
@@ -85,8 +88,8 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
     }
 
     /// An update, queued or about to be, is dropped or has expired.
-    pub(crate) fn lose(&mut self, topic: K, loss: Loss) {
-        self.count_lost(Some(topic), loss);
+    pub(crate) fn lose<U: Update<Topic = K>>(&mut self, update: &Place<U>, loss: Loss) {
+        self.count_lost(update.get().map(Update::topic), loss);
     }
 
     /// An update is not taken in.
@@ -112,18 +115,19 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
             }
         }
         self.gap.count(topic, loss);
-        (self.untold, self.tried_again) = (true, false);
+        (self.missing, self.untold, self.tried_again) = (true, true, false);
     }
 
-    /// What is lost since the batch before, as the record at position `seq`.
-    pub(crate) fn take_gap(&mut self, seq: u64) -> Option<Gap<K, GAPS>> {
+    /// Moves what is lost since the batch before, if anything is, into an empty gap, as the record
+    /// at position `seq`; answers whether it did.
+    pub(crate) const fn tell_gap(&mut self, seq: u64, into: &mut Gap<K, GAPS>) -> bool {
         self.untold = false;
-        if self.gap.is_empty() {
-            return None;
+        let missing = core::mem::replace(&mut self.missing, false);
+        if missing {
+            core::mem::swap(&mut self.gap, into); // not by value: on a small stack it is large
+            into.seq = seq;
         }
-        let mut gap = core::mem::replace(&mut self.gap, Gap::new());
-        gap.seq = seq;
-        Some(gap)
+        missing
     }
 
     /// A gap that nobody heard of: it goes with the next batch.
@@ -132,12 +136,13 @@ impl<K: PartialEq, T: Telemetry, const GAPS: usize> Books<K, T, GAPS> {
         K: Clone,
     {
         self.gap.take_back(gap);
+        self.missing = true;
     }
 
     /// The bus is closed, so that there may be no next batch: a gap that nobody heard of is tried to
     /// be told once more, and no more than once.
     pub(crate) fn try_once_more(&mut self) {
-        if !self.untold && !self.tried_again && !self.gap.is_empty() {
+        if self.missing && !self.untold && !self.tried_again {
             (self.untold, self.tried_again) = (true, true);
         }
     }

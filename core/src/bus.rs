@@ -80,6 +80,7 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
 /// What `push` did. Every update that is not queued, or had to leave for the new one, is handed
 /// back here.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "it may hand an update back; `let _ =` says that its end does not matter"]
 pub enum Pushed<U> {
     /// It waits in the queue.
@@ -98,6 +99,7 @@ pub enum Pushed<U> {
 
 /// What [`Bus::offer`] did. The update that came back, if one did, lies where the new one was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Outcome {
     /// It waits in the queue.
     Queued,
@@ -114,8 +116,20 @@ pub enum Outcome {
     Refused(RefuseReason),
 }
 
+/// What [`Bus::poll_part`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Nothing is due.
+    Nothing,
+    /// There is more to come into this batch: call it again.
+    More,
+    /// The batch is whole.
+    Whole,
+}
+
 /// How far a flush reaches; see [`Bus::flush`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct FlushMark(u64);
 
 impl<U: Update, T, const N: usize, const CATEGORIES: usize, const GAPS: usize>

@@ -6,6 +6,7 @@ use core::fmt;
 ///
 /// The seven that every bus has are constants here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Category(u8);
 
 impl Category {
@@ -54,6 +55,7 @@ impl Category {
 /// assert!(set.contains(Category::ERROR) && !set.contains(Category::INFO));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CategorySet(u32);
 
 impl CategorySet {
@@ -128,6 +130,7 @@ impl FromIterator<Category> for CategorySet {
 /// # Ok::<(), statusbus_core::CategoryError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Categories<N = &'static str, const EXTRA: usize = 25> {
     extra: heapless::Vec<N, EXTRA>,
 }
@@ -200,6 +203,7 @@ impl<N: AsRef<str>, const EXTRA: usize> Default for Categories<N, EXTRA> {
 
 /// Why a category could not be registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CategoryError {
     /// The name is empty, too long, or has a character it may not have.

@@ -8,6 +8,7 @@ use crate::time::micros;
 /// What happens when an update comes and the queue is full. Whatever the policy, one whose
 /// time-to-live is over already (one of zero) expires at once: it takes nobody's place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum Overflow {
     /// What has expired goes first, then the oldest of the lowest priority; a newcomer that ranks
@@ -60,6 +61,7 @@ impl Overflow {
 /// # Ok::<(), ConfigError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Config {
     pub(crate) queue_limit: u16,
     pub(crate) batch_size: u16,
@@ -70,6 +72,7 @@ pub struct Config {
 
 /// When the first update after idling goes out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum Leading {
     /// At once; what follows is batched.
@@ -163,6 +166,7 @@ impl Config {
 
 /// What is set in a [`Config`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct ConfigValues {
     /// Most updates that may wait.
@@ -185,6 +189,7 @@ impl Default for Config {
 
 /// A value that a bus cannot be configured with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConfigError {
     /// A queue limit outside 1 to 65,534.

@@ -4,6 +4,7 @@ use crate::ledger::{DropReason, Dropped};
 
 /// Updates that readers will never see: dropped, by reason, and expired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Losses {
     /// Dropped, by reason.
     pub dropped: Dropped,
@@ -52,6 +53,7 @@ impl Losses {
 
 /// Why readers will never see an update that was taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Loss {
     /// It outlived its time-to-live.
     Expired,
@@ -75,6 +77,7 @@ impl Loss {
 /// It stands in front of the batch that it comes with and has a position of its own, so that a
 /// reader who resumes neither misses it nor gets it twice.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Gap<T, const GAPS: usize> {
     pub(crate) seq: u64,
     pub(crate) topics: heapless::Vec<(T, Losses), GAPS>,
@@ -84,6 +87,16 @@ pub struct Gap<T, const GAPS: usize> {
 impl<T, const GAPS: usize> Gap<T, GAPS> {
     pub(crate) const fn new() -> Self {
         Self { seq: 0, topics: heapless::Vec::new(), elsewhere: Losses::NONE }
+    }
+
+    /// Whether it has a position: it is told in front of a batch.
+    pub(crate) const fn is_told(&self) -> bool {
+        self.seq > 0
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.topics.clear();
+        (self.seq, self.elsewhere) = (0, Losses::NONE);
     }
 
     /// The position of this record.
@@ -125,9 +138,7 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
 impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
     /// Counts one loss, of a topic if it is known. O(1): the table is small and fixed.
     pub(crate) fn count(&mut self, topic: Option<T>, loss: Loss) {
-        let mut losses = Losses::NONE;
-        losses.count(loss);
-        self.add(topic, losses);
+        self.losses_of(topic).count(loss);
     }
 
     /// Takes in the losses of a gap that could not be told.
@@ -137,17 +148,22 @@ impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
         T: Clone,
     {
         for (topic, losses) in &gap.topics {
-            self.add(Some(topic.clone()), *losses);
+            self.losses_of(Some(topic.clone())).add(losses);
         }
-        self.add(None, gap.elsewhere);
+        self.elsewhere.add(&gap.elsewhere);
     }
 
-    fn add(&mut self, topic: Option<T>, losses: Losses) {
-        let Some(topic) = topic else { return self.elsewhere.add(&losses) };
-        if let Some((_, known)) = self.topics.iter_mut().find(|(known, _)| *known == topic) {
-            known.add(&losses);
-        } else if let Err((_, losses)) = self.topics.push((topic, losses)) {
-            self.elsewhere.add(&losses);
+    /// Where the losses of a topic are counted: in its place in the table, in a new one, or elsewhere.
+    fn losses_of(&mut self, topic: Option<T>) -> &mut Losses {
+        let Some(topic) = topic else { return &mut self.elsewhere };
+        let known = self.topics.iter().position(|(known, _)| *known == topic);
+        let index = known.unwrap_or(self.topics.len());
+        if known.is_none() {
+            let _ = self.topics.push((topic, Losses::NONE)); // full: elsewhere
+        }
+        match self.topics.get_mut(index) {
+            Some((_, losses)) => losses,
+            None => &mut self.elsewhere,
         }
     }
 }

@@ -19,10 +19,12 @@ pub trait KeyMode: sealed::Sealed {
 
 /// Updates may have a key: each slot carries 8 bytes of index.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Keyed {}
 
 /// Updates never have a key: there is no index, in memory or in code.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Unkeyed {}
 
 mod sealed {

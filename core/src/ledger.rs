@@ -2,6 +2,7 @@
 
 /// Why an update that was taken in, or could have been, was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum DropReason {
     /// The queue was full and the policy is to drop the newcomer.
     Newest,
@@ -38,6 +39,7 @@ impl DropReason {
 
 /// Why an update was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum RefuseReason {
     /// The queue is full and the policy is to reject.
     Full,
@@ -80,6 +82,7 @@ impl RefuseReason {
 
 /// Dropped updates by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)] // the reasons say it
 pub struct Dropped {
     pub newest: u64,
@@ -127,6 +130,7 @@ impl Dropped {
 
 /// Refused updates by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[allow(missing_docs)] // the reasons say it
 pub struct Refused {
     pub full: u64,
@@ -178,6 +182,7 @@ impl Refused {
 ///
 /// holds exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Ledger {
     /// Attempts to send, whatever became of them.
     pub sent: u64,

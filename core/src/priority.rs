@@ -5,6 +5,7 @@
 /// Unless the update says otherwise, its category decides: `progress` is `Progress`, `error` is
 /// `Terminal`, everything else `State` (see [`Config`](crate::Config)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum Priority {
     /// One of many steps; the next one replaces it.

@@ -1,7 +1,7 @@
 //! The queue: one total order, and within it the order of each priority.
 
 use crate::index;
-use crate::slots::{ByOrder, ByRank, Ends, Link, Neighbours, Place, Slot, Terms};
+use crate::slots::{ByOrder, ByRank, Ends, Link, Neighbours, Place, Slot, StoredTerms, Terms};
 use crate::time::Instant;
 use crate::{Priority, Update};
 
@@ -52,9 +52,8 @@ impl Queue {
         }
         let Some(slot) = slots.get_mut(link.index()) else { return };
         self.free.first = slot.order.after;
-        offered.set_priority(terms.priority);
         slot.place.fill(offered);
-        slot.set_times(&terms);
+        slot.terms = StoredTerms::new(&terms);
         let before = core::mem::replace(&mut self.order.last, link);
         slot.order = Neighbours { before, after: Link::NONE };
         if U::RANKED {
@@ -88,7 +87,7 @@ impl Queue {
         let first = self.order.first;
         let (mut link, mut last, mut taken) = (first, Link::NONE, 0);
         while let Some(slot) = slots.get_mut(link.index()) {
-            let terms = slot.terms();
+            let terms = slot.terms.get();
             if terms.is_expired(now) || !take(&mut slot.place, &terms) {
                 break;
             }
@@ -134,14 +133,17 @@ impl Queue {
         self.free.last = last;
     }
 
-    /// Takes an update out.
+    /// Takes an update out, if there is one, into another place.
+    // Never as an `Option`: that may lie in a byte of the update, which is then moved byte by byte.
     pub(crate) fn remove<U: Update>(
         &mut self,
         slots: &mut [Slot<U>],
         link: Link,
-    ) -> Option<(U, Terms)> {
-        let slot = slots.get_mut(link.index())?;
-        let (terms, update) = (slot.terms(), slot.place.take()?);
+        out: &mut Place<U>,
+    ) -> Option<Terms> {
+        let slot = slots.get_mut(link.index()).filter(|slot| !slot.place.is_vacant())?;
+        let terms = slot.terms.get();
+        out.fill(&mut slot.place);
         let first = self.order.first;
         self.order.remove::<ByOrder, U>(slots, link);
         if first == link {
@@ -154,7 +156,7 @@ impl Queue {
         self.release(slots, link, link);
         self.peak = self.peak.max(self.len);
         self.len -= 1;
-        Some((update, terms))
+        Some(terms)
     }
 
     /// Exchanges an update for another one with the same topic and key, in its place.
@@ -169,10 +171,9 @@ impl Queue {
         offered: &mut Place<U>,
     ) {
         let Some(slot) = slots.get_mut(link.index()) else { return };
-        let old = slot.place.priority();
-        offered.set_priority(terms.priority);
+        let old = slot.terms.get().priority;
         core::mem::swap(&mut slot.place, offered);
-        slot.set_times(&terms);
+        slot.terms = StoredTerms::new(&terms);
         if U::RANKED && old != terms.priority {
             self.rank(old).remove::<ByRank, U>(slots, link);
             self.rank(terms.priority).append::<ByRank, U>(slots, link);
@@ -233,5 +234,5 @@ impl Queue {
 /// What was decided about the update in a slot, if there is one.
 #[inline(always)]
 pub(crate) fn terms<U: Update>(slots: &[Slot<U>], link: Link) -> Option<Terms> {
-    slots.get(link.index()).filter(|slot| !slot.place.is_vacant()).map(Slot::terms)
+    slots.get(link.index()).filter(|slot| !slot.place.is_vacant()).map(|slot| slot.terms.get())
 }

@@ -1,16 +1,14 @@
 //! Where queued updates lie: slots that are linked, never moved.
 
 use crate::index::KeyMode;
-use crate::time::{Instant, Stored};
+use crate::time::{Instant, Packed};
 use crate::{Priority, Update};
 
 /// Room for one queued update. The memory of a bus is an array or a boxed slice of these; vacant
 /// ones are all zeros, so that a static bus costs no flash.
 pub struct Slot<U: Update> {
-    /// The priority lies in it: where the update begins there would be padding otherwise.
     pub(crate) place: Place<U>,
-    arrival: Stored,
-    expiry: Stored,
+    pub(crate) terms: StoredTerms,
     pub(crate) order: Neighbours,
     pub(crate) rank: Neighbours,
     pub(crate) key: <U::Keys as KeyMode>::Links,
@@ -20,24 +18,11 @@ impl<U: Update> Slot<U> {
     /// A slot with nothing in it.
     pub const VACANT: Self = Self {
         place: Place::VACANT,
-        arrival: Stored::ZERO,
-        expiry: Stored::ZERO,
+        terms: StoredTerms::NONE,
         order: Neighbours::NONE,
         rank: Neighbours::NONE,
         key: <U::Keys as KeyMode>::NONE,
     };
-
-    #[inline(always)]
-    pub(crate) const fn terms(&self) -> Terms {
-        let (arrival, expiry) = (self.arrival.instant(), self.expiry.instant());
-        Terms { arrival, expiry, priority: self.place.priority() }
-    }
-
-    /// All but the priority, which comes with the update.
-    #[inline(always)]
-    pub(crate) const fn set_times(&mut self, terms: &Terms) {
-        (self.arrival, self.expiry) = (Stored::new(terms.arrival), Stored::new(terms.expiry));
-    }
 }
 
 impl<U: Update> core::fmt::Debug for Slot<U> {
@@ -49,14 +34,26 @@ impl<U: Update> core::fmt::Debug for Slot<U> {
 /// Room for one update: like `Option`, with a promise about its bits. Vacant is all zeros, whatever
 /// `U` is. It is what [`Bus::offer`](crate::Bus::offer) takes updates from.
 #[derive(Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Place<U>(Content<U>);
 
+/// As many bytes say which one it is as an update may be aligned to: what is behind them is moved by
+/// words, and not byte by byte.
 #[derive(Debug)]
-#[repr(u8)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u16)]
 enum Content<U> {
     Vacant = 0,
-    /// With the priority that the bus has decided on, once it has.
-    Update(Priority, U),
+    Update { life: Life, update: U },
+}
+
+/// Whether it is an update, or what was left behind when one was copied: see [`Update::assign`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(u16)]
+enum Life {
+    Left = 0,
+    Live = 1,
 }
 
 impl<U> Place<U> {
@@ -66,21 +63,21 @@ impl<U> Place<U> {
     /// An update.
     #[inline(always)]
     pub const fn new(update: U) -> Self {
-        Self(Content::Update(Priority::State, update))
+        Self(Content::Update { life: Life::Live, update })
     }
 
     /// Whether no update is in it.
     #[inline(always)]
     pub const fn is_vacant(&self) -> bool {
-        matches!(self.0, Content::Vacant)
+        !matches!(self.0, Content::Update { life: Life::Live, .. })
     }
 
     /// The update in it.
     #[inline(always)]
     pub const fn get(&self) -> Option<&U> {
         match &self.0 {
-            Content::Vacant => None,
-            Content::Update(_, update) => Some(update),
+            Content::Update { life: Life::Live, update } => Some(update),
+            _ => None,
         }
     }
 
@@ -88,44 +85,60 @@ impl<U> Place<U> {
     #[inline(always)]
     pub const fn get_mut(&mut self) -> Option<&mut U> {
         match &mut self.0 {
-            Content::Vacant => None,
-            Content::Update(_, update) => Some(update),
+            Content::Update { life: Life::Live, update } => Some(update),
+            _ => None,
         }
     }
 
     /// Takes the update out.
     #[inline(always)]
     pub fn take(&mut self) -> Option<U> {
-        // not the constant, all of whose bytes would be written
-        match core::mem::replace(&mut self.0, Content::Vacant) {
-            Content::Vacant => None,
-            Content::Update(_, update) => Some(update),
+        match self.replace_by_nothing() {
+            Content::Update { life: Life::Live, update } => Some(update),
+            _ => None,
         }
     }
 
-    /// The priority of the update in it.
+    /// Drops the update in it.
     #[inline(always)]
-    pub(crate) const fn priority(&self) -> Priority {
-        match self.0 {
-            Content::Vacant => Priority::Progress,
-            Content::Update(priority, _) => priority,
+    pub(crate) fn vacate(&mut self) {
+        match &mut self.0 {
+            Content::Update { life, .. } if !core::mem::needs_drop::<U>() => *life = Life::Left,
+            _ => self.0 = Content::Vacant, // not the constant, all of whose bytes would be written
         }
     }
 
-    /// Notes the priority of the update in it.
     #[inline(always)]
-    pub(crate) const fn set_priority(&mut self, new: Priority) {
-        if let Content::Update(priority, _) = &mut self.0 {
-            *priority = new;
-        }
+    const fn replace_by_nothing(&mut self) -> Content<U> {
+        core::mem::replace(&mut self.0, Content::Vacant)
     }
+}
 
-    /// Moves the update of another place in, and leaves that one vacant.
+impl<U: Update> Place<U> {
+    /// Moves the update of another place, which is not vacant, in, and leaves that one vacant.
     #[inline(always)]
     pub(crate) fn fill(&mut self, from: &mut Self) {
+        if let Content::Update { life: to_life, update: to } = &mut self.0
+            && let Content::Update { life, update } = &mut from.0
+            && !core::mem::needs_drop::<U>()
+            && to.assign(update)
+        {
+            (*to_life, *life) = (*life, Life::Left);
+            return;
+        }
+        self.replace(from);
+    }
+
+    /// The same for what cannot be copied, and where nothing was before. For the latter out of line: it
+    /// happens once.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    #[cfg_attr(not(target_pointer_width = "32"), inline(always))]
+    fn replace(&mut self, from: &mut Self) {
         // first, so that nothing stands between taking it out there and putting it in here
-        self.0 = Content::Vacant;
-        self.0 = core::mem::replace(&mut from.0, Content::Vacant);
+        self.vacate();
+        if let Content::Update { life: Life::Live, update } = from.replace_by_nothing() {
+            self.0 = Content::Update { life: Life::Live, update };
+        }
     }
 }
 
@@ -140,8 +153,45 @@ pub(crate) struct Terms {
 
 impl Terms {
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
-        // the clock can come to the end of time, where what never expires still has not
-        self.expiry <= now.min(Instant::LAST)
+        self.expiry <= now
+    }
+}
+
+/// [`Terms`] where they lie in great numbers: 16 bytes, aligned to 4.
+#[derive(Clone, Copy)]
+pub(crate) struct StoredTerms {
+    /// The priority is in its lowest two bits.
+    arrival: Packed,
+    expiry: Packed,
+}
+
+impl StoredTerms {
+    /// Those of no update.
+    pub(crate) const NONE: Self = Self { arrival: Packed::ZERO, expiry: Packed::ZERO };
+
+    #[inline(always)]
+    pub(crate) const fn new(terms: &Terms) -> Self {
+        let arrival = terms.arrival.as_micros() << 2 | terms.priority as u64;
+        Self { arrival: Packed::new(arrival), expiry: Packed::new(terms.expiry.as_micros()) }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn get(self) -> Terms {
+        let arrival = self.arrival.get();
+        Terms {
+            arrival: Instant::from_micros(arrival >> 2),
+            expiry: self.expiry(),
+            priority: match arrival & 3 {
+                0 => Priority::Progress,
+                1 => Priority::State,
+                _ => Priority::Terminal,
+            },
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn expiry(self) -> Instant {
+        Instant::from_micros(self.expiry.get())
     }
 }
 
@@ -260,7 +310,7 @@ const _: () = {
         }
     }
 
-    const HELD: usize = size_of::<(Text<crate::Unkeyed>, Stored, Stored, Priority)>();
+    const HELD: usize = size_of::<(Text<crate::Unkeyed>, StoredTerms, Priority)>();
     assert!(size_of::<Slot<Text<crate::Unkeyed>>>() <= HELD + 8);
     assert!(size_of::<Slot<Text<crate::Keyed>>>() <= HELD + 16);
     assert!(align_of::<Slot<Text<crate::Keyed>>>() == 4);

@@ -6,6 +6,7 @@ use crate::ledger::{DropReason, RefuseReason};
 
 /// Why a batch was handed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FlushReason {
     /// A batch's worth was queued.
     Full,
@@ -32,6 +33,7 @@ impl FlushReason {
 
 /// A batch as telemetry sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct HandedOn {
     /// Updates in it.
     pub size: usize,
@@ -48,6 +50,7 @@ pub struct HandedOn {
 /// Overflow begins with the first update lost to a full queue, and ends when the queue has been
 /// drained to half its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OverflowEdge {
     /// The first update was lost.
     Started,
@@ -60,6 +63,7 @@ pub enum OverflowEdge {
 
 /// The state of the queue, for gauges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Depth {
     /// Updates queued now.
     pub queued: usize,

@@ -16,6 +16,7 @@ use core::time::Duration;
 /// assert_eq!(Instant::ZERO - now, Duration::ZERO); // never negative
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Instant(u64);
 
 impl Instant {
@@ -25,8 +26,9 @@ impl Instant {
     /// The end of time; nothing is ever due then.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
-    /// The last instant before that.
-    pub(crate) const LAST: Self = Self(u64::MAX - 1);
+    /// Where time stands still, after 146,000 years: so it fits 62 bits, and never comes to
+    /// [`NEVER`](Self::NEVER).
+    const LAST: Self = Self((1 << 62) - 1);
 
     /// An instant `micros` microseconds after the start of the clock.
     #[must_use]
@@ -46,34 +48,42 @@ impl Instant {
         self.0
     }
 
+    /// Whether it is `now` or was before. Where time stands still, every deadline has come.
+    pub(crate) fn has_come(self, now: Self) -> bool {
+        self.min(Self::LAST) <= now
+    }
+
     // Microcontrollers divide in software: inside, spans are microseconds and never `Duration`.
 
+    // These steps have 64 bits: where registers have 32, they are calls rather than copies.
+    #[cfg_attr(all(target_pointer_width = "32", not(target_family = "wasm")), inline(never))]
     pub(crate) const fn plus(self, micros: u64) -> Self {
         Self(self.0.saturating_add(micros))
     }
 
+    #[cfg_attr(all(target_pointer_width = "32", not(target_family = "wasm")), inline(never))]
     pub(crate) const fn micros_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-/// An instant where it lies in great numbers: aligned to 4, so that where pointers have 32 bits
-/// nothing has to be aligned to 8 for it.
+/// 64 bits where they lie in great numbers: aligned to 4, so that where pointers have 32 bits nothing
+/// has to be aligned to 8 for them.
 #[derive(Clone, Copy)]
 #[repr(C, packed(4))]
-pub(crate) struct Stored(u64);
+pub(crate) struct Packed(u64);
 
-impl Stored {
-    pub(crate) const ZERO: Self = Self::new(Instant::ZERO);
+impl Packed {
+    pub(crate) const ZERO: Self = Self(0);
 
     #[inline(always)]
-    pub(crate) const fn new(instant: Instant) -> Self {
-        Self(instant.0)
+    pub(crate) const fn new(bits: u64) -> Self {
+        Self(bits)
     }
 
     #[inline(always)]
-    pub(crate) const fn instant(self) -> Instant {
-        Instant(self.0)
+    pub(crate) const fn get(self) -> u64 {
+        self.0
     }
 }
 
@@ -119,10 +129,11 @@ impl Clock {
     }
 
     /// Takes a reading and answers with the time that has passed.
+    #[cfg_attr(all(target_pointer_width = "32", not(target_family = "wasm")), inline(never))]
     pub(crate) fn advance(&mut self, reading: Instant) -> Instant {
         let step = reading.0.saturating_sub(self.reading.0);
         self.reading = reading;
-        self.elapsed = self.elapsed.plus(step);
+        self.elapsed = self.elapsed.plus(step).min(Instant::LAST);
         self.elapsed
     }
 

@@ -25,7 +25,7 @@ export function work(rate, say) {
     if (!isOn) return
     const due = ((performance.now() - began) / 1_000) * rate
     // what could not be said in time is not made up for in one go
-    if (due - said > rate / 10) said = Math.ceil(due - rate / 10)
+    if (due - said > rate / 10) said = Math.floor(due - rate / 10)
     for (let i = 0; said < due && i < 2_000; i++) one()
     said = Math.ceil(said)
     // once a second something dumps a thousand lines at once

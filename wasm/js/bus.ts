@@ -90,6 +90,7 @@ export class Bus implements Types.StatusBus {
     this.#categories = checked.categories.names
     this.#priorities = this.#categories.map((_, index) => (index === 3 ? 0 : index === 4 ? 2 : 1))
     this.#ttls = this.#categories.map(() => -1)
+    this.#note(checked.categories.settings)
     const bus = this
     this.#hub = new Hub(
       {
@@ -118,7 +119,7 @@ export class Bus implements Types.StatusBus {
 
   /** The core is there. */
   #begin({ exports }: Core): void {
-    const { capacity, categories } = this.#options
+    const { capacity } = this.#options
     const id = exports.create(capacity)
     if (id === 0) throw new RangeError(`there is no memory for ${capacity} updates: give a smaller capacity`)
     this.#core = exports
@@ -126,7 +127,7 @@ export class Bus implements Types.StatusBus {
     abandoned?.register(this, releaser(exports, id), this)
     this.#read()
     exports.set_categories(id, this.#categories.length)
-    this.#apply(this.#settings, categories.settings)
+    this.#apply(this.#settings, this.#priorities.map((priority, index) => ({ index, priority, ttl: this.#ttls[index]! })))
     // nothing is due: told so, the core says when something is
     exports.poll(id, this.#now)
     this.#door.forEach((count, reason) => {
@@ -519,12 +520,16 @@ export class Bus implements Types.StatusBus {
       const left = new Uint32Array(core.memory.buffer, core.places(this.#id), answer - 1)
       for (const slot of left) this.#gaps.lost(this.#vacate(slot))
     }
+    this.#note(categories)
+    for (const { index, priority, ttl } of categories) core?.configure_category(this.#id, index, priority, ttl)
+    this.#wake()
+  }
+
+  #note(categories: readonly check.CheckedCategory[]): void {
     for (const { index, priority, ttl } of categories) {
       this.#priorities[index] = priority
       this.#ttls[index] = ttl
-      core?.configure_category(this.#id, index, priority, ttl)
     }
-    this.#wake()
   }
 
   ledger(): Types.Ledger {
@@ -559,7 +564,8 @@ export class Bus implements Types.StatusBus {
       core.close(this.#id, this.#now)
       this.#run(true)
       if (this.#isRunning) await new Promise<void>(resolve => this.#afterRun.push(resolve))
-      await within(Promise.all([this.#hub.settled(), this.#hub.finish()]), timeout)
+      const rest = Promise.all([this.#hub.settled(), this.#hub.finish()])
+      await (this.#hub.isBusy ? within(rest, timeout) : rest)
       unread = this.#hub.unread()
       this.#final = this.ledger()
       this.#core = null

@@ -1,6 +1,6 @@
 import { ConnectError } from './connect/error.js'
 import { type Reader, type Reading, Stream } from './connect/stream.js'
-import { Iterator } from './iterator.js'
+import { BatchIterator } from './iterator.js'
 import { isConversation } from './names.js'
 import { flag, known, number, object, signal } from './options.js'
 import { report } from './report.js'
@@ -82,7 +82,7 @@ const EVENTS = ['open', 'down', 'error']
 const MOST_DELAY = 300_000
 
 /** An iterator that throws, at its end, why it could not be read on. */
-class Failing extends Iterator {
+class Failing extends BatchIterator {
   failure: unknown
 
   override async next(): Promise<IteratorResult<Batch, undefined>> {

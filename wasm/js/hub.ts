@@ -1,5 +1,5 @@
 // Who reads what. It hands batches to readers and keeps what stands.
-import { Iterator } from './iterator.js'
+import { BatchIterator } from './iterator.js'
 import { isConversation, Names, type Place } from './names.js'
 import { flag, number, signal } from './options.js'
 import type { Batch, BatchReason, Callback, Gap, Selector, StatusUpdate, SubscribeOptions, Subscription, Undo } from './types.js'
@@ -51,7 +51,7 @@ export class Hub {
   #partial = 0
   /** Readers that want the values that stand. */
   #fresh: Reader[] = []
-  readonly #iterators = new Set<Iterator>()
+  readonly #iterators = new Set<BatchIterator>()
   /** What callbacks have promised. */
   readonly promises = new Set<PromiseLike<unknown>>()
   #touched: Reader[] = []
@@ -89,7 +89,7 @@ export class Hub {
   iterate(selector: Selector, options: SubscribeOptions): Subscription {
     const most = options.buffer === undefined ? 10_000 : number('buffer', options.buffer, 1, 1_000_000)
     let reader: Reader
-    const iterator = new Iterator(most, () => this.#snapshot(reader), () => {
+    const iterator = new BatchIterator(most, () => this.#snapshot(reader), () => {
       this.#iterators.delete(iterator)
       reader.end()
     })
@@ -240,6 +240,11 @@ export class Hub {
   /** Nothing more will come: iterators end when they were read to the end. Resolves then. */
   async finish(): Promise<void> {
     await Promise.all([...this.#iterators].map(iterator => iterator.end()))
+  }
+
+  /** Whether a callback has promised something, or an iterator was not read to the end. */
+  get isBusy(): boolean {
+    return this.promises.size > 0 || this.#iterators.size > 0
   }
 
   /** How much iterators have not read. */

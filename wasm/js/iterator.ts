@@ -4,7 +4,7 @@ type Result = IteratorResult<Batch, undefined>
 
 /** Batches that wait to be read, at most so many updates: who is slower than that gets one gap for
  * everything that waited, and the values that stand. */
-export class Iterator implements Subscription {
+export class BatchIterator implements Subscription {
   readonly #most: number
   readonly #snapshot: () => Batch
   readonly #stop: () => void

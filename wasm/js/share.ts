@@ -23,7 +23,7 @@ const OTHERS = 256
  * What is sent on one is received on all, with `origin` telling where it was sent; each one's updates come
  * in its order. Who comes late gets the values that stand at the others.
  *
- * What comes from elsewhere passes the same queue as what is sent here: it is bounded, merged and counted.
+ * It ends with the bus, or when the answer is called. What comes from elsewhere passes the same queue as what is sent here: it is bounded, merged and counted.
  */
 export function share(bus: StatusBus, name: string, options: ShareOptions = {}): Undo {
   if (!(bus instanceof Bus)) throw new TypeError('what is shared is a bus of createStatusBus')
@@ -80,13 +80,20 @@ export function share(bus: StatusBus, name: string, options: ShareOptions = {}):
     if (Array.isArray(updates)) for (const update of updates) bus.receive(update, origin)
   }
 
-  channel.onmessage = ({ data }) => receive(data as Message)
+  channel.onmessage = ({ data }) => {
+    if (bus.closed) stop()
+    else receive(data as Message)
+  }
   // Node's would keep the process alive
   ;(channel as { unref?: () => void }).unref?.()
   post({ from, kind: 'hello' })
-  return () => {
+  let isOn = true
+  const stop = (): void => {
+    if (!isOn) return
+    isOn = false
     undo()
     post({ from, kind: 'bye' })
     channel.close()
   }
+  return stop
 }

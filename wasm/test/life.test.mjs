@@ -289,6 +289,21 @@ test('the slim entry: what is sent before the core is there is kept, in order, u
   await assert.rejects(slim.loadCore(new Response('', { status: 404 })), /could not be fetched: 404/)
 })
 
+test('categories that were configured before the core was there hold', async () => {
+  const bus = slim.createStatusBus({ clock, categories: { deploy: { priority: 'terminal' } }, core: slim.loadCore(Promise.resolve(bytes)) })
+  const { batches } = collect(bus)
+  bus.send({ category: 'deploy', text: 'a' })
+  bus.configure({ categories: { tool: { priority: 'terminal', ttl: 5 } } })
+  bus.tool('c', 'b')
+  await bus.ready
+  await bus.flush()
+  assert.deepEqual(batches[0].updates.map(({ priority }) => priority), ['terminal', 'terminal'])
+  bus.tool('c', 'c')
+  now += 10
+  await bus.flush()
+  assert.equal(balanced(bus).expired, 1)
+})
+
 test('closed before the core is there: what was sent is still handed on', async () => {
   const bus = slim.createStatusBus({ clock, core: slim.loadCore(Promise.resolve(bytes)) })
   const { texts } = collect(bus)

@@ -43,7 +43,7 @@ const TILES = [
       const [number, unit] = pace ? latency(pace.median).split(' ') : ['–', ''];
       return {
         figure: [number, unit],
-        note: pace ? `said → shown here · 99 %: ${latency(pace.high)}` : 'said → shown here',
+        note: pace ? `99 %: ${latency(pace.high)} · said → shown here` : 'said → shown here',
       };
     },
   },
@@ -51,11 +51,15 @@ const TILES = [
     title: 'Lost',
     series: 'lost',
     least: 10,
-    of: (health) => ({
-      figure: [short(lostOf(health.newest)), health.value('lost') ? `· ${short(health.value('lost'))} /s` : ''],
-      note: because(lossesOf(health.newest)) || 'nothing dropped, expired or refused',
-      alarm: health.value('lost') > 0,
-    }),
+    of: (health) => {
+      const rate = health.value('lost');
+      const why = because(lossesOf(health.newest));
+      return {
+        figure: [short(lostOf(health.newest)), ''],
+        note: [rate > 0 && `${short(rate)} /s`, why].filter(Boolean).join(' · ') || 'nothing dropped, expired or refused',
+        alarm: rate > 0,
+      };
+    },
   },
   {
     title: 'Readers',

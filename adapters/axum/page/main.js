@@ -153,6 +153,7 @@ new Poller(async (signal) => {
     clock.take(asked, answer.now_ms, Date.now());
     const told = latencies.take();
     health.take(answer, told, now());
+    painter.changed('health');
     pace = told ?? pace;
     if (silence.isDead(answer.ledger.delivered, now())) {
       silence.heard(now());

@@ -10,7 +10,6 @@ use crate::closing::Closing;
 use crate::limits::Limits;
 use crate::metrics::{Answers, Histogram};
 use crate::origin::Origins;
-use crate::peaks::Peaks;
 use crate::phoenix::Channels;
 use crate::problem::Problem;
 use crate::publish::Room;
@@ -30,7 +29,6 @@ pub(crate) struct Context {
     pub(crate) channels: Arc<Channels>,
     /// Room for the bodies of requests.
     pub(crate) room: Room,
-    pub(crate) peaks: Peaks,
     pub(crate) answers: Answers,
     /// From when an update was said until it was written for its readers.
     pub(crate) latency: Histogram,

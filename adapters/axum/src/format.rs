@@ -62,7 +62,7 @@ impl Format {
         })
     }
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Native => "statusbus",
             Self::AiSdk => "ai-sdk",
@@ -89,13 +89,13 @@ pub(crate) trait Form: Sync {
     /// What a stream begins with.
     fn begin(&self, to: &mut Vec<u8>, run: &Run);
 
-    /// Before updates that arrive together, which lead up to a position.
-    fn updates_begin(&self, to: &mut Vec<u8>, id: Position);
+    /// Before updates that arrive together.
+    fn updates_begin(&self, to: &mut Vec<u8>);
 
     /// One of them. `to` may hold only what follows on others that were written already.
     fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, kind: Kind, bus: Bus<'_>);
 
-    /// Behind them.
+    /// Behind them: they lead up to a position.
     fn updates_end(&self, to: &mut Vec<u8>, id: Position);
 
     /// Updates that are missing, up to a position.

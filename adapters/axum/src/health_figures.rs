@@ -9,13 +9,12 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use serde::Serialize;
+use statusbus_tokio::Status;
 use statusbus_tokio::json::{Epoch, Ledger};
-use statusbus_tokio::{Depth, Status};
 
 use crate::authorize::Access;
 use crate::caller::Caller;
 use crate::context::Context;
-use crate::peaks::Peaks;
 use crate::problem::Problem;
 
 pub(crate) fn router() -> Router<Arc<Context>> {
@@ -27,9 +26,8 @@ async fn figures(
     caller: Caller,
 ) -> Result<impl IntoResponse, Problem> {
     context.decide(&caller, Access::Observe).await?;
-    let depth = context.peaks.depth(&context.status);
     // Numbers and names: serialising them cannot fail.
-    let figures = serde_json::to_vec(&Figures::new(&context.status, depth)).unwrap_or_default();
+    let figures = serde_json::to_vec(&Figures::new(&context.status)).unwrap_or_default();
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, figures))
 }
@@ -56,16 +54,16 @@ struct Figures<'a> {
 #[derive(Debug, Serialize)]
 struct Queue {
     queued: usize,
-    /// Most at once in the last `peak_seconds`.
+    /// Most at once in the last one to two seconds, the same for everybody who asks.
     peak: usize,
-    peak_seconds: u64,
     limit: usize,
     /// For how long the oldest has waited.
     oldest_ms: f64,
 }
 
 impl<'a> Figures<'a> {
-    fn new(status: &'a Status, depth: Depth) -> Self {
+    fn new(status: &'a Status) -> Self {
+        let depth = status.depth();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Self {
             epoch: Epoch(status.epoch()),
@@ -74,7 +72,6 @@ impl<'a> Figures<'a> {
             queue: Queue {
                 queued: depth.queued,
                 peak: depth.peak,
-                peak_seconds: Peaks::SPAN.as_secs(),
                 limit: status.config().values().queue_limit,
                 oldest_ms: depth.oldest.as_micros() as f64 / 1000.0,
             },

@@ -12,7 +12,6 @@ mod limits;
 mod metrics;
 mod origin;
 mod page;
-mod peaks;
 mod phoenix;
 mod problem;
 mod publish;

@@ -78,7 +78,7 @@ async fn metrics(
 
 fn of_the_bus(text: &mut Exposition, context: &Context) {
     let status = &context.status;
-    let (ledger, depth) = (status.ledger(), context.peaks.depth(status));
+    let (ledger, depth) = (status.ledger(), status.depth());
     text.counter("sent", "Updates that were sent, whatever became of them.", ledger.sent);
     text.counter("delivered", "Updates that were delivered.", ledger.delivered);
     text.counter("coalesced", "Updates that a newer one replaced in the queue.", ledger.coalesced);
@@ -96,7 +96,7 @@ fn of_the_bus(text: &mut Exposition, context: &Context) {
     text.gauge("queue_depth", "Updates in the queue.", depth.queued as f64);
     text.gauge(
         "queue_depth_peak",
-        "Most updates in the queue in the last 10 s.",
+        "Most updates in the queue in the last one to two seconds.",
         depth.peak as f64,
     );
     let oldest = depth.oldest.as_secs_f64();
@@ -127,6 +127,9 @@ fn of_the_delivery(text: &mut Exposition, context: &Context) {
     text.counter("http_frames_encoded", "Frames that were written.", frames.encoded());
     let shared = frames.shared();
     text.counter("http_frames_shared", "Frames that a reader got ready-made.", shared);
+    let held = frames.held() + context.channels.payloads.held();
+    let about = "Bytes of written updates that are kept or on their way to readers.";
+    text.gauge("http_frame_bytes", about, held as f64);
     of_the_channels(text, &context.channels);
     let about = "Requests by the status of their answer.";
     text.counters("http_answers", about, "status", context.answers.all());

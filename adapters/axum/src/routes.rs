@@ -12,7 +12,6 @@ use crate::context::Context;
 use crate::limits::Limits;
 use crate::metrics::{Answers, Histogram};
 use crate::origin::{OriginError, Origins};
-use crate::peaks::Peaks;
 use crate::problem::Problem;
 use crate::publish::Room;
 use crate::seats::Seats;
@@ -89,7 +88,6 @@ impl Routes {
             frames: Arc::default(),
             channels: Arc::default(),
             room: Room::default(),
-            peaks: Peaks::default(),
             answers: Answers::default(),
             latency: Histogram::default(),
         });

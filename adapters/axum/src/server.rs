@@ -101,7 +101,8 @@ impl Server {
     }
 
     /// How long a connection may stand still, with nothing read and nothing written, before it is
-    /// closed. An event stream says something every 15 s. Default 60 s.
+    /// closed; on Linux also how long what was sent may go without an answer of the peer's system, so
+    /// that one whose cable was cut is noticed. An event stream says something every 15 s. Default 60 s.
     pub const fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

@@ -19,7 +19,7 @@ use crate::format::{self, Asked, Form, Format};
 use crate::problem::Problem;
 use crate::request::{InPath, Reading};
 
-pub(crate) use frames::{Frames, Member};
+pub(crate) use frames::{Frame, Frames, LONG, Member};
 use stream::Stream;
 
 pub(crate) fn router() -> Router<Arc<Context>> {

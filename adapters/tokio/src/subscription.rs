@@ -161,6 +161,21 @@ impl Subscription {
         }
     }
 
+    /// Gives back the updates behind position `seq` of `batch`, which has to be the [`Event::Batch`]
+    /// that it got last: they come again as the next event, if they are still kept by then, or are
+    /// told as missed. Whoever hands a large batch on in parts holds a position in between, and not
+    /// the batch. Linear in what arrived together; of another batch nothing is given back.
+    pub fn give_back(&mut self, batch: &Batch, seq: u64) {
+        if batch.last_seq != self.cursor.seq || seq >= self.cursor.seq {
+            return;
+        }
+        let seq = seq.max(batch.after);
+        let all = batch.parcel.walk(batch.group);
+        let rest = all.filter(|(_, update)| update.seq > seq).count() as u64;
+        self.cursor = Cursor { seq, count: self.cursor.count.saturating_sub(rest) };
+        self.count.store(self.cursor.count, Ordering::Relaxed);
+    }
+
     /// Chooses other categories, from the next event on.
     pub fn set_categories(&mut self, categories: CategorySet) {
         self.categories = categories;

@@ -4,7 +4,6 @@ use core::marker::PhantomData;
 
 use super::handed::{Handed, Stamp};
 use super::item::Item;
-use crate::slots::Place;
 use crate::time::Instant;
 
 /// The updates of a batch apart from it, in order: see [`Batch::detach`](crate::Batch::detach).
@@ -80,7 +79,7 @@ impl<U, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>> Detached<U, B> {
 
     pub(super) fn clear(&mut self) {
         for item in self.items.as_mut().get_mut(..self.len).unwrap_or_default() {
-            item.place = Place::VACANT;
+            item.place.vacate();
         }
         self.len = 0;
     }

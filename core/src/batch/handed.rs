@@ -8,6 +8,7 @@ use crate::time::Instant;
 
 /// An update as it left the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Handed<U> {
     /// Its position: 1, 2, 3 … in the order of leaving. Gaps have positions too.
     pub seq: u64,

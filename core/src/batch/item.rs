@@ -1,14 +1,13 @@
 //! Where the updates of a batch lie.
 
 use crate::Update;
-use crate::slots::{Link, Place, Terms};
-use crate::time::{Instant, Stored};
+use crate::slots::{Link, Place, StoredTerms, Terms};
+use crate::time::Instant;
 
 /// Room for one update of a batch.
 pub struct Item<U> {
     pub(super) place: Place<U>,
-    arrival: Stored,
-    expiry: Stored,
+    terms: StoredTerms,
     /// The next update of the same topic.
     pub(super) same: Link,
     /// For the first update of a topic: the last one.
@@ -25,8 +24,7 @@ impl<U> Item<U> {
     /// Room with nothing in it.
     pub const VACANT: Self = Self {
         place: Place::VACANT,
-        arrival: Stored::ZERO,
-        expiry: Stored::ZERO,
+        terms: StoredTerms::NONE,
         same: Link::NONE,
         last: Link::NONE,
         next: Link::NONE,
@@ -34,32 +32,36 @@ impl<U> Item<U> {
         bucket: Link::NONE,
     };
 
-    /// Moves an update in.
-    #[inline(always)]
-    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
-        self.place.fill(place);
-        (self.arrival, self.expiry) = (Stored::new(terms.arrival), Stored::new(terms.expiry));
+    #[cfg(feature = "defmt")]
+    pub(crate) const fn is_vacant(&self) -> bool {
+        self.place.is_vacant()
     }
 
     /// The update that was in it is settled by itself.
     pub(super) const fn settle(&mut self) {
-        self.expiry = Stored::ZERO;
+        self.terms = StoredTerms::NONE;
     }
 
     /// Whether the update that was in it is settled by itself. None that is in flight says so: what
     /// expires so early is never handed on.
     pub(super) fn is_settled(&self) -> bool {
-        self.expiry.instant() == Instant::ZERO
+        self.terms.expiry() == Instant::ZERO
     }
 
     #[inline(always)]
     pub(super) const fn terms(&self) -> Terms {
-        let (arrival, expiry) = (self.arrival.instant(), self.expiry.instant());
-        Terms { arrival, expiry, priority: self.place.priority() }
+        self.terms.get()
     }
 }
 
 impl<U: Update> Item<U> {
+    /// Moves an update in.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms) {
+        self.place.fill(place);
+        self.terms = StoredTerms::new(terms);
+    }
+
     pub(super) fn topic(&self) -> Option<U::Topic> {
         Some(self.place.get()?.topic())
     }

@@ -37,8 +37,8 @@ where
     /// Like [`push`](Self::push), for hosts that count instructions.
     ///
     /// The update is moved once, into its slot, and what comes back is left in its place; the place
-    /// must not be empty. Its facts need not be read out of it again; they must be what it says
-    /// itself. The clock is only read if a reading is needed: because the update is the first in the
+    /// must not be empty. What holds is what `facts` say: the update itself is not asked for them, so
+    /// that it need not keep what the bus keeps for it. The clock is only read if a reading is needed: because the update is the first in the
     /// queue, has a time-to-live, or finds the queue full. Others take the last reading for theirs.
     #[inline]
     pub fn offer(
@@ -142,9 +142,7 @@ where
         };
         match queue::terms(slots, same).map(|old| old.priority) {
             Some(_) if terms.priority == Priority::Terminal => {
-                let old = self.queue.remove(slots, same);
-                self.join(offered, terms, hash);
-                *offered = old.map_or(Place::VACANT, |(old, _)| Place::new(old));
+                let _ = self.trade(same, offered, terms, hash);
             }
             Some(old) if terms.priority >= old => {
                 self.queue.replace(slots, same, terms, offered);
@@ -153,7 +151,7 @@ where
                 return self.offer_full(offered, terms, hash);
             }
             _ => {
-                self.join(offered, terms, hash);
+                let _ = self.trade(Link::NONE, offered, terms, hash);
                 return Outcome::Queued;
             }
         }
@@ -164,7 +162,7 @@ where
     /// An update that finds the queue full.
     fn offer_full(&mut self, offered: &mut Place<U>, terms: Terms, hash: Option<u32>) -> Outcome {
         if terms.is_expired(terms.arrival) {
-            self.lose_newcomer(offered, Loss::Expired);
+            self.books.lose(offered, Loss::Expired);
             return Outcome::Expired;
         }
         self.books.overflow();
@@ -183,25 +181,35 @@ where
                 (least, DropReason::Evicted)
             }
         };
-        let Some((old, old_terms)) = self.queue.remove(slots, link) else {
+        if link == Link::NONE {
             return self.drop_newcomer(offered, reason); // a bus without slots
-        };
-        let loss = loss_of(&old_terms, reason, terms.arrival);
-        self.books.lose(old.topic(), loss);
-        self.join(offered, terms, hash);
-        *offered = Place::new(old);
+        }
+        let Some(old) = self.trade(link, offered, terms, hash) else { return Outcome::Queued };
+        let loss = loss_of(&old, reason, terms.arrival);
+        self.books.lose(offered, loss);
         Outcome::Displaced(loss)
     }
 
     fn drop_newcomer(&mut self, offered: &Place<U>, reason: DropReason) -> Outcome {
-        self.lose_newcomer(offered, Loss::Dropped(reason));
+        self.books.lose(offered, Loss::Dropped(reason));
         Outcome::Dropped(reason)
     }
 
-    fn lose_newcomer(&mut self, offered: &Place<U>, loss: Loss) {
-        if let Some(update) = offered.get() {
-            self.books.lose(update.topic(), loss);
-        }
+    /// Puts an update at the end, for which another one leaves, if it is one; that is then where the
+    /// new one was.
+    #[inline(never)]
+    fn trade(
+        &mut self,
+        leaving: Link,
+        offered: &mut Place<U>,
+        terms: Terms,
+        hash: Option<u32>,
+    ) -> Option<Terms> {
+        let mut left = Place::VACANT;
+        let terms_left = self.queue.remove(self.slots.as_mut(), leaving, &mut left);
+        self.join(offered, terms, hash);
+        offered.fill(&mut left);
+        terms_left
     }
 
     /// Puts an update at the end. There is room.

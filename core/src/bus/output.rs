@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::{Bus, FlushMark};
+use super::{Bus, FlushMark, Part};
 use crate::batch::{Batch, Item, Receipt, Stamp};
 use crate::gap::Loss;
 use crate::queue;
@@ -33,28 +33,113 @@ where
     pub fn poll_with<B>(
         &mut self,
         batch: &mut Batch<U, B, GAPS>,
-        mut expired: impl FnMut(U),
+        expired: impl FnMut(U),
         now: Instant,
     ) -> bool
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
     {
-        self.prepare();
-        (self.asleep, self.wake) = (false, false);
-        self.failed(batch, 0, now);
+        batch.end_growth();
+        self.poll_part(batch, usize::MAX, expired, now) != Part::Nothing
+    }
+
+    /// Like [`poll_with`](Self::poll_with), a part at a time: no call hands on or finds expired more
+    /// than `most` updates (at least one). Whoever holds a lock around the bus, or has interrupts
+    /// masked, does so for one part only. The first part decides whether a batch is due and begins
+    /// it; call it again, with the same buffer, until the batch is [whole](Part::Whole).
+    ///
+    /// What is sent meanwhile may still come into the batch; what is lost meanwhile is told in front
+    /// of the next one, within the interval. A batch is in flight from its first part on, and may be
+    /// settled after any; it is left as it is when another one is begun. O(`most`).
+    #[must_use = "the batch has to be delivered and settled"]
+    pub fn poll_part<B>(
+        &mut self,
+        batch: &mut Batch<U, B, GAPS>,
+        most: usize,
+        expired: impl FnMut(U),
+        now: Instant,
+    ) -> Part
+    where
+        B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
+    {
+        if !batch.is_growing() {
+            self.prepare();
+            (self.asleep, self.wake) = (false, false);
+            self.failed(batch, 0, now);
+        } else if batch.next_seq() != self.seq + 1 {
+            batch.end_growth(); // another one was begun
+            return Part::Whole;
+        }
         let now = self.clock.advance(now);
         let room = batch.capacity().min(usize::from(self.settings.batch_size));
-        let reason = match self.due(now) {
-            Some(reason) if room > 0 => reason,
-            _ => {
-                self.asleep = true;
-                return false;
-            }
+        let begins = match batch.is_growing() {
+            true => None,
+            false => match self.due(now) {
+                Some(reason) if room > 0 => {
+                    batch.oldest = now;
+                    Some(reason)
+                }
+                _ => {
+                    self.asleep = true;
+                    return Part::Nothing;
+                }
+            },
         };
-        let mut oldest = now;
+        self.grow(batch, room, most.max(1), expired, now);
+        match begins {
+            // with what was found to have expired
+            Some(reason) => self.begin(batch, reason, now),
+            None if self.books.has_untold() => {
+                self.times.set_gap_deadline(now.plus(self.settings.flush_interval));
+            }
+            None => {}
+        }
+        let taken = batch.hand_on();
+        self.seq += taken as u64;
+        self.books.hand_on(taken);
+        let left = self.queue.len();
+        if left > 0 && batch.filled() < room {
+            return Part::More;
+        }
+        batch.end_growth();
+        self.books.telemetry.handed_on(HandedOn {
+            size: batch.filled(),
+            reason: batch.reason(),
+            longest_wait: batch.longest_wait(),
+            left,
+        });
+        Part::Whole
+    }
+
+    /// Begins a batch, with the gap that stands in front of it.
+    fn begin<B>(&mut self, batch: &mut Batch<U, B, GAPS>, reason: FlushReason, now: Instant) {
+        if self.books.tell_gap(self.seq + 1, batch.gap_mut()) {
+            self.seq += 1;
+        }
+        batch.begin(Stamp { first_seq: self.seq + 1, handed_on: now }, reason);
+        self.unsettled += 1;
+        self.times.hand_on(now);
+        self.gap_flush = false;
+    }
+
+    /// Moves up to `most` updates out of the queue: into the batch while it has room, or, if they have
+    /// expired, to their end.
+    #[inline(never)] // else there are two of it, for the first part and for those behind it
+    fn grow<B>(
+        &mut self,
+        batch: &mut Batch<U, B, GAPS>,
+        room: usize,
+        mut most: usize,
+        mut expired: impl FnMut(U),
+        now: Instant,
+    ) where
+        B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
+    {
         loop {
             // Whatever the host does with what has expired, what was handed on is in the batch.
             let slots = self.slots.as_mut();
+            let room = room.min(batch.filled().saturating_add(most));
+            let mut oldest = batch.oldest;
             let fill = |place: &mut Place<U>, terms: &Terms| {
                 let put = batch.put(place, terms, room);
                 if put {
@@ -66,16 +151,20 @@ where
             let taken = self.queue.drain(slots, now, fill);
             self.passed += taken as u64;
             if taken > 0 {
-                oldest = since.map_or(oldest, |since| oldest.min(since));
+                batch.oldest = since.map_or(oldest, |since| oldest.min(since));
             }
+            most -= taken;
             let first = self.queue.first();
             let is_expired = |first: Terms| first.is_expired(now);
             if batch.filled() >= room || !queue::terms(slots, first).is_some_and(is_expired) {
                 break;
             }
             self.passed += 1;
-            if let Some((update, _)) = self.queue.remove(slots, first) {
-                self.books.lose(update.topic(), Loss::Expired);
+            most -= 1;
+            let mut place = Place::VACANT;
+            let _ = self.queue.remove(slots, first, &mut place);
+            self.books.lose(&place, Loss::Expired);
+            if let Some(update) = place.take() {
                 expired(update);
             }
         }
@@ -87,20 +176,6 @@ where
         if left <= usize::from(self.settings.limit) / 2 {
             self.books.relieve();
         }
-        if let Some(gap) = self.books.take_gap(self.seq + 1) {
-            self.seq += 1;
-            batch.put_gap(gap);
-        }
-        let size = batch.filled();
-        batch.hand_on(Stamp { first_seq: self.seq + 1, handed_on: now }, reason);
-        self.seq += size as u64;
-        self.books.hand_on(size);
-        self.unsettled += 1;
-        self.times.hand_on(now);
-        self.gap_flush = false;
-        let longest_wait = Duration::from_micros(now.micros_since(oldest));
-        self.books.telemetry.handed_on(HandedOn { size, reason, longest_wait, left });
-        true
     }
 
     /// When the bus next wants to be polled, in readings of the host's clock: the last reading if
@@ -144,9 +219,9 @@ where
             }
         }
         if accepted == 0
-            && let Some(gap) = batch.take_gap()
+            && let Some(gap) = batch.gap()
         {
-            self.books.keep_gap(&gap);
+            self.books.keep_gap(gap);
             self.try_once_more();
         }
         batch.clear();
@@ -257,7 +332,7 @@ where
             Some(FlushReason::Flush)
         } else if self.closed && (len > 0 || self.books.has_untold()) {
             Some(FlushReason::Close)
-        } else if self.times.next().is_some_and(|deadline| deadline <= now) {
+        } else if self.times.next().is_some_and(|deadline| deadline.has_come(now)) {
             Some(FlushReason::Interval)
         } else {
             None

@@ -6,7 +6,7 @@ use super::Bus;
 use crate::books::loss_of;
 use crate::gap::Loss;
 use crate::ledger::DropReason;
-use crate::slots::Slot;
+use crate::slots::{Place, Slot};
 use crate::time::{Instant, micros};
 use crate::{Category, Config, Leading, Overflow, Priority, Telemetry, Update};
 
@@ -72,10 +72,13 @@ where
                 Overflow::DropOldest => self.queue.first(),
                 Overflow::DropNewest | Overflow::Reject => self.queue.last(),
             };
-            let Some((update, terms)) = self.queue.remove(slots, link) else { break };
+            let mut place = Place::VACANT;
+            let Some(terms) = self.queue.remove(slots, link, &mut place) else { break };
             let loss = loss_of(&terms, DropReason::Shrunk, now);
-            self.books.lose(update.topic(), loss);
-            left(update, loss);
+            self.books.lose(&place, loss);
+            if let Some(update) = place.take() {
+                left(update, loss);
+            }
         }
         let interval = self.settings.flush_interval;
         if let Some(since) = self.queue.since() {

@@ -91,6 +91,7 @@ impl Flavor for Sink<'_, '_> {
 
 /// Reads what may be anything.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
 }

@@ -41,6 +41,7 @@ pub(super) fn encode_in_place(buffer: &mut [u8], data: core::ops::Range<usize>) 
 
 /// Takes encoded bytes one by one.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub(super) struct Unstuff {
     /// Bytes that are still to come of the block.
     left: u8,

@@ -38,6 +38,7 @@ use super::{CRC_LEN, checksum};
 /// assert_eq!(decoder.counters().bad(), 1);
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Decoder<B> {
     buffer: B,
     len: usize,
@@ -49,6 +50,7 @@ pub struct Decoder<B> {
 
 /// What became of the frames that came in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Counters {
     /// Frames that came through.
     pub frames: u64,

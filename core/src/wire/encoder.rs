@@ -28,6 +28,7 @@ use super::{CRC_LEN, GAP, Missing, Scope, UPDATES, Update, VERSION, checksum, co
 /// # assert_eq!(line.len(), 38);
 /// ```
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Encoder<'a, I> {
     epoch: u64,
     records: I,
@@ -38,6 +39,7 @@ pub struct Encoder<'a, I> {
 
 /// What frames are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Record<'a> {
     /// An update.
     Update(Update<'a>),
@@ -187,6 +189,7 @@ impl<'b> Draft<'b> {
 
 /// What has this position does not fit a frame of the buffer's size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TooLarge {
     /// Its position.
     pub seq: u64,

@@ -6,6 +6,7 @@ use super::{GAP, Missing, Refusal, UPDATES, Update, VERSION};
 
 /// A frame that came through whole.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Frame<'a> {
     /// The run of the device: another one means that it has started anew, from position 1.
     pub epoch: u64,
@@ -18,6 +19,7 @@ pub struct Frame<'a> {
 
 /// What a frame holds. Newer writers may send what is not here; it is counted and left out.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Body<'a> {
     /// Updates, in order.
@@ -40,6 +42,7 @@ impl Frame<'_> {
 
 /// The updates of a frame, in order; those that cannot be taken as [`Refusal`]s.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Updates<'a> {
     seq: u64,
     reader: Reader<'a>,
@@ -57,6 +60,7 @@ impl<'a> Iterator for Updates<'a> {
 
 /// What is missing in a gap.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Gap<'a> {
     seq: u64,
     reader: Reader<'a>,

@@ -7,6 +7,7 @@ use crate::{Dropped, Losses};
 
 /// What is missing of one topic, or of the whole bus, and why. A gap is one or more of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Missing<'a> {
     /// The position of the gap; the same for all that belong to it.
     pub seq: u64,
@@ -20,6 +21,7 @@ pub struct Missing<'a> {
 
 /// For whom a loss is news.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Scope<'a> {
     /// For every reader.
     Bus,

@@ -9,6 +9,7 @@ use crate::{Categories, Category, ConversationName};
 /// What an update is about: a name, or a number on devices that have numbers. The number 42 and
 /// the name "42" are the same conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Conversation<'a> {
     /// By its name.
     Name(ConversationName<'a>),
@@ -35,6 +36,7 @@ impl<'a> From<ConversationName<'a>> for Conversation<'a> {
 /// A category that device and host both know: a built-in one by its index, one that the application
 /// has registered by its name, so that neither has to learn the other's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum CategoryName<'a> {
     /// One that every bus has. Any other index the host refuses as unknown.
     BuiltIn(Category),

@@ -11,6 +11,7 @@ use crate::{ConversationError, Priority, RefuseReason};
 ///
 /// Spans are microseconds: microcontrollers divide in software, and need not for this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Update<'a> {
     /// Its position: 1 or more, below 2⁵³.
     pub seq: u64,
@@ -169,6 +170,7 @@ impl<'a> RawUpdate<'a> {
 
 /// An update of a sound frame that cannot be taken: the others of its frame can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Refusal {
     /// The position of the update.
     pub seq: u64,
@@ -189,6 +191,7 @@ impl Refusal {
 
 /// What is wrong with an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Flaw {
     /// A conversation cannot be called that.

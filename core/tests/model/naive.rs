@@ -12,6 +12,9 @@ use crate::tally::Tally;
 
 mod output;
 
+/// Where time stands still, and everything is due. What would expire behind it never does.
+const END: u64 = (1 << 62) - 1;
+
 #[derive(Clone, Copy)]
 struct Waiting {
     facts: Facts,
@@ -94,7 +97,9 @@ impl Naive {
 
     /// Rule 2: time is the sum of the steps forward.
     fn advance(&mut self, reading: u64) {
-        self.elapsed = self.elapsed.saturating_add(reading.saturating_sub(self.reading));
+        // decided: time ends after 146,000 years
+        let elapsed = self.elapsed.saturating_add(reading.saturating_sub(self.reading));
+        self.elapsed = elapsed.min(END);
         self.reading = reading;
     }
 
@@ -244,7 +249,7 @@ impl Naive {
 
     fn due(&self) -> Option<FlushReason> {
         let (len, limit) = (self.queue.len(), self.limit());
-        let come = |deadline: Option<u64>| deadline.is_some_and(|at| at <= self.elapsed);
+        let come = |deadline: Option<u64>| deadline.is_some_and(|at| at.min(END) <= self.elapsed);
         let waits = len > 0 || self.tally.untold;
         if len > 0 && (len >= self.knobs.batch_size || len >= limit) {
             Some(FlushReason::Full)
@@ -265,7 +270,7 @@ impl Naive {
             Some(FlushReason::Full | FlushReason::Flush | FlushReason::Close) => Some(0),
             _ => {
                 let gap = self.gap_deadline.filter(|_| self.tally.untold);
-                self.deadline.into_iter().chain(gap).min()
+                self.deadline.into_iter().chain(gap).min().map(|at| at.min(END))
             }
         }
     }

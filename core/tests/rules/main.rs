@@ -17,6 +17,7 @@ mod names;
 mod order;
 mod output;
 mod overflow;
+mod parts;
 mod reconfigure;
 mod telemetry;
 mod topics;

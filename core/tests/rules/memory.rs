@@ -212,3 +212,68 @@ fn slots_are_aligned_to_four_at_least() {
 fn a_type_without_keys_carries_no_index() {
     assert!(size_of::<Slot<Bytes>>() < size_of::<Slot<Numbered>>() - 4 + 64);
 }
+
+/// The same, copied from place to place instead of moved.
+#[derive(Clone, Copy, PartialEq)]
+struct Copied(Numbered);
+
+impl std::fmt::Debug for Copied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Update for Copied {
+    type Topic = u32;
+    type Keys = Keyed;
+    fn assign(&mut self, from: &Self) -> bool {
+        self.0 = from.0;
+        true
+    }
+    fn topic(&self) -> u32 {
+        self.0.topic()
+    }
+    fn category(&self) -> Category {
+        self.0.category()
+    }
+    fn key_hash(&self) -> Option<u32> {
+        self.0.key_hash()
+    }
+    fn same_key(&self, other: &Self) -> bool {
+        self.0.same_key(&other.0)
+    }
+}
+
+/// What happens to a bus of these updates in many steps, as text.
+fn story<U: Update + Copy + std::fmt::Debug>(make: impl Fn(u32) -> U) -> Vec<String> {
+    let mut bus: Bus<U, [Slot<U>; 6]> = Bus::new();
+    let mut batch: Batch<U, [Item<U>; 4]> = Batch::new();
+    let (mut random, mut told) = (7_u32, Vec::new());
+    for step in 0..5_000 {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (now, number) = (Instant::from_millis(step), random >> 16);
+        match random >> 29 {
+            0..=4 => told.push(format!("{:?}", bus.push(make(number % 40), now))),
+            5 => {
+                let _ = bus.flush(now);
+                if bus.poll(&mut batch, now) {
+                    told.push(format!("{:?}", batch.iter().collect::<Vec<_>>()));
+                }
+            }
+            6 => {
+                let seq = bus.seq().saturating_sub(u64::from(number % 4));
+                told.push(format!("{:?}", bus.failed_at(&mut batch, seq, now)));
+                told.push(format!("{:?}", batch.drain().take(1).collect::<Vec<_>>()));
+            }
+            _ => bus.failed(&mut batch, 1, now),
+        }
+        told.push(format!("{:?}", bus.ledger()));
+        assert!(bus.ledger().is_balanced());
+    }
+    told
+}
+
+#[test]
+fn what_is_copied_from_place_to_place_fares_like_what_is_moved() {
+    assert_eq!(story(Numbered), story(|number| Copied(Numbered(number))));
+}

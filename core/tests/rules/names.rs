@@ -108,6 +108,19 @@ fn a_conversation_is_1_to_128_bytes_without_control_characters_colons_and_asteri
 }
 
 #[test]
+fn of_all_characters_control_characters_colons_and_asterisks_are_refused_wherever_they_stand() {
+    for character in '\0'..=char::MAX {
+        let expected = match character.is_control() || matches!(character, ':' | '*') {
+            true => Err(ConversationError::Character(character)),
+            false => Ok(()),
+        };
+        for name in [format!("{character}"), format!("ß{character}ß")] {
+            assert_eq!(ConversationName::new(&name).map(|_| ()), expected, "{name:?}");
+        }
+    }
+}
+
+#[test]
 fn a_topic_is_read_as_it_is_written() {
     let mut categories: Categories = Categories::new();
     let deploy = categories.register("deploy").expect("there is room");

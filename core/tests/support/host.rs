@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use statusbus_core::{
     Batch, Bus, Config, DropReason, FlushMark, FlushReason, Gap, HandedOn, Instant, Item, Ledger,
-    Loss, OverflowEdge, Pushed, RefuseReason, Slot, Telemetry,
+    Loss, OverflowEdge, Part, Pushed, RefuseReason, Slot, Telemetry,
 };
 
 use super::note::{Note, Told, alive};
@@ -162,6 +162,27 @@ impl<U: Told> Host<U> {
         let due = self.bus.poll_with(&mut self.batch, hear, self.now);
         self.check();
         (due, expired)
+    }
+
+    /// Polls a part of a batch. Answers with the names of what had expired.
+    pub(crate) fn poll_part(&mut self, most: usize) -> (Part, Vec<String>) {
+        let mut expired = Vec::new();
+        let hear = |update: U| expired.push(update.name().to_owned());
+        let part = self.bus.poll_part(&mut self.batch, most, hear, self.now);
+        self.check();
+        (part, expired)
+    }
+
+    /// There is a part of a batch, in which nothing has expired; the batch has these updates now.
+    #[track_caller]
+    pub(crate) fn expect_part<const N: usize>(
+        &mut self,
+        most: usize,
+        part: Part,
+        names: [&str; N],
+    ) {
+        assert_eq!(self.poll_part(most), (part, Vec::new()));
+        assert_eq!(self.names(), names);
     }
 
     /// A batch is due: it has these updates and no gap, and the sink accepts it.

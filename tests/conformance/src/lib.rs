@@ -20,7 +20,8 @@ pub use core_subject::CoreSubject;
 pub use operation::{CoreOperation, Opening, Operation, Sent, Settings};
 pub use record::{Outcome, Record, Shown};
 pub use replay::{
-    Failure, Invalid, Problem, Replayed, Subject, Tally, Unsupported, perform, replay, replay_all,
+    Failure, Invalid, Problem, Replayed, Subject, Tally, Unsupported, perform, play_all, replay,
+    replay_all,
 };
 pub use trace::{Expected, Step, Steps, Trace};
 pub use traces::TRACES;

@@ -208,6 +208,30 @@ pub fn replay_all<S: Subject>(traces: &[Trace<'_>], subject: &mut S, out: &mut d
     tally
 }
 
+/// Replays traces and writes all that happens to `out`: of each whether it passed, and what came of
+/// each operation, behind the line it stands on. Two machines do the same if they write the same
+/// bytes.
+pub fn play_all<S: Subject>(traces: &[Trace<'_>], subject: &mut S, out: &mut dyn Write) -> Tally {
+    let mut tally = Tally { passed: 0, skipped: 0, failed: 0 };
+    for trace in traces {
+        let one = replay_all(core::slice::from_ref(trace), subject, out);
+        tally.passed += one.passed;
+        tally.skipped += one.skipped;
+        tally.failed += one.failed;
+        if one.skipped > 0 || subject.open(&Opening::default()).is_err() {
+            continue;
+        }
+        for step in trace.steps().map_while(Result::ok) {
+            let _ = writeln!(out, "{}", step.line);
+            if let Err(problem) = perform(&step.operation, subject, out) {
+                let _ = writeln!(out, "{}", Failure { line: step.line, problem });
+            }
+        }
+    }
+    let _ = writeln!(out, "{tally}");
+    tally
+}
+
 /// How replaying a trace went, if it did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::served::Served;
-use crate::{Outcome, tell};
+use crate::{A_READER, Outcome, tell};
 
 pub(crate) async fn measure(readers: usize) -> Outcome<()> {
     let served = Served::start("ticks")?;
@@ -18,6 +18,9 @@ pub(crate) async fn measure(readers: usize) -> Outcome<()> {
     tell(&format!(
         "{readers} readers that never read: {before} MiB before, {after} MiB now, {each:.1} KiB each"
     ))?;
+    if each > A_READER as f64 {
+        return Err(format!("a reader takes more than {A_READER} KiB").into());
+    }
     tokio::time::sleep(Duration::from_secs(20)).await;
     tell(&format!("20 s later: {} MiB, at most {} MiB", served.memory()?.0, served.memory()?.1))
 }

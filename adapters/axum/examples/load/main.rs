@@ -39,6 +39,9 @@ fn main() -> Outcome<()> {
     }
 }
 
+/// What one who reads takes at most, in KiB, its connection included and without the system's part.
+pub(crate) const A_READER: u64 = 20;
+
 /// The clock that the server and its readers have in common, in microseconds.
 pub(crate) fn micros() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

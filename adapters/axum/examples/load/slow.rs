@@ -9,11 +9,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::served::Served;
-use crate::{Outcome, micros, tell};
+use crate::{A_READER, Outcome, micros, tell};
 
 /// Spans of each kind: an odd number, for the median.
-const SPANS: usize = 21;
-const SPAN: Duration = Duration::from_secs(2);
+const SPANS: usize = 31;
+const SPAN: Duration = Duration::from_secs(1);
 /// Between two spans.
 const SETTLES: Duration = Duration::from_millis(300);
 
@@ -29,6 +29,7 @@ type Latency = (u64, u64);
 
 pub(crate) async fn measure(readers: usize) -> Outcome<()> {
     let served = Served::start("ticks")?;
+    let (_, alone) = served.memory()?;
     // Some of it does not fit on the way to one that never reads.
     fill(&served, 3).await?;
     let (mut reading, end) = (Vec::new(), CancellationToken::new());
@@ -70,7 +71,7 @@ pub(crate) async fn measure(readers: usize) -> Outcome<()> {
             with as f64 / without.max(1) as f64
         ))?;
     }
-    memory(&served).await
+    memory(&served, alone, readers).await
 }
 
 /// The latency that so many of a hundred updates do not exceed.
@@ -81,8 +82,20 @@ fn percentile(all: &[Latency], span: &Span, share: usize) -> u64 {
     latencies.get(latencies.len() * share / 100).copied().unwrap_or_default()
 }
 
+/// What there may be of it, in KiB, besides what the server has before anybody reads: as the README
+/// adds it up.
+fn bound(readers: u64) -> u64 {
+    // The window: 16 MiB of texts, and 104 bytes for each of 16,384 updates.
+    let window = 16 * 1024 + 16_384 * 104 / 1024;
+    // Frames that are kept ready; the requests that say what there is.
+    let (kept, requests) = (4 * 1024, 4 * 1024);
+    // A reader, and what one that does not read holds of it.
+    window + kept + requests + readers * A_READER + (64 + 64 + 103)
+}
+
 /// The memory when what is kept for readers is full, and then with one that misses as much again.
-async fn memory(served: &Served) -> Outcome<()> {
+async fn memory(served: &Served, alone: u64, count: usize) -> Outcome<()> {
+    let bound = alone + bound(count as u64) / 1024;
     let (_, readers) = served.memory()?;
     fill(served, 40).await?;
     let (_, full) = served.memory()?;
@@ -93,8 +106,12 @@ async fn memory(served: &Served) -> Outcome<()> {
     drop(held);
     tell(&format!(
         "memory: at most {readers} MiB with all readers; {full} MiB when 40 MiB more were said, {with} MiB \
-         when one did not read 40 MiB more"
-    ))
+         when one did not read 40 MiB more; the bound is {bound} MiB"
+    ))?;
+    match with <= bound {
+        true => Ok(()),
+        false => Err("the memory is beyond its bound".into()),
+    }
 }
 
 /// One that never reads, and has more before it than fits on the way to it.

@@ -109,7 +109,7 @@ impl Form for AgUi {
         write_message(to, None, &ready);
     }
 
-    fn updates_begin(&self, _: &mut Vec<u8>, _: Position) {}
+    fn updates_begin(&self, _: &mut Vec<u8>) {}
 
     fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, kind: Kind, bus: Bus<'_>) {
         let resume = Position { epoch: bus.epoch, seq: update.seq() };

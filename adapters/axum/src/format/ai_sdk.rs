@@ -54,7 +54,7 @@ impl Form for AiSdk {
         write_message(to, None, &start);
     }
 
-    fn updates_begin(&self, _: &mut Vec<u8>, _: Position) {}
+    fn updates_begin(&self, _: &mut Vec<u8>) {}
 
     fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, kind: Kind, bus: Bus<'_>) {
         let resume = Position { epoch: bus.epoch, seq: update.seq() };

@@ -77,7 +77,7 @@ impl Form for CloudEvents {
         write_message(to, None, &Event::new("io.github.statusbus.ready", &id, Ready::from(run)));
     }
 
-    fn updates_begin(&self, _: &mut Vec<u8>, _: Position) {}
+    fn updates_begin(&self, _: &mut Vec<u8>) {}
 
     fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, kind: Kind, bus: Bus<'_>) {
         with_event(update, bus, |id, event| {

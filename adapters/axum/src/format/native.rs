@@ -29,8 +29,8 @@ impl Form for Native {
         to.extend_from_slice(b"\n\n");
     }
 
-    fn updates_begin(&self, to: &mut Vec<u8>, id: Position) {
-        write_text(to, format_args!("event: status\nid: {id}\ndata: ["));
+    fn updates_begin(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(b"event: status\ndata: [");
     }
 
     fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, _: Kind, bus: Bus<'_>) {
@@ -40,8 +40,8 @@ impl Form for Native {
         write_json(to, &json::Update::new(update, bus.categories));
     }
 
-    fn updates_end(&self, to: &mut Vec<u8>, _: Position) {
-        to.extend_from_slice(b"]\n\n");
+    fn updates_end(&self, to: &mut Vec<u8>, id: Position) {
+        write_text(to, format_args!("]\nid: {id}\n\n"));
     }
 
     fn gap(&self, to: &mut Vec<u8>, id: Position, gap: &json::Gap) {

@@ -83,7 +83,7 @@ pub(super) async fn updates(form: &dyn Form, kind: Kind, send: impl FnOnce(&Stat
 fn write(form: &dyn Form, to: &mut Vec<u8>, batch: &Batch, kind: Kind, status: &Status) {
     let bus = Bus { epoch: status.epoch(), categories: status.categories() };
     let id = Position { epoch: bus.epoch, seq: batch.seq() };
-    form.updates_begin(to, id);
+    form.updates_begin(to);
     for update in batch {
         form.update(to, &update, kind, bus);
     }

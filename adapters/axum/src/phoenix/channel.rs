@@ -11,9 +11,9 @@ use statusbus_tokio::{Batch, Category, CategorySet, Event, Selector, Status, Sub
 use super::changes::Changes;
 use super::channels::{Channels, Joined};
 use super::payload::Refusal;
-use super::push::{Address, Kind, Updates, payloads};
+use super::push::{Address, Updates, Which, payloads};
 use crate::format::Format;
-use crate::sse::Member;
+use crate::sse::{Frame, Member};
 
 /// A channel that is joined.
 pub(crate) struct Channel {
@@ -74,20 +74,22 @@ impl Channel {
     /// nothing is resumed, and after a lag.
     pub(crate) fn standing_next(&mut self) -> Option<Updates> {
         match self.subscription.try_next()? {
-            Event::Retained(batch) => Some(self.standing(batch)).filter(|all| !all.is_empty()),
+            Event::Retained(batch) => self.standing(batch),
             _ => None,
         }
     }
 
-    /// Updates that have just been delivered.
-    pub(crate) fn live(&self, batch: Batch, status: &Status) -> Updates {
-        let written = payloads(&batch, &self.member, status);
-        Updates { to: self.to.clone(), batch, kind: Kind::Live, written }
+    /// Updates that have just been delivered. If they are long, the first of them: the others come
+    /// next.
+    pub(crate) fn live(&mut self, batch: &Batch, status: &Status) -> Updates {
+        let Frame { bytes, through } = payloads(batch, &self.member, status);
+        self.subscription.give_back(batch, through);
+        Updates { to: self.to.clone(), which: Which::Live(bytes) }
     }
 
-    /// The values that stand where the reader is.
-    pub(crate) fn standing(&self, batch: Batch) -> Updates {
-        Updates { to: self.to.clone(), batch, kind: Kind::Standing(self.seq()), written: None }
+    /// The values that stand where the reader is, if there are any.
+    pub(crate) fn standing(&self, batch: Batch) -> Option<Updates> {
+        Updates::standing(&self.to, batch, self.seq())
     }
 
     /// Counts a change of the categories, if there may be one.
@@ -115,7 +117,7 @@ impl Channel {
         }
         let standing = status.subscribe(self.selector.clone()).categories(new).retained();
         match standing.open().try_next()? {
-            Event::Retained(batch) => Some(self.standing(batch)).filter(|all| !all.is_empty()),
+            Event::Retained(batch) => self.standing(batch),
             _ => None,
         }
     }

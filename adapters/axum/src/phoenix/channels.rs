@@ -10,7 +10,7 @@ use crate::sse::Frames;
 #[derive(Debug, Default)]
 pub(crate) struct Channels {
     /// The payloads of a batch, one on each line.
-    pub(super) payloads: Arc<Frames>,
+    pub(crate) payloads: Arc<Frames>,
     joined: AtomicU64,
     left: AtomicU64,
     refused: AtomicU64,

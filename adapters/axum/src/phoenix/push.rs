@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 use statusbus_tokio::json::{self, Position};
 use statusbus_tokio::{Batch, Status, Update};
 
-use super::message::{Frame, Ref};
-use crate::sse::Member;
+use super::message::{self, Ref};
+use crate::sse::{Frame, LONG, Member};
 
 /// To whom it goes: a channel as the client knows it.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ impl Address {
     /// The text of a frame to this channel.
     pub(crate) fn frame(&self, reference: &Ref, event: &str, payload: impl Serialize) -> String {
         let Self { join_ref, topic } = self;
-        Frame { join_ref, reference, topic, event, payload }.write()
+        message::Frame { join_ref, reference, topic, event, payload }.write()
     }
 
     /// The text of a frame that answers nothing.
@@ -47,72 +47,62 @@ impl Address {
 #[derive(Debug)]
 pub(crate) struct Updates {
     pub(crate) to: Address,
-    pub(crate) batch: Batch,
-    pub(crate) kind: Kind,
-    /// The payloads, one on each line, if they are written already.
-    pub(crate) written: Option<Bytes>,
+    pub(crate) which: Which,
 }
 
-/// What the updates are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// They have just been delivered: each says where to resume.
-    Live,
+/// Which updates they are.
+#[derive(Debug)]
+pub(crate) enum Which {
+    /// They have just been delivered, and each says where to resume: their payloads, one on each line,
+    /// which channels that read the same have in common.
+    Live(Bytes),
     /// The values that stand at this position; what comes behind it will be pushed. They are older
     /// than the position, and so only the last of them says where to resume.
-    Standing(u64),
+    Standing(Batch, u64),
 }
 
 impl Updates {
-    fn iter(&self) -> impl Iterator<Item = Update<'_>> {
-        let through = match self.kind {
-            Kind::Live => u64::MAX,
-            Kind::Standing(position) => position,
-        };
-        self.batch.iter().filter(move |update| update.seq() <= through)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+    /// The values of `batch` that stand at a position, if there are any.
+    pub(crate) fn standing(to: &Address, batch: Batch, position: u64) -> Option<Self> {
+        batch
+            .iter()
+            .any(|update| update.seq() <= position)
+            .then(|| Self { to: to.clone(), which: Which::Standing(batch, position) })
     }
 
     /// The frames, one by one, so that no more of them exist than are being written.
-    pub(crate) fn frames<'a>(&'a self, status: &'a Status) -> impl Iterator<Item = String> + 'a {
-        let written = self.written.as_deref().and_then(|lines| std::str::from_utf8(lines).ok());
-        let mut written = written.map(|lines| (self.to.head("status_update"), lines.lines()));
-        let mut updates = self.iter().peekable();
-        std::iter::from_fn(move || {
-            if let Some((head, lines)) = &mut written {
-                return Some([head, lines.next()?, "]"].concat());
+    pub(crate) fn frames<'a>(
+        &'a self,
+        status: &'a Status,
+    ) -> Box<dyn Iterator<Item = String> + Send + 'a> {
+        match &self.which {
+            Which::Live(lines) => {
+                let head = self.to.head("status_update");
+                let lines = std::str::from_utf8(lines).unwrap_or_default().lines();
+                Box::new(lines.map(move |line| [&head, line, "]"].concat()))
             }
-            let update = updates.next()?;
-            let place = match self.kind {
-                Kind::Live => Some(update.seq()),
-                Kind::Standing(position) => updates.peek().is_none().then_some(position),
-            };
-            let payload = StatusUpdate {
-                id: place.map(|seq| id(status, seq)),
-                standing: self.kind != Kind::Live,
-                ..StatusUpdate::new(&update, status)
-            };
-            Some(self.to.push("status_update", payload))
-        })
+            Which::Standing(batch, position) => {
+                let updates = batch.iter().filter(|update| update.seq() <= *position);
+                let mut updates = updates.peekable();
+                Box::new(std::iter::from_fn(move || {
+                    let update = updates.next()?;
+                    let payload = StatusUpdate {
+                        id: updates.peek().is_none().then(|| id(status, *position)),
+                        standing: true,
+                        ..StatusUpdate::new(&update, status)
+                    };
+                    Some(self.to.push("status_update", payload))
+                }))
+            }
+        }
     }
 }
 
-/// The payloads of updates that have just been delivered, one on each line, which channels that read
-/// the same have in common. None, if nobody else reads the same, or if they are long: what each
-/// connection holds on to is to be small.
-pub(crate) fn payloads(batch: &Batch, member: &Member, status: &Status) -> Option<Bytes> {
-    const LONG: usize = 64 * 1024;
-    let mut updates = batch.iter();
-    let first = updates.next()?;
-    let len = |update: &Update<'_>| update.text().len() + update.metadata().map_or(0, str::len);
-    if member.is_alone() || updates.map(|update| len(&update)).sum::<usize>() + len(&first) > LONG {
-        return None;
-    }
-    let last = batch.iter().last()?;
-    Some(member.frame(first.seq(), last.seq(), || {
+/// The payloads of updates that have just been delivered, one on each line, or those of the first of
+/// them: what each connection holds on to is to be small.
+pub(crate) fn payloads(batch: &Batch, member: &Member, status: &Status) -> Frame {
+    let first = batch.iter().next().map_or(0, |update| update.seq());
+    member.frame(first, batch.seq(), || {
         let mut lines = Vec::new();
         for update in batch {
             let payload = StatusUpdate {
@@ -122,9 +112,12 @@ pub(crate) fn payloads(batch: &Batch, member: &Member, status: &Status) -> Optio
             let written = serde_json::to_writer(&mut lines, &payload);
             debug_assert!(written.is_ok(), "our own types, into memory");
             lines.push(b'\n');
+            if lines.len() >= LONG {
+                return (lines, update.seq());
+            }
         }
-        lines.into()
-    }))
+        (lines, batch.seq())
+    })
 }
 
 /// A place in the stream of this bus, as clients keep it to resume there.

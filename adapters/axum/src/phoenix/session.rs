@@ -253,9 +253,9 @@ impl Session {
         }
         match event {
             Event::Batch(batch) => {
-                self.told.push_back(Told::Updates(channel.live(batch, &self.status)));
+                self.told.push_back(Told::Updates(channel.live(&batch, &self.status)));
             }
-            Event::Retained(batch) => self.told.push_back(Told::Updates(channel.standing(batch))),
+            Event::Retained(batch) => self.told.extend(channel.standing(batch).map(Told::Updates)),
             Event::Gap(gap) => {
                 let frame = channel.to.gap((&gap).into(), Some(id(&self.status, gap.seq)));
                 self.told.push_back(Told::Frame(frame));

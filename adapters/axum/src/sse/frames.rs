@@ -1,7 +1,7 @@
 //! Frames that many readers share.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
@@ -19,7 +19,20 @@ pub(crate) struct Frames {
     last_group: AtomicU64,
     encoded: AtomicU64,
     shared: AtomicU64,
+    held: Arc<AtomicUsize>,
 }
+
+/// A frame that is written: updates that arrived together, or the first of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    pub(crate) bytes: Bytes,
+    /// The position that they lead up to.
+    pub(crate) through: u64,
+}
+
+/// A frame ends with the update that makes it this long, in bytes. Whoever takes it holds no more
+/// than this and one update, however much arrived together.
+pub(crate) const LONG: usize = 64 * 1024;
 
 /// What makes the bytes of a stream the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +66,13 @@ struct Key {
 }
 
 /// A frame that is there or being written.
-type Slot = Arc<OnceLock<Bytes>>;
+type Slot = Arc<OnceLock<Frame>>;
+
+/// What is written, counted for as long as somebody holds it.
+struct Held {
+    bytes: Vec<u8>,
+    count: Arc<AtomicUsize>,
+}
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -106,6 +125,30 @@ impl Frames {
     pub(crate) fn shared(&self) -> u64 {
         self.shared.load(Ordering::Relaxed)
     }
+
+    /// Bytes of all that is kept here or on its way to readers, counted once.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Counts what was written for as long as somebody holds it.
+    pub(crate) fn hold(&self, mut bytes: Vec<u8>) -> Bytes {
+        bytes.shrink_to_fit();
+        self.held.fetch_add(bytes.capacity(), Ordering::Relaxed);
+        Bytes::from_owner(Held { bytes, count: Arc::clone(&self.held) })
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.count.fetch_sub(self.bytes.capacity(), Ordering::Relaxed);
+    }
 }
 
 impl Kept {
@@ -137,13 +180,20 @@ impl Kept {
 }
 
 impl Member {
-    /// The frame of the updates from `first` to `last`; `encode` writes it if nobody has yet. Whoever
-    /// comes while it is being written waits for that rather than write it again.
-    pub(crate) fn frame(&self, first: u64, last: u64, encode: impl FnOnce() -> Bytes) -> Bytes {
+    /// The frame of the updates from `first` to `last`, or of the first of them; `encode` writes it if
+    /// nobody has yet, and answers up to where it has come. Whoever comes while it is being written
+    /// waits for that rather than write it again.
+    pub(crate) fn frame(
+        &self,
+        first: u64,
+        last: u64,
+        encode: impl FnOnce() -> (Vec<u8>, u64),
+    ) -> Frame {
         let Self { frames, group, .. } = self;
         let encode = || {
             frames.encoded.fetch_add(1, Ordering::Relaxed);
-            encode()
+            let (bytes, through) = encode();
+            Frame { bytes: frames.hold(bytes), through }
         };
         if self.is_alone() {
             return encode();
@@ -156,7 +206,7 @@ impl Member {
             encode()
         });
         match written {
-            true => frames.kept.lock().written(key, frame.len()),
+            true => frames.kept.lock().written(key, frame.bytes.len()),
             false => {
                 frames.shared.fetch_add(1, Ordering::Relaxed);
             }
@@ -183,11 +233,11 @@ impl Drop for Member {
 mod tests {
     use super::*;
 
-    fn frame(text: &'static str) -> impl FnOnce() -> Bytes {
-        move || Bytes::from_static(text.as_bytes())
+    fn frame(text: &'static str) -> impl FnOnce() -> (Vec<u8>, u64) {
+        move || (text.into(), 5)
     }
 
-    fn unwanted() -> Bytes {
+    fn unwanted() -> (Vec<u8>, u64) {
         panic!("it is written already")
     }
 
@@ -197,11 +247,11 @@ mod tests {
         let join = |selector| frames.join(selector, CategorySet::ALL, Format::Native);
         let (one, two) = (join(Selector::Everything), join(Selector::Everything));
         let (system, other) = (join(Selector::System), join(Selector::System));
-        assert_eq!(one.frame(1, 5, frame("1 to 5")), "1 to 5");
-        assert_eq!(two.frame(1, 5, unwanted), "1 to 5");
-        assert_eq!(two.frame(3, 5, frame("3 to 5")), "3 to 5", "who has resumed within it");
-        assert_eq!(system.frame(1, 5, frame("system")), "system");
-        assert_eq!(other.frame(1, 5, unwanted), "system");
+        assert_eq!(one.frame(1, 5, frame("1 to 5")).bytes, "1 to 5");
+        assert_eq!(two.frame(1, 5, unwanted).bytes, "1 to 5");
+        assert_eq!(two.frame(3, 5, frame("3 to 5")).bytes, "3 to 5", "who has resumed within it");
+        assert_eq!(system.frame(1, 5, frame("system")).bytes, "system");
+        assert_eq!(other.frame(1, 5, unwanted).bytes, "system");
         assert_eq!((frames.encoded(), frames.shared()), (3, 2));
     }
 
@@ -212,8 +262,8 @@ mod tests {
         let members = Format::ALL.map(|format| (join(format), join(format)));
         let texts = ["native", "ai", "ag", "cloud"];
         for ((one, two), text) in members.iter().zip(texts) {
-            assert_eq!(one.frame(1, 5, frame(text)), text);
-            assert_eq!(two.frame(1, 5, unwanted), text);
+            assert_eq!(one.frame(1, 5, frame(text)).bytes, text);
+            assert_eq!(two.frame(1, 5, unwanted).bytes, text);
         }
         assert_eq!((frames.encoded(), frames.shared()), (4, 4));
     }
@@ -222,7 +272,7 @@ mod tests {
     fn for_who_reads_alone_nothing_is_kept() {
         let frames = Arc::new(Frames::default());
         let alone = frames.join(Selector::System, CategorySet::ALL, Format::Native);
-        assert_eq!(alone.frame(1, 1, frame("one")), "one");
+        assert_eq!(alone.frame(1, 1, frame("one")).bytes, "one");
         assert!(frames.kept.lock().places.is_empty());
         drop(alone);
         assert!(frames.selections.lock().is_empty());
@@ -238,13 +288,28 @@ mod tests {
         }
         assert_eq!(frames.kept.lock().places.len(), MOST_FRAMES);
         for seq in 1_000..1_100 {
-            member.frame(seq, seq, || vec![b'x'; MOST_BYTES / 10].into());
+            member.frame(seq, seq, || (vec![b'x'; MOST_BYTES / 10], seq));
             let kept = frames.kept.lock();
             assert!(kept.bytes <= MOST_BYTES);
             assert_eq!(kept.bytes, kept.places.iter().map(|place| place.bytes).sum::<usize>());
         }
         assert_eq!(frames.kept.lock().places.len(), 10);
-        member.frame(2_000, 2_000, || vec![b'x'; MOST_BYTES + 1].into());
+        member.frame(2_000, 2_000, || (vec![b'x'; MOST_BYTES + 1], 2_000));
         assert!(frames.kept.lock().places.is_empty(), "too large to be kept");
+        assert_eq!(frames.held(), 0);
+    }
+
+    #[test]
+    fn what_somebody_holds_is_counted_once_and_no_longer_than_that() {
+        let frames = Arc::new(Frames::default());
+        let alone = frames.join(Selector::System, CategorySet::ALL, Format::Native);
+        let held = alone.frame(1, 9, frame("1 to 5"));
+        assert_eq!((held.through, frames.held()), (5, 6));
+        let (again, piece) = (held.clone(), held.bytes.slice(2..3));
+        assert_eq!(frames.held(), 6);
+        drop((held, again));
+        assert_eq!(frames.held(), 6, "a piece of it holds all of it");
+        drop(piece);
+        assert_eq!(frames.held(), 0);
     }
 }

@@ -3,20 +3,20 @@
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
-use crate::killable::Server;
-use crate::program::Program;
+use crate::programs::slow::{Seen, forgetful, outrun};
+use crate::programs::{Script, Server};
 use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
 
 /// The newest version, and the oldest that has the protocol: its parser is the strictest.
 const VERSIONS: [&str; 2] = ["ai", "ai-5"];
 
-fn chat(sdk: &str, server: &Server) -> Program {
+fn chat(sdk: &str, server: &Server) -> Script {
     let url = format!("http://{}/v1/status/conv-1/events?format=ai-sdk", server.address);
-    Program::start("ai-sdk.mjs", sdk, &[sdk, &url])
+    Script::start("formats/ai-sdk.mjs", &[sdk, &url])
 }
 
 /// The one message of a chat.
-async fn message(chat: &mut Program) -> Value {
+async fn message(chat: &mut Script) -> Value {
     let mut messages = chat.ask("messages").await;
     assert_eq!(messages["messages"].as_array().map(Vec::len), Some(1), "{messages}");
     messages["messages"][0].take()
@@ -33,7 +33,7 @@ fn parts(message: &Value) -> Vec<(&str, &str)> {
     parts.collect()
 }
 
-async fn next_text(chat: &mut Program) -> String {
+async fn next_text(chat: &mut Script) -> String {
     let part = chat.next("data-status").await;
     part["part"]["data"]["text"].as_str().expect("a text").to_owned()
 }
@@ -66,7 +66,7 @@ async fn a_message_has_what_stands_and_a_newer_value_takes_the_place_of_the_olde
         assert_eq!(message["parts"][0]["data"]["seq"], 5);
         server.balances().await;
         assert_eq!(chat.next("settled").await["status"], "ready");
-        assert!(!chat.passed("error"));
+        assert!(!chat.has_passed("error"));
     }
 }
 
@@ -90,7 +90,7 @@ async fn hostile_text_is_read_as_it_was_said_and_what_comes_behind_it_too() {
         assert_eq!(parts(&message(&mut chat).await).len(), 2);
         server.balances().await;
         assert_eq!(chat.next("settled").await["status"], "ready");
-        assert!(!chat.passed("error"));
+        assert!(!chat.has_passed("error"));
     }
 }
 
@@ -141,5 +141,34 @@ async fn after_a_restart_the_message_is_what_stands_then() {
         assert_eq!(parts(&message), [(DOWNLOAD, "20 %"), ("status:conv-1:tool", "searches")]);
         server.balances().await;
         assert_eq!(chat.next("settled").await["status"], "ready");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+    for sdk in VERSIONS {
+        let server = Server::start(&forgetful());
+        let mut chat = chat(sdk, &server);
+        chat.tell("resume").await;
+        let (mut seen, mut is_last) = (Seen::default(), false);
+        server.status.tool("conv-1", "first");
+        seen.update(&chat.next("data-status").await["part"]["data"]);
+        outrun(&chat, &server.status).await;
+        while !is_last {
+            let event = chat.next_of(&["data-status", "data-gap"]).await;
+            match event["on"] == "data-status" {
+                true => is_last = seen.update(&event["part"]["data"]),
+                false => seen.gap(&event["part"]["data"]),
+            }
+        }
+        assert!(seen.gaps > 0);
+        server.status.tool("conv-1", "goes on");
+        assert_eq!(next_text(&mut chat).await, "goes on");
+        let message = message(&mut chat).await;
+        assert_eq!(parts(&message), [("status:conv-1:tool", "goes on"), (DOWNLOAD, "99 %")]);
+        server.balances().await;
+        assert_eq!(chat.next("settled").await["status"], "ready");
+        assert!(!chat.has_passed("error"));
     }
 }

@@ -3,29 +3,29 @@
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
-use crate::killable::Server;
-use crate::program::Program;
+use crate::programs::slow::{Seen, forgetful, outrun};
+use crate::programs::{Script, Server};
 use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
 
 const STATUS: &str = "io.github.statusbus.status";
 const READY: &str = "io.github.statusbus.ready";
 const GAP: &str = "io.github.statusbus.gap";
 
-fn reader(server: &Server) -> Program {
+fn reader(server: &Server) -> Script {
     let url = format!("http://{}/v1/status/conv-1", server.address);
     let stream = format!("{url}/events?format=cloudevents");
     let standing = format!("{url}?format=cloudevents");
-    Program::start("cloudevents.mjs", "cloudevents", &[&stream, &standing])
+    Script::start("formats/cloudevents.mjs", &[&stream, &standing])
 }
 
 /// The next event of this type, which the SDK finds valid.
-async fn next(reader: &mut Program, kind: &str) -> Value {
+async fn next(reader: &mut Script, kind: &str) -> Value {
     let mut read = reader.next(kind).await;
     assert_eq!(read["valid"], true, "{read}");
     read["event"].take()
 }
 
-async fn next_text(reader: &mut Program) -> String {
+async fn next_text(reader: &mut Script) -> String {
     let event = next(reader, STATUS).await;
     event["data"]["text"].as_str().expect("a text").to_owned()
 }
@@ -118,5 +118,27 @@ async fn it_comes_back_by_itself_and_goes_on_where_it_was() {
         read.push(next(&mut reader, STATUS).await["data"]["seq"].take());
     }
     assert_eq!(read, [1, 2, 3, 4, 5, 6], "no gap and no duplicate");
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+    let server = Server::start(&forgetful());
+    let mut reader = reader(&server);
+    next(&mut reader, READY).await;
+    outrun(&reader, &server.status).await;
+    let (mut seen, mut is_last) = (Seen::default(), false);
+    while !is_last {
+        let event = reader.next_of(&[STATUS, GAP]).await;
+        assert_eq!(event["valid"], true, "{event}");
+        match event["on"] == STATUS {
+            true => is_last = seen.update(&event["event"]["data"]),
+            false => seen.gap(&event["event"]["data"]),
+        }
+    }
+    assert!(seen.gaps > 0);
+    server.status.tool("conv-1", "goes on");
+    assert_eq!(next_text(&mut reader).await, "goes on");
     server.balances().await;
 }

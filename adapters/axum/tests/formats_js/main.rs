@@ -14,11 +14,8 @@
 mod ag_ui;
 mod ai_sdk;
 mod cloud_events;
-mod program;
-
-#[path = "../phoenix_js/support.rs"]
-#[allow(dead_code)]
-mod killable;
+#[path = "../programs/mod.rs"]
+mod programs;
 
 use statusbus_tokio::{Category, Config, Metadata, Status};
 

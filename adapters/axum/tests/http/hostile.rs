@@ -6,7 +6,7 @@ use std::time::Duration;
 use statusbus_axum::Server;
 use statusbus_tokio::Status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::{Served, serve, serve_with, within};
 
@@ -118,6 +118,56 @@ async fn one_that_reads_nothing_misses_what_the_others_get() {
     }
     assert_eq!(good.last_id().rsplit('-').next(), Some("5000"));
     assert!(served.status.missed() > 0);
+    drop(stuck);
+    served.end().await;
+}
+
+/// A figure of `/metrics`.
+async fn metric(served: &Served, name: &str) -> usize {
+    let all = served.get("/metrics").await.text;
+    let line = all.lines().find(|line| line.split_once(' ').is_some_and(|(of, _)| of == name));
+    let value = line.and_then(|line| line.rsplit(' ').next()).expect("it is there");
+    value.parse().expect("a number")
+}
+
+/// Most that one holds of what it has not read, as the README says: what hyper takes before it waits,
+/// and a frame, which ends with the update that makes it 64 KiB long. The largest update is one of
+/// 16 KiB whose bytes take six each.
+const A_READER: usize = (64 + 64 + 6 * 16 + 1) * 1024;
+
+/// Most that is kept ready for those who read the same.
+const KEPT: usize = 4 * 1024 * 1024;
+
+#[tokio::test]
+async fn what_is_held_for_those_who_read_nothing_is_bounded() {
+    const READERS: usize = 12;
+    let status = Status::builder().window_bytes(4 << 20).spawn();
+    let served = serve_with(status, |routes| routes, |server| server.send_buffer(4 * 1024)).await;
+    let most = "\u{1}".repeat(16 * 1024);
+    let mut stuck = Vec::new();
+    for number in 0..READERS {
+        // Each where the others are not: what it holds it shares with nobody.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4 * 1024).expect("an option");
+        let mut stream = socket.connect(served.address).await.expect("it listens");
+        let path = format!("/v1/status/conv-{number}/events");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", served.address);
+        stream.write_all(request.as_bytes()).await.expect("room");
+        while served.status.readers() <= number {
+            tokio::task::yield_now().await;
+        }
+        // Together 6 MiB when they are written: more than fits on the way.
+        for _ in 0..64 {
+            served.status.tool(format!("conv-{number}").as_str(), most.as_str());
+        }
+        served.status.flush().await;
+        stuck.push(stream);
+    }
+    let held = async || metric(&served, "statusbus_http_frame_bytes").await;
+    while held().await < READERS * 64 * 1024 {}
+    assert!(held().await <= KEPT + READERS * A_READER, "{}", held().await);
+    assert!(served.status.unread() > READERS as u64 * 32, "they do not read");
+    serves_on(&served).await;
     drop(stuck);
     served.end().await;
 }

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Server, balances, request};
+use crate::support::{Server, balances, request, until};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_too_large_closes_with_1009() {
@@ -107,7 +107,7 @@ async fn who_does_not_read_is_given_up_and_holds_up_nobody() {
     for client in [&mut stuck, &mut other] {
         client.join("status:a", json!({"categories": ["tool"]})).await;
     }
-    let text = "x".repeat(1_000);
+    let (text, begun) = ("x".repeat(1_000), Instant::now());
     for _ in 0..200 {
         let said = Instant::now();
         server.status.tool("a", text.clone());
@@ -115,8 +115,11 @@ async fn who_does_not_read_is_given_up_and_holds_up_nobody() {
         assert!(said.elapsed() <= Duration::from_millis(51), "{:?}", said.elapsed());
     }
     assert_eq!(server.status.readers(), 2);
-    tokio::time::sleep(Duration::from_secs(31)).await;
-    assert_eq!(server.status.readers(), 1);
+    // It was stuck at some time while that was said, 30 s ago.
+    let said_for = begun.elapsed();
+    until(|| server.status.readers() == 1).await;
+    let stuck_at = begun.elapsed().checked_sub(Duration::from_secs(30)).expect("it takes 30 s");
+    assert!(stuck_at < said_for, "{stuck_at:?} of {said_for:?}");
     // What it was sent ends somewhere.
     let mut rest = Vec::new();
     stuck.socket.get_mut().read_to_end(&mut rest).await.expect("the end");
@@ -174,7 +177,7 @@ async fn there_are_so_many_sockets_and_no_more() {
     }
 
     drop(first);
-    tokio::time::sleep(Duration::from_millis(1)).await;
+    until(|| server.status.readers() == 0).await;
     assert!(server.open(request("vsn=2.0.0")).await.is_ok());
     balances(server).await;
 }

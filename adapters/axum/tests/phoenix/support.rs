@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use statusbus_axum::{Closing, Routes};
 use statusbus_tokio::Status;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
@@ -177,6 +178,16 @@ impl AsyncWrite for Counted {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
+}
+
+/// Lets virtual time pass, a millisecond at a time, until something holds; answers how much has.
+pub(crate) async fn until(holds: impl Fn() -> bool) -> Duration {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(3_600), "it never holds");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    began.elapsed()
 }
 
 /// Ends what is still open; the counters have to add up.

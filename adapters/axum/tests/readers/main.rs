@@ -1,7 +1,9 @@
-//! Programs that read event streams as they are: `curl -N`, the `eventsource` package from npm, and
-//! a client in Rust. All get the same updates in the same order, and each comes back.
+//! Programs that read, as they are: the `EventSource` of Chromium and that of the `eventsource` package
+//! from npm, phoenix.js, `curl -N`, and a client in Rust. All get the same updates in the same order,
+//! and each comes back.
 //!
-//! It needs curl, Node (`NODE` names another one than `node`) and, once, `npm ci` in `tests/js`:
+//! It needs curl, Chromium (`STATUSBUS_BROWSER` names its program, if it goes by none of the usual
+//! names), Node (`NODE` names another one than `node`) and, once, `npm ci` in `tests/js`:
 //!
 //! ```sh
 //! npm --prefix adapters/axum/tests/js ci
@@ -10,16 +12,15 @@
 
 #![allow(clippy::panic)] // what helps a test says by a panic what went wrong, as a test does
 
+#[path = "../programs/mod.rs"]
 mod programs;
-
-#[path = "../phoenix_js/support.rs"]
-#[allow(dead_code)]
-mod killable;
+mod readers;
 #[path = "../support/mod.rs"]
 mod support;
 
-use killable::Server;
-use programs::{Curl, Node, Reader, Rust, output_of};
+use programs::Server;
+use programs::slow::{Seen, forgetful, outrun};
+use readers::{Curl, EventSource, Phoenix, Reader, Rust, output_of};
 use statusbus_tokio::Status;
 
 /// Says so many things in two conversations, and waits until they are delivered.
@@ -34,17 +35,24 @@ async fn say(status: &Status, count: usize) {
     status.flush().await;
 }
 
+const CONVERSATION: &str = "/v1/status/conv-1/events";
+
 async fn all_read_the_same(path: &str, of_them: usize) {
     const EACH: usize = 250;
     let status = Status::builder().spawn();
     let server = Server::start(&status);
     let url = format!("http://{}{path}", server.address);
-    let mut readers: [Box<dyn Reader>; 3] = [
-        Box::new(Node::start(&url)),
+    let mut readers: Vec<Box<dyn Reader>> = vec![
+        Box::new(EventSource::in_chromium(&url)),
+        Box::new(EventSource::in_node(&url)),
         Box::new(Curl::start(&url)),
         Box::new(Rust::start(server.address, path).await),
     ];
-    let mut read = [const { Vec::new() }; 3];
+    // A channel is of one conversation.
+    if path == CONVERSATION {
+        readers.push(Box::new(Phoenix::start(server.address, "conv-1").await));
+    }
+    let mut read = vec![Vec::new(); readers.len()];
     for (reader, read) in readers.iter_mut().zip(&mut read) {
         assert!(!reader.begins(read).await);
     }
@@ -63,23 +71,43 @@ async fn all_read_the_same(path: &str, of_them: usize) {
     for (reader, read) in readers.iter_mut().zip(&mut read) {
         reader.read(read, EACH * of_them * 3).await;
     }
-    let [node, curl, rust] = &read;
-    assert!(node.is_sorted_by(|one, next| one < next), "in order, and none twice");
-    assert_eq!((node, curl), (rust, rust));
+    for other in &read {
+        assert!(other.is_sorted_by(|one, next| one < next), "in order, and none twice");
+        assert_eq!(other, &read[0]);
+    }
     drop(readers);
     server.balances().await;
 }
 
 #[tokio::test]
-#[ignore = "needs curl, and Node and its packages"]
+#[ignore = "needs curl, Chromium, and Node and its packages"]
 async fn everything_is_read_by_everybody_in_one_order_across_a_restart() {
     all_read_the_same("/v1/events", 2).await;
 }
 
 #[tokio::test]
-#[ignore = "needs curl, and Node and its packages"]
+#[ignore = "needs curl, Chromium, and Node and its packages"]
 async fn a_conversation_is_read_by_everybody_in_one_order_across_a_restart() {
-    all_read_the_same("/v1/status/conv-1/events", 1).await;
+    all_read_the_same(CONVERSATION, 1).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node and its packages"]
+async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+    let server = Server::start(&forgetful());
+    let mut reader = EventSource::in_node(&format!("http://{}{CONVERSATION}", server.address));
+    assert!(!(&mut reader as &mut dyn Reader).begins(&mut Vec::new()).await);
+    outrun(reader.script(), &server.status).await;
+    let (mut seen, mut is_last) = (Seen::default(), false);
+    while !is_last {
+        let (name, data) = reader.next().await.expect("it goes on");
+        match name.as_str() {
+            "gap" => seen.gap(&data),
+            _ => is_last = data.as_array().expect("an array").iter().any(|one| seen.update(one)),
+        }
+    }
+    assert!(seen.gaps > 0);
+    server.balances().await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! A server and its clients, for tests. Nothing here waits for a time to pass: it waits for what is
 //! to come, and gives up when a test hangs.
 
-#![allow(dead_code)] // each test program uses its part
+#![allow(dead_code, unused_imports)] // each test program uses its part
 #![allow(clippy::panic)] // a test that panics says what went wrong
 
 pub(crate) mod api;

@@ -16,6 +16,7 @@ mod lag;
 mod metrics;
 mod model;
 mod origin;
+mod parts;
 mod resume;
 mod retained;
 mod shutdown;

@@ -73,3 +73,11 @@ export async function picture(page, name, options = {}) {
   await page.screenshot({ path, ...options });
   console.log(`# picture: ${path}`);
 }
+
+/** Such a picture in each of the two themes. */
+export async function pictures(page, name) {
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme });
+    await picture(page, `${name}-${colorScheme}`);
+  }
+}

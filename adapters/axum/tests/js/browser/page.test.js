@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { launch, open, picture } from './browser.js';
+import { launch, open, picture, pictures } from './browser.js';
 import { Cable } from './cable.js';
 import { texts, until, untilEqual } from './look.js';
 import { watchJob } from './watch.js';
@@ -27,7 +27,7 @@ test('a command is seen to progress and finish, and the page outlives it', async
   watch.says('Copying rows 75%');
   await until(card.locator('.key .percent'), '75 %');
   assert.equal(await card.locator('.key').count(), 1, 'a key has one value');
-  await picture(page, 'running-light');
+  await pictures(page, 'running');
   watch.says('Copying rows 100%');
   await until(card.locator('.key .percent'), '✓ done');
   assert.equal(await watch.ends(), 0);
@@ -35,7 +35,7 @@ test('a command is seen to progress and finish, and the page outlives it', async
   await until(link, /^Reconnecting for .*: values shown are the last ones/);
   assert.match((await texts(page)).join('\n'), /Reading the list/, 'what was said is still there');
   await until(page.locator('.tile .most'), /^as of/);
-  await picture(page, 'away-light');
+  await pictures(page, 'away');
   assert.match(await page.title(), /statusbus/);
 
   const again = await watchJob(t, { port: watch.port, name: 'import-2' });
@@ -46,7 +46,7 @@ test('a command is seen to progress and finish, and the page outlives it', async
   await until(page.locator('.line[data-kind=note]', { hasText: 'Connected' }), /Connected again: not resumed/);
   again.says('And going on');
   await until(page.locator('.line').last(), /And going on/);
-  await picture(page, 'restarted-light');
+  await pictures(page, 'restarted');
   assert.deepEqual(problems(), []);
 });
 
@@ -181,5 +181,17 @@ test('gaps are shown where they happened, and the health says why', async (t) =>
   const lost = page.locator('.tile', { hasText: 'Lost' });
   await until(lost.locator('.note'), /evicted [\d,]+/);
   await picture(page, 'gaps-dark');
+  // However much was lost, each tile keeps its figures to itself.
+  for (const width of [1_600, 1_100, 980, 700, 390, 320]) {
+    await page.setViewportSize({ width, height: 800 });
+    const beyond = await page.evaluate(() => [...document.querySelectorAll('.tile')].flatMap((tile) => {
+      const { right } = tile.getBoundingClientRect();
+      const parts = [...tile.querySelectorAll('h3, .most, .figure, .spark, .note')];
+      return parts.filter((part) => part.getBoundingClientRect().right > right).map((part) => part.textContent);
+    }));
+    assert.deepEqual(beyond, [], `at ${width} px`);
+  }
+  await page.setViewportSize({ width: 1_100, height: 800 });
+  await picture(page, 'gaps-narrow-dark');
   assert.deepEqual(problems(), []);
 });

@@ -1,11 +1,10 @@
 // Reads an event stream with the `eventsource` package and writes each event as a line of JSON.
-import { EventSource } from "eventsource";
+//
+//     node reader.mjs URL
 
-const source = new EventSource(process.argv[2]);
-const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
+import { EventSource } from 'eventsource';
 
-for (const name of ["ready", "status", "gap"]) {
-  source.addEventListener(name, ({ lastEventId, data }) =>
-    say({ name, id: lastEventId, data: JSON.parse(data) }));
-}
-source.addEventListener("error", ({ code }) => say({ name: "error", id: "", data: code ?? null }));
+import { listen } from './listen.js';
+
+listen(new EventSource(process.argv[2]), (event) => process.stdout.write(`${JSON.stringify(event)}\n`));
+process.stdin.resume().on('end', () => process.exit());

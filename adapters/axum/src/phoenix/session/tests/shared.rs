@@ -2,6 +2,9 @@
 
 use statusbus_tokio::Metadata;
 
+use crate::phoenix::push::Which;
+use crate::sse::LONG;
+
 use super::*;
 
 /// A client that shares with others what is written once.
@@ -39,7 +42,7 @@ async fn those_who_read_the_same_get_what_they_would_get_alone() {
     assert_eq!(two.hears(), heard);
     assert_eq!(all.payloads(), (1, 1));
     assert_eq!(alone.hears(), heard);
-    assert_eq!(all.payloads(), (1, 1), "nothing is kept for who reads alone");
+    assert_eq!(all.payloads(), (2, 1), "it shares with nobody");
 
     // Who reads more from now on is no more one of them.
     two.say("2", "status:conv-1", "subscribe_categories", json!({"categories": ["info"]}));
@@ -48,28 +51,48 @@ async fn those_who_read_the_same_get_what_they_would_get_alone() {
     assert_eq!(one.hears_texts(), [""; 0]);
     assert_eq!(two.hears_texts(), ["for two"]);
     assert_eq!(alone.hears_texts(), ["for two"]);
-    assert_eq!(all.payloads(), (2, 2));
+    assert_eq!(all.payloads(), (3, 2));
     balances(status).await;
 }
 
+/// The bytes of the updates that a client is told next.
+fn held(client: &mut Client) -> Option<usize> {
+    match client.session.poll_told(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Told::Updates(Updates { which: Which::Live(lines), .. })) => Some(lines.len()),
+        Poll::Ready(other) => panic!("updates were expected: {other:?}"),
+        Poll::Pending => None,
+    }
+}
+
 #[tokio::test(start_paused = true)]
-async fn what_is_long_is_written_for_each_so_that_nobody_holds_on_to_it() {
+async fn what_is_long_comes_in_parts_so_that_nobody_holds_much() {
     let (status, all) = (bus(), Arc::default());
     let mut clients = [client(&status, &all), client(&status, &all)];
     for client in &mut clients {
         joined(client, &json!(["tool"]));
     }
-    let long = "x".repeat(16 * 1024);
-    // Five are too long together, three are not.
-    for (count, payloads) in [(5, (0, 0)), (3, (1, 1))] {
-        for _ in 0..count {
-            status.tool("conv-1", long.as_str());
-        }
-        status.flush().await;
-        for client in &mut clients {
-            assert_eq!(client.hears_texts(), vec![long.as_str(); count]);
-        }
-        assert_eq!(all.payloads(), payloads);
+    // As long as texts can be, and each of its bytes takes six in JSON.
+    let text = "\u{1}".repeat(16 * 1024);
+    for number in 0..10 {
+        status.tool("conv-1", format!("{number}{}", &text[1..]));
+        status.info("conv-1", "not chosen");
+    }
+    status.flush().await;
+    let [one, two] = &mut clients;
+    let parts: Vec<_> = std::iter::from_fn(|| held(one)).collect();
+    assert_eq!(parts.len(), 10);
+    assert!(parts.iter().all(|part| (LONG..LONG + 40 * 1024).contains(part)), "{parts:?}");
+    let heard = two.hears();
+    let numbers = heard.iter().filter_map(|frame| frame[4]["text"].as_str()?.get(..1));
+    assert!(numbers.eq((0..10).map(|number| number.to_string()).collect::<Vec<_>>()));
+    let ids: Vec<_> = heard.iter().map(|frame| frame[4]["id"].clone()).collect();
+    assert_eq!(all.payloads(), (10, 10), "each part is written once");
+    // Wherever it is cut off, it goes on.
+    for (read, id) in ids.iter().enumerate() {
+        let mut again = client(&status, &all);
+        again.join("status:conv-1", json!({"categories": ["tool"], "last_event_id": id}));
+        let rest = again.hears();
+        assert_eq!((&rest[0][4]["response"]["recovered"], rest.len()), (&json!(true), 10 - read));
     }
     balances(status).await;
 }

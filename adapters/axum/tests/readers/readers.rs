@@ -1,14 +1,14 @@
-//! Programs that read an event stream.
+//! Those who read: programs, and a client of our own.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::pin::Pin;
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
+use crate::programs::{Script, js};
 use crate::support::source::Parser;
 use crate::support::{Client, Frame, Source, within};
 
@@ -55,37 +55,35 @@ impl dyn Reader {
     }
 }
 
-/// The `eventsource` package, which comes back by itself.
-pub(crate) struct Node {
-    lines: Lines<BufReader<ChildStdout>>,
-    _child: Child,
-}
+/// An `EventSource`, which comes back by itself.
+pub(crate) struct EventSource(Script);
 
-impl Node {
-    pub(crate) fn start(url: &str) -> Self {
-        let js = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/js");
-        let installed = js.join("node_modules/eventsource").exists();
-        assert!(installed, "run `npm ci` in {}", js.display());
-        let node = std::env::var_os("NODE").unwrap_or_else(|| "node".into());
-        let (child, output) = start(Command::new(node).arg(js.join("sse/reader.mjs")).arg(url));
-        Self { lines: BufReader::new(output).lines(), _child: child }
+impl EventSource {
+    /// The one of the `eventsource` package, in Node.
+    pub(crate) fn in_node(url: &str) -> Self {
+        Self(Script::start("sse/reader.mjs", &[url]))
     }
 
-    async fn event(&mut self) -> (String, Value) {
-        let line = within(self.lines.next_line()).await.expect("UTF-8").expect("it runs");
-        let mut event: Value = serde_json::from_str(&line).expect("JSON");
-        (event["name"].as_str().expect("a name").to_owned(), event["data"].take())
+    /// The process that it runs in.
+    pub(crate) const fn script(&self) -> &Script {
+        &self.0
+    }
+
+    /// The one that Chromium has.
+    pub(crate) fn in_chromium(url: &str) -> Self {
+        Self(Script::start("sse/browser.mjs", &[url]))
     }
 }
 
-impl Reader for Node {
+impl Reader for EventSource {
     fn next(&mut self) -> Coming<'_, Event> {
         Box::pin(async {
             loop {
-                let (name, data) = self.event().await;
+                let mut event = self.0.line().await;
                 // It may have tried to come back before there was somebody again.
-                if name != "error" {
-                    return Some((name, data));
+                if event["on"] != "error" {
+                    let name = event["on"].as_str().expect("a name").to_owned();
+                    return Some((name, event["data"].take()));
                 }
             }
         })
@@ -94,8 +92,67 @@ impl Reader for Node {
     fn comes_back(&mut self) -> Coming<'_, ()> {
         // It says that it was cut off.
         Box::pin(async {
-            let (name, why) = self.event().await;
-            assert_eq!(name, "error", "{why}");
+            let event = self.0.line().await;
+            assert_eq!(event["on"], "error", "{event}");
+        })
+    }
+}
+
+/// phoenix.js, which comes back by itself, too. Its channel reads one conversation, in all categories.
+pub(crate) struct Phoenix {
+    script: Script,
+    conversation: String,
+    /// It has joined without resuming: what stood already, nothing, is told as of an event stream.
+    begins: bool,
+}
+
+impl Phoenix {
+    pub(crate) async fn start(address: SocketAddr, conversation: &str) -> Self {
+        let url = format!("ws://{address}/socket");
+        let mut script = Script::start("phoenix/client.mjs", &[&url]);
+        script.tell(json!({"do": "connect"})).await;
+        script.next("open").await;
+        let topic = format!("status:{conversation}");
+        let params = json!({"categories": statusbus_tokio::Category::BUILT_IN});
+        script.tell(json!({"do": "join", "name": "a", "topic": topic, "params": params})).await;
+        Self { script, conversation: conversation.to_owned(), begins: false }
+    }
+}
+
+impl Reader for Phoenix {
+    fn next(&mut self) -> Coming<'_, Event> {
+        Box::pin(async {
+            if std::mem::take(&mut self.begins) {
+                return Some(("status".to_owned(), json!([])));
+            }
+            loop {
+                let mut line = self.script.line().await;
+                match line["on"].as_str() {
+                    Some("joined") => {
+                        let recovered = line["response"]["recovered"] == true;
+                        self.begins = !recovered;
+                        return Some(("ready".to_owned(), json!({"recovered": recovered})));
+                    }
+                    Some("status_update") => {
+                        // As an event stream has it.
+                        let mut update = line["payload"].take();
+                        let id = update["id"].as_str().expect("an id");
+                        let (_, seq) = id.split_once('-').expect("an epoch and a position");
+                        update["seq"] = seq.parse::<u64>().expect("a position").into();
+                        update["conversation"] = self.conversation.as_str().into();
+                        return Some(("status".to_owned(), json!([update])));
+                    }
+                    // It may have tried to come back before there was somebody again.
+                    Some("open" | "close" | "phx_error") => {}
+                    _ => panic!("{line}"),
+                }
+            }
+        })
+    }
+
+    fn comes_back(&mut self) -> Coming<'_, ()> {
+        Box::pin(async {
+            self.script.next("close").await;
         })
     }
 }
@@ -180,8 +237,7 @@ pub(crate) struct Output {
 
 /// Starts a program in the directory of the tests in JavaScript.
 pub(crate) fn output_of(program: &str, arguments: &[&str]) -> Output {
-    let js = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/js");
-    let (child, output) = start(Command::new(program).args(arguments).current_dir(js));
+    let (child, output) = start(Command::new(program).args(arguments).current_dir(js()));
     Output { lines: BufReader::new(output).lines(), _child: child }
 }
 

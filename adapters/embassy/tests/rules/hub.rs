@@ -1,0 +1,198 @@
+//! Readers in the same program.
+
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use embassy_time::Duration;
+use statusbus_embassy::{
+    Buffer, Category, CategorySet, Event, Hub, Message, NoSeat, SYSTEM, Selector,
+};
+
+use crate::support::{Task, Time};
+use crate::{Small, balanced, small};
+
+type Ring = Hub<CriticalSectionRawMutex, Message<24>, 8, 2>;
+
+fn hub() -> &'static Ring {
+    Box::leak(Box::new(Ring::new()))
+}
+
+/// The task that delivers to the hub.
+fn delivers(status: &'static Small, hub: &'static Ring) -> Task<'static, ()> {
+    Task::new(async move {
+        let mut buffer = Buffer::<_, 8>::new();
+        hub.run(status.runner(&mut buffer).expect("the only one")).await;
+    })
+}
+
+fn told(event: &Event<Message<24>>) -> String {
+    match event {
+        Event::Update(received) => format!("#{} {}", received.seq, received.update.text()),
+        Event::Gap { seq, topic, losses } => {
+            let lost: Vec<String> =
+                losses.iter().map(|(loss, n)| format!("{}={n}", loss.as_str())).collect();
+            let of = topic.map_or("bus".into(), |topic| format!("{:?}", topic.about()));
+            format!("gap #{seq} of {of} {}", lost.join(" "))
+        }
+        Event::Lagged(missed) => format!("lagged {missed}"),
+    }
+}
+
+/// Everything that there is to read now.
+fn reads(
+    subscription: &mut statusbus_embassy::Subscription<
+        '_,
+        '_,
+        CriticalSectionRawMutex,
+        Message<24>,
+        8,
+        2,
+    >,
+) -> Vec<String> {
+    let mut all = Vec::new();
+    loop {
+        let mut next = Task::new(subscription.next());
+        next.rest();
+        match next.output() {
+            Some(Some(event)) => all.push(told(event)),
+            Some(None) => {
+                all.push("end".into());
+                return all;
+            }
+            None => return all,
+        }
+    }
+}
+
+#[test]
+fn each_reader_gets_what_it_asked_for_in_order() {
+    let (_time, status, hub) = (Time::begin(), small(), hub());
+    let mut runner = delivers(status, hub);
+    let errors = CategorySet::NONE.with(Category::ERROR);
+    let mut motor = hub.subscribe(Selector::about("motor")).expect("a seat");
+    let mut errors = hub.subscribe(Selector::EVERYTHING.categories(errors)).expect("another");
+    runner.rest();
+    status.info("motor", "runs");
+    status.error("pump", "is dry");
+    status.error("motor", "is hot");
+    status.info(SYSTEM, "fine otherwise");
+    status.info(7_u8, "by number");
+    runner.rest();
+    assert_eq!(reads(&mut motor), ["#1 runs", "#3 is hot"]);
+    assert_eq!(reads(&mut errors), ["#2 is dry", "#3 is hot"]);
+    assert_eq!((motor.unread(), errors.unread(), hub.missed()), (0, 0, 0));
+    assert_eq!(balanced(status).delivered, 5);
+}
+
+#[test]
+fn a_reader_sleeps_until_something_comes() {
+    let (time, status, hub) = (Time::begin(), small(), hub());
+    let mut runner = delivers(status, hub);
+    let mut motor = hub.subscribe(Selector::about("motor")).expect("a seat");
+    let mut next = Task::new(motor.next());
+    next.rest();
+    time.pass(Duration::from_secs(3_600));
+    assert_eq!(next.wakes(), 0);
+    status.info("motor", "runs");
+    runner.rest();
+    assert_eq!(next.wakes(), 1);
+    next.rest();
+    assert_eq!(next.output().and_then(Option::as_ref).map(told), Some("#1 runs".into()));
+    balanced(status);
+}
+
+#[test]
+fn a_slow_reader_is_told_how_much_it_missed_and_holds_up_nobody() {
+    let (time, status, hub) = (Time::begin(), small(), hub());
+    let mut runner = delivers(status, hub);
+    let mut slow = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+    let mut fast = hub.subscribe(Selector::EVERYTHING).expect("another");
+    for round in 0..5 {
+        for _ in 0..4 {
+            status.info("motor", format_args!("round {round}"));
+        }
+        runner.rest();
+        time.pass(Duration::from_millis(50));
+        runner.rest();
+        assert_eq!(reads(&mut fast).len(), 4);
+    }
+    assert_eq!(slow.unread(), 20);
+    let all = reads(&mut slow);
+    assert_eq!(all[0], "lagged 12");
+    assert_eq!(all[1], "#13 round 3");
+    assert_eq!((all.len(), hub.missed()), (9, 12));
+    assert_eq!(balanced(status).delivered, 20);
+}
+
+#[test]
+fn losses_are_told_to_whom_they_concern() {
+    let (time, status, hub) = (Time::begin(), small(), hub());
+    let mut runner = delivers(status, hub);
+    let mut motor = hub.subscribe(Selector::about("motor")).expect("a seat");
+    let mut pump = hub.subscribe(Selector::about("pump")).expect("another");
+    status.reconfigure(status.config().queue_limit(4).expect("in range"));
+    for _ in 0..6 {
+        status.info("motor", "too much");
+    }
+    runner.rest();
+    time.pass(Duration::from_millis(50));
+    runner.rest();
+    let all = reads(&mut motor);
+    assert_eq!(all[0], "gap #1 of Unchecked(\"motor\") evicted=2");
+    assert_eq!(all.len(), 5);
+    assert_eq!(reads(&mut pump), Vec::<String>::new());
+    balanced(status);
+}
+
+#[test]
+fn there_are_as_many_readers_as_seats() {
+    let hub = hub();
+    let one = hub.subscribe(Selector::EVERYTHING);
+    let other = hub.subscribe(Selector::EVERYTHING);
+    assert!(one.is_ok() && other.is_ok());
+    assert_eq!(hub.subscribe(Selector::EVERYTHING).err(), Some(NoSeat));
+    drop(one);
+    assert!(hub.subscribe(Selector::EVERYTHING).is_ok());
+}
+
+#[test]
+fn readers_come_to_the_end_of_a_closed_bus() {
+    let (_time, status, hub) = (Time::begin(), small(), hub());
+    let mut runner = delivers(status, hub);
+    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+    let mut waits = hub.subscribe(Selector::about("nobody")).expect("another");
+    let mut end = Task::new(waits.next());
+    end.rest();
+    status.info("motor", "last");
+    let mut shutdown = Task::new(status.shutdown(Duration::from_secs(1)));
+    while shutdown.turn() || runner.turn() {}
+    assert_eq!(shutdown.output().map(|ledger| ledger.delivered), Some(1));
+    assert_eq!(reads(&mut all), ["#1 last", "end"]);
+    end.rest();
+    assert!(matches!(end.output(), Some(None)));
+    balanced(status);
+}
+
+#[test]
+fn a_reader_knows_how_old_an_update_is() {
+    let (time, status, hub) = (Time::begin(), small(), hub());
+    let mut runner = delivers(status, hub);
+    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+    runner.rest();
+    status.info("motor", "first");
+    runner.rest();
+    status.info("motor", "second");
+    time.pass(Duration::from_millis(60));
+    runner.rest();
+    time.pass(Duration::from_millis(5));
+    let ages: Vec<u64> = (0..2)
+        .map(|_| {
+            let mut next = Task::new(all.next());
+            next.rest();
+            match next.output() {
+                Some(Some(Event::Update(received))) => received.age_micros(),
+                other => unreachable!("{other:?}"),
+            }
+        })
+        .collect();
+    assert_eq!(ages, [65_000, 65_000]);
+    balanced(status);
+}

@@ -1,0 +1,106 @@
+//! The interrupt that comes after so many instructions, and where it came.
+
+use core::cell::Cell;
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+use board::ticks;
+
+use super::Bus;
+use super::say::Say;
+
+/// A bit for each instruction of two bytes that was interrupted: the first 64 KiB of the program.
+const PLACES: usize = 64 * 1024 / 2 / 32;
+
+static WHERE: [AtomicU32; PLACES] = [const { AtomicU32::new(0) }; PLACES];
+static CAME: AtomicBool = AtomicBool::new(false);
+static INSIDE: AtomicBool = AtomicBool::new(false);
+static CAME_INSIDE: AtomicBool = AtomicBool::new(false);
+/// What it does, and to what.
+static TO: AtomicPtr<Bus> = AtomicPtr::new(core::ptr::null_mut());
+static SAY: critical_section::Mutex<Cell<Say>> =
+    critical_section::Mutex::new(Cell::new(Say::Nothing));
+
+/// Does `work` and lets the interrupt come `after` so many instructions: it does `say` to `bus`.
+/// Answers whether it came while `work` was at it; if not, it has come now.
+pub(super) fn during(bus: &Bus, say: Say, after: u32, work: impl FnOnce()) -> bool {
+    TO.store(core::ptr::from_ref(bus).cast_mut(), Ordering::Relaxed);
+    critical_section::with(|cs| SAY.borrow(cs).set(say));
+    let came_inside = work_interrupted(after, work);
+    TO.store(core::ptr::null_mut(), Ordering::Relaxed);
+    came_inside
+}
+
+fn work_interrupted(after: u32, work: impl FnOnce()) -> bool {
+    CAME.store(false, Ordering::Relaxed);
+    CAME_INSIDE.store(false, Ordering::Relaxed);
+    ticks::alarm_after(after);
+    INSIDE.store(true, Ordering::Relaxed);
+    work();
+    INSIDE.store(false, Ordering::Relaxed);
+    while !CAME.load(Ordering::Relaxed) {
+        core::hint::spin_loop();
+    }
+    CAME_INSIDE.load(Ordering::Relaxed)
+}
+
+/// Forgets where it came.
+pub fn forget_places() {
+    WHERE.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+}
+
+/// At how many places of the program it came, while work was at it.
+#[must_use]
+pub fn places() -> u32 {
+    WHERE.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum()
+}
+
+/// Counts to two, once in the interrupt, without a lock; answers whether one was lost.
+#[must_use]
+pub fn counts_lost(after: u32) -> bool {
+    COUNT.store(0, Ordering::Relaxed);
+    critical_section::with(|cs| SAY.borrow(cs).set(Say::Count));
+    work_interrupted(after, count);
+    COUNT.load(Ordering::Relaxed) != 2
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+#[inline(never)]
+fn count() {
+    let read = COUNT.load(Ordering::Relaxed);
+    COUNT.store(core::hint::black_box(read) + 1, Ordering::Relaxed);
+}
+
+/// The exception, with the frame that the processor has pushed: of it the place that was interrupted.
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+extern "C" fn SysTick() {
+    core::arch::naked_asm!(
+        "push {{r4, lr}}",
+        "add r0, sp, #8",
+        "bl {came}",
+        "pop {{r4, pc}}",
+        came = sym came,
+    )
+}
+
+extern "C" fn came(frame: &[u32; 8]) {
+    ticks::disarm();
+    if INSIDE.load(Ordering::Relaxed) {
+        CAME_INSIDE.store(true, Ordering::Relaxed);
+        let place = frame[6] as usize / 2;
+        if let Some(word) = WHERE.get(place / 32) {
+            word.store(word.load(Ordering::Relaxed) | 1 << (place % 32), Ordering::Relaxed);
+        }
+    }
+    match critical_section::with(|cs| SAY.borrow(cs).get()) {
+        Say::Count => count(),
+        say => {
+            // SAFETY: it was stored by `during`, which holds a reference to it until it is cleared
+            if let Some(bus) = unsafe { TO.load(Ordering::Relaxed).as_ref() } {
+                say.say(bus);
+            }
+        }
+    }
+    CAME.store(true, Ordering::Relaxed);
+}

@@ -1,0 +1,43 @@
+"""Whether what has come over the line is what the station says it has delivered and lost.
+
+    compare.py LOG JSON
+
+LOG is the station's own log, JSON what `watch device --json` has made of its frames.
+"""
+
+import json
+import re
+import sys
+
+LAST_WORDS = {
+    ("station/tank", "full, 100 %"),
+    ("station/update", "done: version 2.1 starts with the next reset"),
+    ("station/pump", "bearing 2 is warm: 71 degrees"),
+    ("station/pump", "done: the tank is full"),
+}
+
+
+def main(log, said):
+    end = re.search(r"at the end: (\d+) sent, (\d+) delivered, (\d+) dropped", open(log).read())
+    if not end:
+        sys.exit("the station does not say how it ended")
+    sent, delivered, dropped = map(int, end.groups())
+    updates = []
+    for line in open(said):
+        batch = json.loads(line)
+        updates += batch.get("updates", [])
+    told = {(update["conversation"], update["text"]) for update in updates}
+    closed = updates[-1]["metadata"]
+    print(f"station: {sent} sent, {delivered} delivered, {dropped} dropped, {closed}")
+    if missing := LAST_WORDS - told:
+        sys.exit(f"FAILED: these are missing: {missing}")
+    if (closed["updates"], closed["lost_in_the_device"]) != (delivered, dropped):
+        sys.exit("FAILED: that is not the same")
+    if not dropped or closed["bad_frames"]:
+        sys.exit("FAILED: there was neither overload nor a clean line")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
