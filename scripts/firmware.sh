@@ -155,11 +155,13 @@ show() {
     sleep 0.1
   done
   "$watch" device --once ${options[@]+"${options[@]}"} "station=$line/station"
+  local status=0
+  wait "$running" || status=$?
+  running=
   echo
   echo "its log:"
-  wait "$running"
-  running=
   cat "$line/log"
+  return $status
 }
 
 cost_of_board() {

@@ -1,13 +1,13 @@
 import type { Core, CoreExports } from './core.js'
+import { Events } from './events.js'
 import { Gaps } from './gaps.js'
 import { Hub, type Reader } from './hub.js'
 import { closedLedger, readLedger } from './ledger.js'
 import { live } from './life.js'
 import type { Place } from './names.js'
 import * as check from './options.js'
-import { report } from './report.js'
 import { isLarger } from './text.js'
-import { clock as monotonic, soon, Timer } from './turns.js'
+import { clock as monotonic, soon, Timer, within } from './turns.js'
 import type * as Types from './types.js'
 import { OUTCOMES, PRIORITIES, QUEUED, REASONS, REFUSALS, refused } from './words.js'
 
@@ -77,8 +77,7 @@ export class Bus implements Types.StatusBus {
   /** What was refused before. */
   #door: number[] = REFUSALS.map(() => 0)
 
-  readonly #listeners = new Map<string, Set<(event: never) => void>>()
-  #overflow = { isOn: false, lost: 0, toldAt: 0 }
+  readonly #events = new Events()
   #epoch: string | undefined
   #seq = 0
 
@@ -101,7 +100,7 @@ export class Bus implements Types.StatusBus {
         seq: () => this.#seq,
         now: () => this.#read(),
         wake: () => this.#wake(),
-        failed: error => this.#failed(error),
+        failed: error => this.#events.failed(error),
       },
       checked.retain,
     )
@@ -141,7 +140,7 @@ export class Bus implements Types.StatusBus {
   #abandon(error: unknown): void {
     this.#isClosed = true
     this.#final = closedLedger(this.#early.splice(0).length, this.#door)
-    this.#failed(error)
+    this.#events.failed(error)
   }
 
   engine(conversation: Name, text: string, extra: Types.Extra = NOTHING): Types.Outcome {
@@ -194,7 +193,8 @@ export class Bus implements Types.StatusBus {
     let key: string | null = null
     let kind = category
     let ttl = -1
-    if (extra !== NOTHING) {
+    if (extra !== NOTHING && extra !== null) {
+      if (typeof extra !== 'object') return this.#refuse('invalid')
       if (extra.metadata !== undefined && extra.metadata !== null) {
         const wrong = this.#checkMetadata(extra.metadata)
         if (wrong !== undefined) return this.#refuse(wrong)
@@ -211,7 +211,7 @@ export class Bus implements Types.StatusBus {
         kind |= (priority + 1) << 5
       }
       if (extra.ttl !== undefined && extra.ttl !== null) {
-        if (!(extra.ttl >= 0)) return this.#refuse('invalid')
+        if (typeof extra.ttl !== 'number' || !(extra.ttl >= 0)) return this.#refuse('invalid')
         ttl = extra.ttl
       }
     }
@@ -261,7 +261,7 @@ export class Bus implements Types.StatusBus {
     if (code !== 0) {
       const place = this.#vacate(answer >>> 8)
       if (code !== 1 && code < 24) this.#gaps.lost(place)
-      if (code > 3) this.#overflow.lost++
+      if (code > 3) this.#events.lost()
     }
     return OUTCOMES[code]!
   }
@@ -397,8 +397,8 @@ export class Bus implements Types.StatusBus {
       names.retain(place, update, this.#until[slot]!)
     }
     this.#seq = size > 0 ? first + size - 1 : gapSeq
-    this.#tellOverflow(started, lost)
-    if (gaps.length > 0) this.#tellLoss(gaps)
+    this.#events.overflow(started, lost, this.#now)
+    this.#events.loss(gaps)
     this.#hub.publish(updates, places, gaps, REASONS[reason]!)
   }
 
@@ -407,50 +407,6 @@ export class Bus implements Types.StatusBus {
     const { buffer } = core.memory
     if (this.#report.buffer !== buffer) this.#report = new Float64Array(buffer, core.report(), 48)
     return this.#report
-  }
-
-  #tellOverflow(started: number, lost: number): void {
-    const overflow = this.#overflow
-    if (started) {
-      overflow.isOn = true
-      overflow.toldAt = this.#now
-      this.#tell('overflow', { phase: 'started', lost: overflow.lost })
-    }
-    if (lost > 0) {
-      overflow.isOn = false
-      overflow.lost = 0
-      this.#tell('overflow', { phase: 'ended', lost })
-    } else if (overflow.isOn && this.#now - overflow.toldAt >= 1_000) {
-      overflow.toldAt = this.#now
-      this.#tell('overflow', { phase: 'ongoing', lost: overflow.lost })
-    }
-  }
-
-  #tellLoss(gaps: readonly Types.Gap[]): void {
-    const reasons: Record<string, number> = {}
-    let count = 0
-    for (const gap of gaps) {
-      count += gap.count
-      for (const [reason, more] of Object.entries(gap.reasons)) reasons[reason] = (reasons[reason] ?? 0) + more
-    }
-    this.#tell('loss', { count, reasons })
-  }
-
-  #tell<K extends keyof Types.BusEvents>(event: K, what: Types.BusEvents[K]): void {
-    const listeners = this.#listeners.get(event)
-    if (listeners === undefined) return
-    for (const listener of [...listeners]) {
-      try {
-        listener(what as never)
-      } catch (error) {
-        report(error)
-      }
-    }
-  }
-
-  #failed(error: unknown): void {
-    if (this.#listeners.get('error')?.size) this.#tell('error', { error })
-    else report(error)
   }
 
   subscribe(selector: Types.Selector, callback: Types.Callback, options?: Types.SubscribeOptions): Types.Undo
@@ -541,16 +497,18 @@ export class Bus implements Types.StatusBus {
   }
 
   on<K extends keyof Types.BusEvents>(event: K, listener: (event: Types.BusEvents[K]) => void): Types.Undo {
-    if (!['overflow', 'loss', 'error'].includes(event)) throw new RangeError(`there is no event '${event}'; there are overflow, loss, error`)
-    if (typeof listener !== 'function') throw new TypeError('a listener is a function')
-    const listeners = this.#listeners.get(event) ?? new Set()
-    this.#listeners.set(event, listeners.add(listener))
-    return () => void listeners.delete(listener)
+    return this.#events.on(event, listener)
   }
 
   close(options: Types.CloseOptions = {}): Promise<Types.FinalLedger> {
     const timeout = options.timeout === undefined ? 5_000 : check.number('timeout', options.timeout, 0, 0x7fff_ffff, false)
-    return (this.#closing ??= this.#close(timeout))
+    if (this.#closing === undefined) {
+      let begin: (value: Promise<Types.FinalLedger>) => void = () => {}
+      // there before it begins: callbacks may close as well
+      this.#closing = new Promise(resolve => (begin = resolve))
+      begin(this.#close(timeout))
+    }
+    return this.#closing
   }
 
   async #close(timeout: number): Promise<Types.FinalLedger> {
@@ -599,13 +557,3 @@ function randomEpoch(): string {
 
 // The same for each update's own.
 void ({ seq: 0, conversation: '', category: '', text: '', metadata: null, key: '', priority: '', at: null, origin: '' })
-
-/** Waits for `done`, but no longer than that. */
-async function within(done: Promise<unknown>, timeout: number): Promise<void> {
-  let handle: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>(resolve => {
-    handle = setTimeout(resolve, timeout)
-  })
-  await Promise.race([done, late])
-  clearTimeout(handle)
-}

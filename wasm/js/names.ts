@@ -55,6 +55,11 @@ export class Conversation<Reader> {
 
 /** Most keys of a conversation whose values are retained. */
 const KEYS = 64
+/** Most characters that are retained in all. */
+const CHARACTERS = 16 * 1024 * 1024
+
+/** What a retained value takes, with something for the record itself; metadata counts as large as it may be. */
+const sizeOf = (update: StatusUpdate): number => update.text.length + (update.metadata === null ? 100 : 4_196)
 
 /** Everything that has a number. */
 export class Names<Reader> {
@@ -62,6 +67,8 @@ export class Names<Reader> {
   readonly #readersOf: (name: string | null) => Set<Reader> | undefined
   readonly #retain: number
   #next = 0
+  /** Characters that are retained. */
+  #size = 0
   /** The conversation that was asked for last: mostly it is asked for again. */
   #last: Conversation<Reader> | undefined
 
@@ -117,8 +124,10 @@ export class Names<Reader> {
       if (place.refs === 0) this.#drop(place)
       return
     }
+    this.#size += sizeOf(update) - (place.retained === null ? 0 : sizeOf(place.retained))
     place.retained = update
     place.until = until
+    if (this.#size > CHARACTERS) this.#shrink(place.conversation)
     if (place.key === null) return
     const { recent } = place.conversation
     recent.delete(place)
@@ -126,10 +135,24 @@ export class Names<Reader> {
     if (recent.size > KEYS) {
       for (const oldest of recent) {
         recent.delete(oldest)
-        oldest.retained = null
+        this.#clear(oldest)
         this.#drop(oldest)
         break
       }
+    }
+  }
+
+  #clear(place: Place<Reader>): void {
+    if (place.retained === null) return
+    this.#size -= sizeOf(place.retained)
+    place.retained = null
+  }
+
+  /** Forgets values until there are few enough characters, those of one conversation last. */
+  #shrink(last: Conversation<Reader>): void {
+    for (const conversation of this.#conversations.values()) {
+      if (this.#size <= CHARACTERS) break
+      if (conversation !== last) this.forget(conversation.name)
     }
   }
 
@@ -154,7 +177,10 @@ export class Names<Reader> {
       if (conversation.used || conversation.isQueued()) {
         conversation.used = false
         this.#conversations.set(name, conversation)
-      } else if (this.#last === conversation) this.#last = undefined
+      } else {
+        for (const place of placesOf(conversation)) this.#clear(place)
+        if (this.#last === conversation) this.#last = undefined
+      }
     }
   }
 
@@ -162,7 +188,7 @@ export class Names<Reader> {
   forget(name: string | null): void {
     const conversation = this.#conversations.get(name)
     if (conversation === undefined) return
-    for (const place of placesOf(conversation)) place.retained = null
+    for (const place of placesOf(conversation)) this.#clear(place)
     for (const place of conversation.recent) this.#drop(place)
     conversation.recent.clear()
     if (conversation.isQueued()) return
@@ -183,7 +209,7 @@ export class Names<Reader> {
     for (const conversation of conversations) {
       if (conversation === undefined) continue
       for (const place of placesOf(conversation)) {
-        if (place.retained !== null && place.until <= now) place.retained = null
+        if (place.until <= now) this.#clear(place)
         if (place.retained !== null && (categories >>> place.category) & 1) found.push(place.retained)
       }
     }

@@ -58,3 +58,13 @@ export class Timer {
     this.due = Infinity
   }
 }
+
+/** Waits for `done`, but no longer than that. */
+export async function within(done: Promise<unknown>, timeout: number): Promise<void> {
+  let handle: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>(resolve => {
+    handle = setTimeout(resolve, timeout)
+  })
+  await Promise.race([done, late])
+  clearTimeout(handle)
+}

@@ -180,8 +180,8 @@ export interface Options extends Settings {
   /** Largest sizes in bytes of UTF-8; what is larger is refused. Default: text 16,384, metadata (as JSON)
    * 4,096, key 128. */
   limits?: { text?: number | undefined; metadata?: number | undefined; key?: number | undefined } | undefined
-  /** Of how many conversations the last values are kept, at most 64 keys each, for who comes late; the
-   * least recent are forgotten first. 0 to 1,000,000, default 1,000. */
+  /** Of how many conversations the last values are kept, at most 64 keys each and 16 Mi characters
+   * in all, for who comes late; the least recent are forgotten first. 0 to 1,000,000, default 1,000. */
   retain?: number | undefined
   /** `auto` (default): batches come by themselves. `manual`: only when `poll` or `flush` is called. */
   schedule?: 'auto' | 'manual' | undefined

@@ -185,6 +185,31 @@ test('a clock that stands still: size and flush still make batches', async () =>
   balanced(bus)
 })
 
+test('overflow that lasts is told once a second', async () => {
+  const bus = createStatusBus({ clock, slice: 0, queueLimit: 4, batchSize: 1, overflow: 'drop_oldest' })
+  const phases = []
+  bus.on('overflow', ({ phase }) => phases.push(phase))
+  bus.on('overflow', () => {
+    throw new Error('a listener that throws')
+  })
+  const errors = mock.method(console, 'error', () => {})
+  // one leaves, four come: it is never half empty
+  bus.subscribe('*', () => {
+    if (now < 2_500) for (let i = 0; i < 4; i++) bus.tool('c', `${now}`)
+    now += 10
+  }, { retained: false })
+  for (let i = 0; i < 5; i++) bus.tool('c', 'x')
+  for (let turn = 0; turn < 300; turn++) {
+    await microtasks()
+    mock.timers.tick(0)
+  }
+  assert.deepEqual(phases, ['started', 'ongoing', 'ongoing', 'ended'])
+  assert.equal(errors.mock.callCount(), 4)
+  errors.mock.restore()
+  balanced(bus)
+  await bus.close()
+})
+
 test('flush waits for what callbacks have promised', async () => {
   const bus = createStatusBus({ clock })
   let finish
@@ -250,6 +275,21 @@ test('close from inside a callback', async () => {
   await microtasks()
   assert.equal((await closing).delivered, 3)
   assert.deepEqual(got, ['a', 'b', 'c'])
+})
+
+test('close from inside a callback that close has called: once', async () => {
+  const bus = createStatusBus({ clock })
+  const inside = []
+  bus.subscribe('*', () => void inside.push(bus.close()))
+  bus.tool('c', 'a')
+  const closing = bus.close()
+  const next = createStatusBus({ clock })
+  const { texts } = collect(next)
+  await closing
+  assert.deepEqual(inside, [closing])
+  next.tool('c', 'still here')
+  assert.equal((await next.close()).delivered, 1)
+  assert.deepEqual(texts(), ['still here'])
 })
 
 test('a signal, and `await using`, close the bus', async () => {

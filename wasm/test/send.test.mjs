@@ -46,7 +46,7 @@ test('what is not of the right form is refused by itself, counted, and never thr
     [{ conversation: 'a\u0000' }, 'invalid'], [{ conversation: 'a\u0085' }, 'invalid'], [{ conversation: '\ud800' }, 'invalid'],
     [{ conversation: 'x'.repeat(129) }, 'invalid'], [{ conversation: 'ü'.repeat(65) }, 'invalid'], [{ conversation: {} }, 'invalid'],
     [{ text: 7 }, 'invalid'], [{ text: undefined }, 'invalid'], [{ key: 7 }, 'invalid'], [{ priority: 'urgent' }, 'invalid'],
-    [{ ttl: -1 }, 'invalid'], [{ ttl: NaN }, 'invalid'], [{ ttl: '5' }, 'queued'], [{ metadata: circular }, 'invalid'], [{ metadata: () => {} }, 'invalid'],
+    [{ ttl: -1 }, 'invalid'], [{ ttl: NaN }, 'invalid'], [{ ttl: '5' }, 'invalid'], [{ metadata: circular }, 'invalid'], [{ metadata: () => {} }, 'invalid'],
     [{ category: 'gossip' }, 'unknown_category'], [{ category: undefined }, 'unknown_category'],
     [{ text: '12345678901' }, 'too_large'], [{ text: 'ääääää' }, 'too_large'], [{ text: '😀😀😀' }, 'too_large'], [{ key: '12345' }, 'too_large'],
     [{ metadata: { text: 'longer than it may be' } }, 'too_large'],
@@ -57,8 +57,10 @@ test('what is not of the right form is refused by itself, counted, and never thr
     assert.equal(reason ?? outcome, expected, JSON.stringify(Object.keys(change)) + String(Object.values(change)[0]?.toString?.()))
   }
   for (const wrong of [undefined, null, 7, 'text']) assert.equal(bus.send(wrong).reason, 'invalid')
+  assert.equal(bus.tool('conv-1', 'ok', null).outcome, 'queued')
+  assert.equal(bus.tool('conv-1', 'ok', 7).reason, 'invalid')
   const { refused, queued } = balanced(bus)
-  assert.deepEqual([refused.invalid, refused.unknown_category, refused.too_large, queued], [22, 2, 5, 5])
+  assert.deepEqual([refused.invalid, refused.unknown_category, refused.too_large, queued], [24, 2, 5, 5])
   bus.poll()
   assert.equal(texts().length, 5)
 })

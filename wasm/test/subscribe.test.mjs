@@ -75,6 +75,21 @@ test('the values of the least recent conversations and keys are forgotten first'
   assert.equal(kept.at(-2).text, '4999')
 })
 
+test('what is retained is bounded in characters too', () => {
+  const { bus, time } = manual()
+  const text = 'x'.repeat(16_000)
+  for (let i = 0; i < 3_000; i++) {
+    bus.tool(`c-${i % 900}`, text)
+    bus.info(`c-${i % 900}`, text)
+    if (i % 10 === 0) bus.poll(time.now += 60)
+  }
+  void bus.flush()
+  const kept = bus.retained()
+  const size = kept.reduce((sum, update) => sum + update.text.length, 0)
+  assert.ok(size > 12e6 && size <= 16 * 1024 * 1024, `${size}`)
+  assert.equal(kept.at(-1).seq, balanced(bus).delivered)
+})
+
 test('callbacks that throw, reject, send, subscribe, unsubscribe, flush, configure: nobody else notices', async () => {
   const { bus } = manual({ batchSize: 2 })
   const errors = []

@@ -10,6 +10,8 @@ before(async () => {
     '/': { body: MODULE },
     '/strict': { body: '<script type=module src=/test/browser/strict.js></script>', headers: { 'content-security-policy': "default-src 'none'; script-src 'self'; connect-src 'self'" } },
     '/allowed': { body: '<script type=module src=/test/browser/strict.js></script>', headers: { 'content-security-policy': "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'" } },
+    // what older browsers say on the page itself, and not in workers
+    '/older': { body: '<script>const { Module } = WebAssembly; WebAssembly.Module = function (bytes) { if (bytes.length > 4096) throw new RangeError("larger than 4KB"); return new Module(bytes) }</script><script type=module src=/test/browser/strict.js></script>' },
     '/away': { body: 'away' },
   })
   browser = await launch()
@@ -63,6 +65,17 @@ for (const [path, forbidden] of [['/strict', true], ['/allowed', false]]) {
     assert.equal(result.failed.length, 0)
   })
 }
+
+test('a browser that compiles only small modules at once: what was sent first is kept', async t => {
+  const { page } = await open(t, '/older')
+  const result = await page.evaluate(async () => {
+    const { createStatusBus } = await import('/dist/index.js')
+    const later = createStatusBus()
+    later.tool('c', 'a')
+    return { first: globalThis.result, isReadyAtOnce: later.ledger().sent === 1 && (await later.close()).delivered === 1, translated: performance.getEntriesByType('resource').some(({ name }) => name.includes('translated')) }
+  })
+  assert.deepEqual([result.first.texts, result.first.delivered, result.first.failed, result.isReadyAtOnce, result.translated], [['a', 'b', 'c'], 3, [], true, false])
+})
 
 test('idle there is no timer; a page that is hidden or frozen hands on first', async t => {
   const { page, errors } = await open(t)

@@ -204,3 +204,45 @@ test('a component that is hidden reads nothing, and shows what stands when it is
   assert.deepEqual(result, { hidden: 0, back: 'b|b||0', left: 0 })
   assert.deepEqual(errors, [])
 })
+
+test('a connection in strict mode: one stream for all who show it, and none when nobody does', async t => {
+  const { page, errors } = await open(t)
+  const result = await page.evaluate(async () => {
+    const streams = []
+    const encoder = new TextEncoder()
+    const send = (stream, text) => stream.controller.enqueue(encoder.encode(text))
+    const connection = connect('https://status.example', {
+      fetch: async (url, { signal }) => {
+        const stream = { url, signal }
+        streams.push(stream)
+        const body = new ReadableStream({ start: controller => (stream.controller = controller) })
+        return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+      },
+    })
+    const { Job, root } = begin()
+    const app = createRoot(root)
+    const jobs = ids => flushSync(() => app.render(h(StrictMode, null, ids.map(id => h(Job, { key: id, source: connection })))))
+    jobs([1, 2])
+    await settled()
+    const opened = streams.length
+    const update = (seq, text) => ({ seq, conversation: 'conv-1', category: 'tool', text, metadata: null, key: 'k', priority: 'state', at: '2026-01-02T03:04:05Z' })
+    send(streams[0], `event: ready\ndata: {"epoch":"00f1e2d3c4b5a697","recovered":false}\n\nevent: status\nid: 00f1e2d3c4b5a697-1\ndata: ${JSON.stringify([update(1, 'one')])}\n\n`)
+    await settled()
+    const first = shown()
+    jobs([2, 3])
+    const atOnce = shown()
+    await settled()
+    send(streams[0], `event: status\nid: 00f1e2d3c4b5a697-2\ndata: ${JSON.stringify([update(2, 'two')])}\n\n`)
+    await settled()
+    const second = shown()
+    const isOpen = !streams[0].signal.aborted
+    flushSync(() => app.unmount())
+    await settled()
+    return { opened, all: streams.length, first, atOnce, second, isOpen, isOver: streams[0].signal.aborted }
+  })
+  assert.deepEqual(result, {
+    opened: 1, all: 1, isOpen: true, isOver: true,
+    first: 'one|one||0'.repeat(2), atOnce: 'one|one||0'.repeat(2), second: 'two|two||0'.repeat(2),
+  })
+  assert.deepEqual(errors, [])
+})

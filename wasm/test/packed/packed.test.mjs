@@ -10,7 +10,7 @@ import { extname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { launch, visit } from '../browser/site.mjs'
+import { launch, TRACES, visit } from '../browser/site.mjs'
 
 const run = promisify(execFile)
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -119,6 +119,26 @@ test('Deno', async () => assert.deepEqual(await printed(bin('deno'), ['run', '--
 
 test('Bun', async () => assert.deepEqual(await printed(bin('bun'), ['use.mjs'], project({ 'use.mjs': PRINT })), RESULT))
 
+/** A project that replays the conformance traces. */
+const replaying = files => project({
+  'replay.mjs': readFileSync(join(root, 'test/replay.mjs'), 'utf8'),
+  'traces.mjs': `export default ${JSON.stringify(TRACES)}`,
+  'all.mjs': `import { createStatusBus } from 'statusbus'
+import { replay } from './replay.mjs'
+import traces from './traces.mjs'
+export const all = () => {
+  const replayed = traces.map(({ name, text }) => ({ name, difference: replay(text, createStatusBus) })).filter(({ difference }) => difference !== undefined)
+  return { enough: replayed.length >= 49, failed: replayed.filter(({ difference }) => difference !== null) }
+}`,
+  'use.mjs': "import { all } from './all.mjs'\nconsole.log(JSON.stringify(all()))",
+  ...files,
+})
+const SAME = { enough: true, failed: [] }
+
+for (const [name, args] of [['deno', ['run', '--no-remote', '--node-modules-dir=manual']], ['bun', []]]) {
+  test(`the traces in ${name}`, async () => assert.deepEqual(await printed(bin(name), [...args, 'use.mjs'], replaying({})), SAME))
+}
+
 test('a page without a build step', async t => {
   const html = `<!doctype html><script type=importmap>{"imports":{"statusbus":"/node_modules/statusbus/dist/index.js"}}</script><script type=module>${SHOW}</script>`
   assert.deepEqual(await shown(t, project({ 'index.html': html })), RESULT)
@@ -197,6 +217,17 @@ const config :Workerd.Config = (
   const { said, ...result } = answer
   assert.deepEqual(result, RESULT)
   assert.deepEqual([...new Set(said)], ['at the top of the module', 'in a request'])
+})
+
+test('the traces in workerd', async t => {
+  const folder = replaying({ 'worker.js': "import { all } from './all.mjs'\nexport default { fetch: () => Response.json(all()) }" })
+  await run(bin('esbuild'), ['worker.js', '--bundle', '--format=esm', '--conditions=workerd', '--loader:.wasm=copy', '--asset-names=[name]', '--outdir=out'], { cwd: folder })
+  const url = await serveWorker(t, folder, `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = (compatibilityDate = "2025-05-01", modules = [
+    (name = "worker.js", esModule = embed "out/worker.js"), (name = "core.wasm", wasm = embed "out/core.wasm")]))],
+  sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "main")]);`)
+  assert.deepEqual(await (await fetch(url)).json(), SAME)
 })
 
 const examples = join(root, '../examples')

@@ -78,6 +78,8 @@ pub(crate) fn start() {
 #[cortex_m_rt::exception]
 fn SysTick() {
     critical_section::with(|cs| TIME.tick(cs));
+    #[cfg(all(board = "microbit", feature = "serial"))]
+    crate::serial::look_again();
 }
 
 #[cfg(target_arch = "riscv32")]
