@@ -80,13 +80,15 @@ impl Loss {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Gap<T, const GAPS: usize> {
     pub(crate) seq: u64,
+    /// See [`retold`](Self::retold).
+    pub(crate) retold: u64,
     pub(crate) topics: heapless::Vec<(T, Losses), GAPS>,
     pub(crate) elsewhere: Losses,
 }
 
 impl<T, const GAPS: usize> Gap<T, GAPS> {
     pub(crate) const fn new() -> Self {
-        Self { seq: 0, topics: heapless::Vec::new(), elsewhere: Losses::NONE }
+        Self { seq: 0, retold: 0, topics: heapless::Vec::new(), elsewhere: Losses::NONE }
     }
 
     /// Whether it has a position: it is told in front of a batch.
@@ -96,13 +98,20 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
 
     pub(crate) fn clear(&mut self) {
         self.topics.clear();
-        (self.seq, self.elsewhere) = (0, Losses::NONE);
+        (self.seq, self.retold, self.elsewhere) = (0, 0, Losses::NONE);
     }
 
     /// The position of this record.
     #[must_use]
     pub const fn seq(&self) -> u64 {
         self.seq
+    }
+
+    /// How many records before this one had a position, were accepted by nobody, and are told here.
+    /// Whoever follows the positions misses those, besides the updates that the sink did not accept.
+    #[must_use]
+    pub const fn retold(&self) -> u64 {
+        self.retold
     }
 
     /// The losses of single topics. Each is news for the readers of its topic.
@@ -147,6 +156,7 @@ impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
     where
         T: Clone,
     {
+        self.retold += 1 + gap.retold;
         for (topic, losses) in &gap.topics {
             self.losses_of(Some(topic.clone())).add(losses);
         }

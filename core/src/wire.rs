@@ -93,7 +93,7 @@
 //! fn send_gap(batch: &mut Buffer, uart: &mut Uart) -> Result<(), (usize, Down)> {
 //!     let name = |&sensor: &u32| (Some(Conversation::Number(sensor)), Category::ENGINE.into());
 //!     let mut encoder = Encoder::new(EPOCH, Missing::of(batch.gap(), name));
-//!     let mut buffer = [0; 72]; // 66 hold any loss
+//!     let mut buffer = [0; 72]; // 71 hold any loss
 //!     while let Some(Ok(frame)) = encoder.next_frame(&mut buffer) {
 //!         uart.write(frame).map_err(|down| (0, down))?;
 //!     }
@@ -216,7 +216,7 @@
 //! | flags: small | |
 //! | category and conversation as above, with the same flags | flag 4 is 1: the losses of a topic; else of the whole bus |
 //! | how many counts follow: small | |
-//! | counts: small: for other reasons, expired, dropped as newest, oldest, evicted, outranked, shrunk, by the sink | |
+//! | counts: small: for other reasons, expired, dropped as newest, oldest, evicted, outranked, shrunk, by the sink; where there are any, positions of gaps before that did not get through and are told here | |
 //!
 //! Losses that do not fit one frame follow in another with the same position.
 //!

@@ -65,8 +65,8 @@ pub struct DeviceReport {
     /// Updates that were said on this side; what became of those is in the bus's ledger.
     pub updates: u64,
     /// Updates that were lost on the line: their positions are missing, and the device did not say
-    /// that it could not send them. A gap has a position, too, so that one whose record was lost, or
-    /// that the device could not send and tells again, counts as an update here.
+    /// that it could not send them. A gap has a position, too, so that one whose record was lost counts
+    /// as an update here.
     pub lost: u64,
     /// Updates that the device told were lost there.
     pub lost_in_device: u64,
@@ -177,7 +177,11 @@ impl Ear {
         let Frame { epoch, seq, ref body, .. } = *frame;
         let step = match body {
             Body::Gap(gap) => {
-                let unsent = gap.clone().map(|missing| missing.losses.dropped.sink).sum();
+                // updates that the device could not send, and gaps that it told again
+                let unsent = gap
+                    .clone()
+                    .map(|missing| missing.losses.dropped.sink.saturating_add(missing.retold))
+                    .fold(0, u64::saturating_add);
                 self.positions.gap(epoch, seq, frame.next_seq(), unsent)
             }
             _ => self.positions.updates(epoch, seq, frame.next_seq()),

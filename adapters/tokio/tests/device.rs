@@ -112,7 +112,7 @@ async fn what_the_device_lost_is_said_where_it_was_lost() {
     losses.expired = 1;
     let conversation = Some(ConversationName::new("pump").unwrap().into());
     let scope = Scope::Topic { conversation, category: Category::PROGRESS.into() };
-    let missing = Record::Missing(Missing { seq: 2, scope, losses, other: 0 });
+    let missing = Record::Missing(Missing { seq: 2, scope, losses, other: 0, retold: 0 });
     let line = frames(1, [said(1, "on"), missing, said(3, "off")]).concat();
     let (report, all) = read(&line).await;
     assert_eq!(
@@ -210,7 +210,7 @@ async fn what_the_device_could_not_send_is_told_once() {
         (losses.dropped.sink, losses.dropped.evicted) = (sink, evicted);
         losses
     };
-    let missing = Missing { seq: 9, scope: Scope::Bus, losses: losses(5, 2), other: 0 };
+    let missing = Missing { seq: 9, scope: Scope::Bus, losses: losses(5, 2), other: 0, retold: 0 };
     // 3 to 8 are missing; five of them it could not send, and says so.
     let records = [said(1, "a"), said(2, "b"), missing.into(), said(10, "c")];
     let (report, all) = read(&frames(1, records).concat()).await;
@@ -224,6 +224,15 @@ async fn what_the_device_could_not_send_is_told_once() {
             "1 update was lost on the line",
             "c"
         ]
+    );
+    // Nor is a gap that it could not send, and tells again: 3 was the gap, 4 what came with it.
+    let missing = Missing { seq: 5, losses: losses(1, 2), retold: 1, ..missing };
+    let records = [said(1, "a"), said(2, "b"), missing.into(), said(6, "c")];
+    let (report, all) = read(&frames(1, records).concat()).await;
+    assert_eq!((report.lost, report.lost_in_device), (0, 3));
+    assert_eq!(
+        texts(&all),
+        ["a", "b", "3 updates were lost in the device: 2 evicted, 1 sink", "c"]
     );
 }
 

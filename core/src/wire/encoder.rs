@@ -58,7 +58,7 @@ impl<'a, I: Iterator<Item: Into<Record<'a>>>> Encoder<'a, I> {
     /// Writes the next frame into the buffer and answers with its bytes, the 0x00 at its end
     /// included; `None` when all is written. Uses at most 65,535 bytes of the buffer.
     ///
-    /// A loss whose topic does not fit is written as one of the whole bus, for which 66 bytes are
+    /// A loss whose topic does not fit is written as one of the whole bus, for which 71 bytes are
     /// always enough.
     ///
     /// # Errors

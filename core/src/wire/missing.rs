@@ -17,6 +17,10 @@ pub struct Missing<'a> {
     pub losses: Losses,
     /// How many for reasons that this version does not know.
     pub other: u64,
+    /// Positions of earlier gaps that did not get through and are told here: see
+    /// [`Gap::retold`](crate::Gap::retold). They are of the whole gap, and stand with its first loss. Travels
+    /// as 2³² − 1 if it is larger.
+    pub retold: u64,
 }
 
 /// For whom a loss is news.
@@ -55,7 +59,8 @@ impl<'a> Missing<'a> {
                 None => return None,
             };
             told += 1;
-            Some(Self { seq: gap.seq(), scope, losses: *losses, other: 0 })
+            let retold = if told == 1 { gap.retold() } else { 0 };
+            Some(Self { seq: gap.seq(), scope, losses: *losses, other: 0, retold })
         })
     }
 
@@ -70,9 +75,13 @@ impl<'a> Missing<'a> {
         }
         let Losses { dropped, expired } = &self.losses;
         let Dropped { newest, oldest, evicted, outranked, shrunk, sink } = dropped;
-        let counts = [&self.other, expired, newest, oldest, evicted, outranked, shrunk, sink];
-        writer.number(counts.len() as u64);
-        for &count in counts {
+        let retold = &self.retold;
+        let counts =
+            [&self.other, expired, newest, oldest, evicted, outranked, shrunk, sink, retold];
+        // the last one is seldom any
+        let len = COUNTS - usize::from(*retold == 0);
+        writer.number(len as u64);
+        for &count in counts.into_iter().take(len) {
             writer.number(count.min(u64::from(u32::MAX)));
         }
     }
@@ -94,15 +103,15 @@ impl<'a> Missing<'a> {
                 *sum += u64::from(reader.small()?);
             }
         }
-        let [other, expired, newest, oldest, evicted, outranked, shrunk, sink] = counts;
+        let [other, expired, newest, oldest, evicted, outranked, shrunk, sink, retold] = counts;
         skip_added(flags, reader)?;
         let dropped = Dropped { newest, oldest, evicted, outranked, shrunk, sink };
-        Some(Self { seq, scope, losses: Losses { dropped, expired }, other })
+        Some(Self { seq, scope, losses: Losses { dropped, expired }, other, retold })
     }
 }
 
 /// How many counts there are, that of other reasons, the first, among them.
-const COUNTS: usize = 8;
+const COUNTS: usize = 9;
 const OTHER: usize = 0;
 
 /// Bit 4 of the flags: the losses are those of a topic.

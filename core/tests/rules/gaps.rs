@@ -225,6 +225,7 @@ fn a_gap_that_the_sink_did_not_accept_is_told_with_the_next_batch() {
     host.poll();
     let gap = host.batch.gap().expect("one is missing");
     assert_eq!((gap.seq(), gap.total().dropped.sink), (3, 1));
+    assert_eq!(gap.retold(), 1, "position 2 was that of the gap that nobody has got");
     host.deliver();
     host.at(1_000).queue([note("c")]);
     host.expect_batch(["c"]);

@@ -49,6 +49,7 @@ fn golden_records() -> [Vec<Record<'static>>; 3] {
         },
         losses: Losses { dropped: Dropped { evicted: 3, ..Dropped::default() }, expired: 0 },
         other: 0,
+        retold: 0,
     };
     let expired = Missing {
         scope: Scope::Bus,
@@ -211,9 +212,10 @@ fn losses_for_reasons_that_are_not_known_count_as_others() {
         seq: 3,
         scope: Scope::Bus,
         losses: Losses { dropped, expired: 2 },
-        other: 1 + 9 + 10,
+        other: 1 + 10,
+        retold: 9,
     };
-    let one = Missing { losses: Losses::default(), other: 4, ..ten };
+    let one = Missing { losses: Losses::default(), other: 4, retold: 0, ..ten };
     assert_eq!(read(&frame_by_others(1, 3, &body)), [note(&ten), note(&one)]);
 }
 
@@ -243,8 +245,13 @@ fn numbers_too_large_for_the_wire_travel_as_the_largest() {
         ..Update::new(1, Category::INFO, "")
     };
     let dropped = Dropped { sink: u64::MAX, ..Dropped::default() };
-    let missing =
-        Missing { seq: 2, scope: Scope::Bus, losses: Losses { dropped, expired: 0 }, other: 0 };
+    let missing = Missing {
+        seq: 2,
+        scope: Scope::Bus,
+        losses: Losses { dropped, expired: 0 },
+        other: 0,
+        retold: 0,
+    };
     let (frames, _) = encode(128, [Record::from(update), missing.into()]);
     let most = (1 << 53) - 1;
     let update = Update { age_micros: most, ttl_micros: Some(most), ..update };

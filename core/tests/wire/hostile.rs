@@ -83,7 +83,7 @@ fn a_loss_of_a_topic_that_cannot_be_is_one_of_the_whole_bus() {
     let topic = [number(1 << 4 | 2 << 2), vec![1], string(b"a:b")].concat();
     let body = [topic, vec![2, 0, 6]].concat();
     let losses = Losses { expired: 6, ..Losses::default() };
-    let expected = Missing { seq: 1, scope: Scope::Bus, losses, other: 0 };
+    let expected = Missing { seq: 1, scope: Scope::Bus, losses, other: 0, retold: 0 };
     assert_eq!(read(&frame_by_others(1, 1, &body)), [note(&expected)]);
 }
 

@@ -35,6 +35,11 @@ struct Line {
     frames_left: usize,
     updates: u64,
     missing: u64,
+    /// The position that comes next, how many did not come, and how many of those the device says it
+    /// could not send.
+    next: u64,
+    holes: u64,
+    unsent: u64,
     /// How often it was down, and how many updates were left out.
     downs: usize,
     left_out: usize,
@@ -47,11 +52,15 @@ impl Line {
             return Err(());
         };
         self.frames_left = left;
-        match self.decoder.feed(&mut frame).expect("a whole frame").body {
+        let frame = self.decoder.feed(&mut frame).expect("a whole frame");
+        self.holes += frame.seq.saturating_sub(self.next);
+        self.next = frame.next_seq();
+        match frame.body {
             Body::Updates(updates) => self.updates += updates.map(Result::unwrap).count() as u64,
             Body::Gap(gap) => {
                 for missing in gap {
                     self.missing += missing.losses.total();
+                    self.unsent += missing.losses.dropped.sink + missing.retold;
                 }
             }
             _ => unreachable!("this version knows of no other"),
@@ -126,6 +135,9 @@ fn the_ledger_says_what_the_host_has_got() {
             frames_left: case % 9,
             updates: 0,
             missing: 0,
+            next: 1,
+            holes: 0,
+            unsent: 0,
             downs: 0,
             left_out: 0,
         };
@@ -150,6 +162,8 @@ fn the_ledger_says_what_the_host_has_got() {
         assert!(bus.is_drained() && ledger.is_balanced(), "{ledger:?}");
         assert_eq!(line.updates, ledger.delivered, "case {case}");
         assert_eq!(line.updates + line.missing, ledger.sent, "case {case}: {ledger:?}");
+        // Every position that did not come is accounted for.
+        assert_eq!((line.holes, line.next), (line.unsent, bus.seq() + 1), "case {case}");
         (downs, left_out) = (downs + line.downs, left_out + line.left_out);
     }
     assert!(downs > 1_000 && left_out > 1_000, "{downs} {left_out}");
