@@ -31,7 +31,8 @@ def main(log, said):
     print(f"station: {sent} sent, {delivered} delivered, {dropped} dropped, {closed}")
     if missing := LAST_WORDS - told:
         sys.exit(f"FAILED: these are missing: {missing}")
-    if (closed["updates"], closed["lost_in_the_device"]) != (delivered, dropped):
+    read = closed["updates"], closed["lost_in_the_device"], closed["lost_on_the_line"]
+    if read != (delivered, dropped, 0):
         sys.exit("FAILED: that is not the same")
     if not dropped or closed["bad_frames"]:
         sys.exit("FAILED: there was neither overload nor a clean line")
