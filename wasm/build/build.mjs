@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import * as esbuild from 'esbuild'
+import { printable } from './printable.mjs'
 
 const here = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(here)
@@ -33,8 +34,8 @@ const compiled = `${target}/wasm32-unknown-unknown/wasm/statusbus_wasm.wasm`
 // What only a linker needs to know is left out.
 run(bin('wasm-opt'), compiled, '-o', 'js/core.wasm', '-Oz', '--converge', '--zero-filled-memory', '--low-memory-unused',
   '--strip-debug', '--strip-producers', '--strip-target-features', ...features)
-// As hex digits: base64 is shorter, but compresses to more, because it hides where bytes begin.
-writeFileSync('js/generated/wasm.ts', `// core.wasm\nexport default '${readFileSync('js/core.wasm').toString('hex')}'\n`)
+const { text, first } = printable(readFileSync('js/core.wasm'))
+writeFileSync('js/generated/wasm.ts', `// core.wasm, for \`bytesOf\`\nexport default [${JSON.stringify(text)}, ${first}] as const\n`)
 // As JavaScript: what it knows no translation for is spelled out first.
 run(bin('wasm-opt'), 'js/core.wasm', '-o', 'js/generated/lowered.wasm', '-Oz',
   '--llvm-nontrapping-fptoint-lowering', '--llvm-memory-copy-fill-lowering', '--signext-lowering', ...features)
