@@ -56,12 +56,12 @@ impl Instant {
     // Microcontrollers divide in software: inside, spans are microseconds and never `Duration`.
 
     // These steps have 64 bits: where registers have 32, they are calls rather than copies.
-    #[cfg_attr(all(target_pointer_width = "32", not(target_family = "wasm")), inline(never))]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn plus(self, micros: u64) -> Self {
         Self(self.0.saturating_add(micros))
     }
 
-    #[cfg_attr(all(target_pointer_width = "32", not(target_family = "wasm")), inline(never))]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) const fn micros_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -129,7 +129,7 @@ impl Clock {
     }
 
     /// Takes a reading and answers with the time that has passed.
-    #[cfg_attr(all(target_pointer_width = "32", not(target_family = "wasm")), inline(never))]
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     pub(crate) fn advance(&mut self, reading: Instant) -> Instant {
         let step = reading.0.saturating_sub(self.reading.0);
         self.reading = reading;

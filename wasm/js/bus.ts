@@ -1,11 +1,14 @@
 import type { Core, CoreExports } from './core.js'
+import { Door } from './door.js'
 import { Events } from './events.js'
+import { checkExtra, found } from './extra.js'
 import { Gaps } from './gaps.js'
 import { Hub, type Reader } from './hub.js'
-import { closedLedger, readLedger } from './ledger.js'
+import { readLedger } from './ledger.js'
 import { live } from './life.js'
 import type { Place } from './names.js'
 import * as check from './options.js'
+import { Slots } from './slots.js'
 import { isLarger } from './text.js'
 import { clock as monotonic, soon, Timer, within } from './turns.js'
 import type * as Types from './types.js'
@@ -14,7 +17,6 @@ import { OUTCOMES, PRIORITIES, QUEUED, REASONS, REFUSALS, refused } from './word
 /** Apart from the bus, which it must not keep alive. */
 const releaser = (exports: CoreExports, id: number) => (): void => exports.release(id)
 
-type Update = { -readonly [K in keyof Types.StatusUpdate]: Types.StatusUpdate[K] }
 type Name = string | number | null
 
 /** After so many updates in one turn the clock is read again. */
@@ -24,7 +26,7 @@ const NOTHING: Types.Extra = Object.freeze({})
 const abandoned = typeof FinalizationRegistry === 'function' ? new FinalizationRegistry<() => void>(release => release()) : undefined
 
 /**
- * A bus over the compiled core. What is said stays in `#updates`; the core decides by the index there. This
+ * A bus over the compiled core. What is said stays in `#slots`; the core decides by the index there. This
  * class checks what comes in, hands on what comes out, and sets the one timer.
  */
 export class Bus implements Types.StatusBus {
@@ -36,17 +38,12 @@ export class Bus implements Types.StatusBus {
   readonly #options: ReturnType<typeof check.options>
   #settings: check.Checked
   readonly #categories: readonly string[]
-  readonly #priorities: number[]
-  readonly #ttls: number[]
+  readonly #priorities: number[] = []
+  readonly #ttls: number[] = []
   readonly #hub: Hub
   readonly #gaps = new Gaps<Reader>()
 
-  // Three columns of one table, by the place that the core knows: what was said, what it replaces, and
-  // until when it is worth delivering.
-  readonly #updates: (Update | undefined)[] = []
-  readonly #places: (Place<Reader> | undefined)[] = []
-  readonly #until: number[] = []
-  readonly #free: number[] = []
+  readonly #slots = new Slots<Reader>()
 
   readonly #clock: () => number
   #now = 0
@@ -66,17 +63,12 @@ export class Bus implements Types.StatusBus {
 
   #isClosed = false
   #closing: Promise<Types.FinalLedger> | undefined
-  #final: Types.Ledger | undefined
   #stopLiving: () => void = () => {}
   // held here: the page itself holds it weakly
   readonly #onPage = { flush: () => this.flush(), wake: () => this.#isLate() }
   readonly #abort = (): void => void this.close()
 
-  /** What was sent before the core was there, in order, by place. */
-  #early: { place: number; kind: number; ttl: number }[] = []
-  /** What was refused before. */
-  #door: number[] = REFUSALS.map(() => 0)
-
+  readonly #door = new Door()
   readonly #events = new Events()
   #epoch: string | undefined
   #seq = 0
@@ -87,8 +79,7 @@ export class Bus implements Types.StatusBus {
     this.#clock = checked.clock ?? monotonic
     this.#epoch = checked.epoch
     this.#categories = checked.categories.names
-    this.#priorities = this.#categories.map((_, index) => (index === 3 ? 0 : index === 4 ? 2 : 1))
-    this.#ttls = this.#categories.map(() => -1)
+    this.#note(this.#categories.map((_, index) => check.usualCategory(index)))
     this.#note(checked.categories.settings)
     const bus = this
     this.#hub = new Hub(
@@ -129,17 +120,15 @@ export class Bus implements Types.StatusBus {
     this.#apply(this.#settings, this.#priorities.map((priority, index) => ({ index, priority, ttl: this.#ttls[index]! })))
     // nothing is due: told so, the core says when something is
     exports.poll(id, this.#now)
-    this.#door.forEach((count, reason) => {
-      for (; count > 0; count--) exports.refuse(id, reason)
-    })
-    for (const { place, kind, ttl } of this.#early.splice(0)) this.#offer(place, this.#places[place]!, kind, ttl)
+    const waiting = this.#door.open(reason => exports.refuse(id, reason))
+    for (const { slot, kind, ttl } of waiting) this.#offer(slot, this.#slots.places[slot]!, kind, ttl)
     this.#wake()
   }
 
   /** There will be no core: what has waited for it is lost, and counted. */
   #abandon(error: unknown): void {
     this.#isClosed = true
-    this.#final = closedLedger(this.#early.splice(0).length, this.#door)
+    this.#door.abandon()
     this.#events.failed(error)
   }
 
@@ -194,63 +183,46 @@ export class Bus implements Types.StatusBus {
     let kind = category
     let ttl = -1
     if (extra !== NOTHING && extra !== null) {
-      if (typeof extra !== 'object') return this.#refuse('invalid')
-      if (extra.metadata !== undefined && extra.metadata !== null) {
-        const wrong = this.#checkMetadata(extra.metadata)
-        if (wrong !== undefined) return this.#refuse(wrong)
-        metadata = extra.metadata
-      }
-      if (extra.key !== undefined && extra.key !== null) {
-        if (typeof extra.key !== 'string') return this.#refuse('invalid')
-        if (isLarger(extra.key, this.#options.keyLimit)) return this.#refuse('too_large')
-        key = extra.key
-      }
-      if (extra.priority !== undefined && extra.priority !== null) {
-        const priority = PRIORITIES.indexOf(extra.priority)
-        if (priority < 0) return this.#refuse('invalid')
-        kind |= (priority + 1) << 5
-      }
-      if (extra.ttl !== undefined && extra.ttl !== null) {
-        if (typeof extra.ttl !== 'number' || !(extra.ttl >= 0)) return this.#refuse('invalid')
-        ttl = extra.ttl
-      }
+      const wrong = checkExtra(extra, this.#options)
+      if (wrong !== undefined) return this.#refuse(wrong)
+      metadata = found.metadata
+      key = found.key
+      kind |= (found.priority + 1) << 5
+      ttl = found.ttl
     }
     if (this.#readings-- <= 0) this.#beginTurn()
     const place = (key === null ? conversation.topics[category] : undefined) ?? this.#hub.names.place(conversation, category, key)
-    const free = this.#free
-    const slot = free.length > 0 ? free.pop()! : this.#updates.length
-    this.#updates[slot] = {
-      seq: 0,
-      conversation: conversation.name,
-      category: this.#categories[category]!,
-      text,
-      metadata,
-      key,
-      priority: PRIORITIES[kind > 31 ? (kind >> 5) - 1 : this.#priorities[category]!]!,
-      at: typeof at === 'number' ? at : this.#at,
-      origin,
-    }
-    this.#places[slot] = place
     const lasts = ttl >= 0 ? ttl : this.#ttls[category]!
-    this.#until[slot] = lasts < 0 ? Infinity : this.#now + lasts
-    place.refs++
-    if (this.#core === null) return this.#keep(slot, kind, ttl)
-    const answer = this.#core.send(this.#id, slot, place.topic, place.number, kind, ttl, this.#now)
+    const slot = this.#slots.put(
+      {
+        seq: 0,
+        conversation: conversation.name,
+        category: this.#categories[category]!,
+        text,
+        metadata,
+        key,
+        priority: PRIORITIES[kind > 31 ? (kind >> 5) - 1 : this.#priorities[category]!]!,
+        at: typeof at === 'number' ? at : this.#at,
+        origin,
+      },
+      place,
+      lasts < 0 ? Infinity : this.#now + lasts,
+    )
+    return this.#core === null ? this.#keep(slot, kind, ttl) : this.#offer(slot, place, kind, ttl)
+  }
+
+  #offer(slot: number, place: Place<Reader>, kind: number, ttl: number): Types.Outcome {
+    const answer = this.#core!.send(this.#id, slot, place.topic, place.number, kind, ttl, this.#now)
     return answer === 0 ? QUEUED : this.#answered(answer)
   }
 
-  #offer(slot: number, place: Place<Reader>, kind: number, ttl: number): void {
-    const answer = this.#core!.send(this.#id, slot, place.topic, place.number, kind, ttl, this.#now)
-    if (answer !== 0) this.#answered(answer)
-  }
-
   /** The core is not there yet. */
-  #keep(place: number, kind: number, ttl: number): Types.Outcome {
-    if (this.#early.length >= this.#settings.queueLimit) {
-      this.#vacate(place)
+  #keep(slot: number, kind: number, ttl: number): Types.Outcome {
+    if (this.#door.length >= this.#settings.queueLimit) {
+      this.#vacate(slot)
       return this.#refuse('full')
     }
-    this.#early.push({ place, kind, ttl })
+    this.#door.keep({ slot, kind, ttl })
     return QUEUED
   }
 
@@ -266,33 +238,18 @@ export class Bus implements Types.StatusBus {
     return OUTCOMES[code]!
   }
 
-  /** What was in a slot has left. */
+  /** What was in a slot has left without being delivered. */
   #vacate(slot: number): Place<Reader> {
-    const place = this.#places[slot]!
-    this.#updates[slot] = undefined
-    this.#places[slot] = undefined
-    this.#free.push(slot)
-    place.refs--
+    const place = this.#slots.empty(slot)
     this.#hub.names.leave(place)
     return place
   }
 
   #refuse(reason: Types.RefuseReason): Types.Outcome {
     const index = REFUSALS.indexOf(reason)
-    if (this.#core !== null) this.#core.refuse(this.#id, index)
-    else if (this.#final === undefined) this.#door[index]!++
-    else this.#final = closedLedger(0, this.#door, this.#final)
+    if (this.#core === null) this.#door.refuse(index)
+    else this.#core.refuse(this.#id, index)
     return refused(reason)
-  }
-
-  #checkMetadata(metadata: unknown): Types.RefuseReason | undefined {
-    try {
-      const json = JSON.stringify(metadata) as string | undefined
-      if (json === undefined) return 'invalid'
-      return isLarger(json, this.#options.metadataLimit) ? 'too_large' : undefined
-    } catch {
-      return 'invalid'
-    }
   }
 
   /** The clock is read once a turn: its updates were sent at the same time. */
@@ -376,25 +333,21 @@ export class Bus implements Types.StatusBus {
   #deliver(core: CoreExports): void {
     const report = this.#numbers(core)
     const [size, expired, reason, first, gapSeq, started, lost] = report as unknown as [number, number, number, number, number, number, number]
-    const slots = new Uint32Array(core.memory.buffer, core.places(this.#id), expired + size)
-    for (let i = 0; i < expired; i++) this.#gaps.lost(this.#vacate(slots[i]!))
+    const left = new Uint32Array(core.memory.buffer, core.places(this.#id), expired + size)
+    for (let i = 0; i < expired; i++) this.#gaps.lost(this.#vacate(left[i]!))
     const gaps = gapSeq === 0 ? [] : this.#gaps.read(report, gapSeq, this.#categories)
-    const { names } = this.#hub
-    const free = this.#free
+    const slots = this.#slots
+    const { names, isShared } = this.#hub
     const updates: Types.StatusUpdate[] = []
     const places: Place<Reader>[] = []
-    const isShared = this.#hub.isShared
     for (let i = 0; i < size; i++) {
-      const slot = slots[expired + i]!
-      const update = this.#updates[slot]!
-      const place = this.#places[slot]!
+      const slot = left[expired + i]!
+      const update = slots.updates[slot]!
       update.seq = first + i
       updates.push(update)
+      const place = slots.empty(slot)
       if (!isShared) places.push(place)
-      this.#updates[slot] = undefined
-      free.push(slot)
-      place.refs--
-      names.retain(place, update, this.#until[slot]!)
+      names.retain(place, update, slots.until[slot]!)
     }
     this.#seq = size > 0 ? first + size - 1 : gapSeq
     this.#events.overflow(started, lost, this.#now)
@@ -412,7 +365,7 @@ export class Bus implements Types.StatusBus {
   subscribe(selector: Types.Selector, callback: Types.Callback, options?: Types.SubscribeOptions): Types.Undo
   subscribe(selector: Types.Selector, options?: Types.SubscribeOptions): Types.Subscription
   subscribe(selector: Types.Selector, second: Types.Callback | Types.SubscribeOptions = {}, options: Types.SubscribeOptions = {}): Types.Undo | Types.Subscription {
-    if (this.#final !== undefined) return this.#subscribeToNothing(second)
+    if (this.#door.final !== undefined) return this.#subscribeToNothing(second)
     return typeof second === 'object' ? this.#hub.iterate(selector, second) : this.#hub.subscribe(selector, second, options)
   }
 
@@ -434,7 +387,7 @@ export class Bus implements Types.StatusBus {
 
   async flush(): Promise<void> {
     if (this.#core === null) {
-      if (this.#final !== undefined) return
+      if (this.#door.final !== undefined) return
       await this.ready.catch(() => {})
     }
     const core = this.#core
@@ -489,9 +442,8 @@ export class Bus implements Types.StatusBus {
   }
 
   ledger(): Types.Ledger {
-    if (this.#final !== undefined) return this.#final
     const core = this.#core
-    if (core === null) return closedLedger(0, this.#door, undefined, this.#early.length)
+    if (core === null) return this.#door.ledger()
     core.ledger(this.#id)
     return readLedger(this.#numbers(core))
   }
@@ -501,7 +453,8 @@ export class Bus implements Types.StatusBus {
   }
 
   close(options: Types.CloseOptions = {}): Promise<Types.FinalLedger> {
-    const timeout = options.timeout === undefined ? 5_000 : check.number('timeout', options.timeout, 0, 0x7fff_ffff, false)
+    const { timeout = 5_000 } = options
+    check.number('timeout', timeout, 0, 0x7fff_ffff, false)
     if (this.#closing === undefined) {
       let begin: (value: Promise<Types.FinalLedger>) => void = () => {}
       // there before it begins: callbacks may close as well
@@ -525,7 +478,7 @@ export class Bus implements Types.StatusBus {
       const rest = Promise.all([this.#hub.settled(), this.#hub.finish()])
       await (this.#hub.isBusy ? within(rest, timeout) : rest)
       unread = this.#hub.unread()
-      this.#final = this.ledger()
+      this.#door.final = this.ledger()
       this.#core = null
       core.release(this.#id)
       abandoned?.unregister(this)
@@ -533,7 +486,6 @@ export class Bus implements Types.StatusBus {
     this.#timer.clear()
     this.#stopLiving()
     this.#hub.clear()
-    this.#door = REFUSALS.map(() => 0)
     return { ...this.ledger(), unread }
   }
 
@@ -554,6 +506,3 @@ export class Bus implements Types.StatusBus {
 function randomEpoch(): string {
   return [...crypto.getRandomValues(new Uint8Array(8))].map(byte => byte.toString(16).padStart(2, '0')).join('')
 }
-
-// The same for each update's own.
-void ({ seq: 0, conversation: '', category: '', text: '', metadata: null, key: '', priority: '', at: null, origin: '' })

@@ -2,7 +2,7 @@ import { ConnectError } from './connect/error.js'
 import { type Reader, type Reading, Stream } from './connect/stream.js'
 import { BatchIterator } from './iterator.js'
 import { isConversation } from './names.js'
-import { flag, known, number, object, signal } from './options.js'
+import { absent, flag, known, number, object, signal } from './options.js'
 import { report } from './report.js'
 import type { Batch, Callback, Category, Selector, StatusUpdate, SubscribeOptions, Subscription, Undo } from './types.js'
 
@@ -226,7 +226,7 @@ class Connecting implements Connection {
   }
 
   on<K extends keyof ConnectionEvents>(event: K, listener: (event: ConnectionEvents[K]) => void): Undo {
-    if (!EVENTS.includes(event)) throw new RangeError(`there is no event '${event}'; there are ${EVENTS.join(', ')}`)
+    if (!EVENTS.includes(event)) throw new RangeError(absent('event', event, EVENTS))
     if (typeof listener !== 'function') throw new TypeError('a listener is a function')
     const listeners = this.#listeners.get(event) ?? new Set()
     this.#listeners.set(event, listeners.add(listener))

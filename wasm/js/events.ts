@@ -1,4 +1,5 @@
 // What a bus tells of itself, at most once a second while it lasts.
+import { absent } from './options.js'
 import { report } from './report.js'
 import type { BusEvents, Gap, Undo } from './types.js'
 
@@ -12,7 +13,7 @@ export class Events {
   #toldAt = 0
 
   on<K extends keyof BusEvents>(event: K, listener: (event: BusEvents[K]) => void): Undo {
-    if (!NAMES.includes(event)) throw new RangeError(`there is no event '${event}'; there are ${NAMES.join(', ')}`)
+    if (!NAMES.includes(event)) throw new RangeError(absent('event', event, NAMES))
     if (typeof listener !== 'function') throw new TypeError('a listener is a function')
     const listeners = this.#listeners.get(event) ?? new Set()
     this.#listeners.set(event, listeners.add(listener))

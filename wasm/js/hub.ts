@@ -1,7 +1,7 @@
 // Who reads what. It hands batches to readers and keeps what stands.
 import { BatchIterator } from './iterator.js'
 import { isConversation, Names, type Place } from './names.js'
-import { flag, number, signal } from './options.js'
+import { categoryIndex, flag, number, signal } from './options.js'
 import type { Batch, BatchReason, Callback, Gap, Selector, StatusUpdate, SubscribeOptions, Subscription, Undo } from './types.js'
 
 /** One subscription. */
@@ -73,11 +73,7 @@ export class Hub {
     if (wanted === undefined) return { conversation: name, categories: ALL }
     if (!Array.isArray(wanted)) throw new TypeError('categories of a selector is a list of names')
     let categories = 0
-    for (const category of wanted) {
-      const index = this.#host.categories.indexOf(category)
-      if (index < 0) throw new RangeError(`there is no category '${category}'; there are ${this.#host.categories.join(', ')}`)
-      categories |= 1 << index
-    }
+    for (const category of wanted) categories |= 1 << categoryIndex(category, this.#host.categories)
     return { conversation: name, categories }
   }
 
@@ -87,7 +83,8 @@ export class Hub {
   }
 
   iterate(selector: Selector, options: SubscribeOptions): Subscription {
-    const most = options.buffer === undefined ? 10_000 : number('buffer', options.buffer, 1, 1_000_000)
+    const { buffer = 10_000 } = options
+    const most = number('buffer', buffer, 1, 1_000_000)
     let reader: Reader
     const iterator = new BatchIterator(most, () => this.#snapshot(reader), () => {
       this.#iterators.delete(iterator)
@@ -100,8 +97,9 @@ export class Hub {
 
   #add(selector: Selector, callback: Callback, options: SubscribeOptions, ended?: () => void): Reader {
     const { conversation, categories } = this.select(selector)
+    const { retained = true } = options
     const aborted = signal(options.signal)
-    const wantsRetained = options.retained === undefined || flag('retained', options.retained)
+    const wantsRetained = flag('retained', retained)
     const set = conversation === undefined ? this.#everything : this.#setOf(conversation)
     const isPartial = conversation !== undefined || categories !== ALL
     const reader = new Reader(conversation, categories, callback, wantsRetained, () => {

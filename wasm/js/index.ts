@@ -1,6 +1,7 @@
 import { type Core, coreOf } from './core.js'
 import { create } from './create.js'
 import wasm from './generated/wasm.js'
+import { bytesOf } from './printable.js'
 import type { Options, StatusBus } from './types.js'
 
 export * from './create.js'
@@ -8,7 +9,7 @@ export * from './create.js'
 let core: Core | Promise<Core> | undefined
 
 function start(): Core | Promise<Core> {
-  const bytes = Uint8Array.from({ length: wasm.length / 2 }, (_, index) => parseInt(wasm.slice(index * 2, index * 2 + 2), 16))
+  const bytes = bytesOf(...wasm)
   try {
     return coreOf(new WebAssembly.Instance(new WebAssembly.Module(bytes)))
   } catch {

@@ -25,13 +25,9 @@ export function readLedger(report: ArrayLike<number>): Ledger {
   }
 }
 
-/** The counters without a core: before it is there, or one refused more after it was released. */
-export function closedLedger(sunk: number, door: readonly number[], before?: Ledger, queued = 0): Ledger {
-  if (before !== undefined) {
-    const { refused } = before
-    return { ...before, sent: before.sent + 1, refused: { ...refused, total: refused.total + 1, closed: refused.closed + 1 } }
-  }
-  const refused = byReason(REFUSALS, index => door[index]!)
-  const report = [sunk + queued + refused.total!, 0, 0, 0, queued, 0, 0, 0, 0, 0, 0, sunk, ...door]
-  return readLedger(report)
+/** The counters of a bus without a core: what waits for it, what was lost because none came, and what was
+ * refused by reason. */
+export function ledgerWithout(queued: number, lost: number, refused: readonly number[]): Ledger {
+  const sent = refused.reduce((sum, count) => sum + count, queued + lost)
+  return readLedger([sent, 0, 0, 0, queued, 0, 0, 0, 0, 0, 0, lost, ...refused])
 }

@@ -1,7 +1,7 @@
 // What can be configured, checked before anything happens: each error says what was given and what would
 // be right.
 import { utf8Length } from './text.js'
-import type { CategorySettings, Options, Settings } from './types.js'
+import type { CategorySettings, Options, Priority, Settings } from './types.js'
 import { CATEGORIES, OVERFLOWS, PRIORITIES } from './words.js'
 
 const MOST = 65_534
@@ -28,9 +28,17 @@ export const DEFAULTS: Checked = { queueLimit: 10_000, batchSize: 100, flushInte
 
 const shown = (value: unknown): string => (typeof value === 'string' ? `'${value}'` : typeof value === 'object' && value !== null ? 'an object' : String(value))
 
+export const absent = (what: string, name: unknown, names: readonly string[]): string => `there is no ${what} '${String(name)}'; there are ${names.join(', ')}`
+
 export function known(given: object, names: readonly string[]): void {
-  for (const name of Object.keys(given))
-    if (!names.includes(name)) throw new TypeError(`there is no option '${name}'; there are ${names.join(', ')}`)
+  for (const name of Object.keys(given)) if (!names.includes(name)) throw new TypeError(absent('option', name, names))
+}
+
+/** The place of a category that the bus has. */
+export function categoryIndex(name: string, names: readonly string[]): number {
+  const index = names.indexOf(name)
+  if (index < 0) throw new RangeError(absent('category', name, names))
+  return index
 }
 
 export function number(name: string, value: unknown, least: number, most: number, whole = true): number {
@@ -65,13 +73,14 @@ export function signal(value: unknown): AbortSignal | undefined {
 
 /** The settings with those of `given` changed. */
 export function settings(given: Settings, before: Checked, capacity = MOST): Checked {
-  const { queueLimit, batchSize, flushInterval, overflow, leading } = given
+  const { queueLimit = before.queueLimit, batchSize = before.batchSize, flushInterval = before.flushInterval } = given
+  const { overflow = OVERFLOWS[before.overflow], leading = before.leading } = given
   return {
-    queueLimit: queueLimit === undefined ? before.queueLimit : number('queueLimit', queueLimit, 1, capacity),
-    batchSize: batchSize === undefined ? before.batchSize : number('batchSize', batchSize, 1, MOST),
-    flushInterval: flushInterval === undefined ? before.flushInterval : number('flushInterval', flushInterval, 0.001, 3_600_000, false),
-    overflow: overflow === undefined ? before.overflow : oneOf('overflow', overflow, OVERFLOWS),
-    leading: leading === undefined ? before.leading : flag('leading', leading),
+    queueLimit: number('queueLimit', queueLimit, 1, capacity),
+    batchSize: number('batchSize', batchSize, 1, MOST),
+    flushInterval: number('flushInterval', flushInterval, 0.001, 3_600_000, false),
+    overflow: oneOf('overflow', overflow, OVERFLOWS),
+    leading: flag('leading', leading),
   }
 }
 
@@ -80,23 +89,26 @@ export function reconfiguration(given: object, before: Checked, capacity: number
   return settings(given, before, capacity)
 }
 
+/** The priority of a built-in category, by its index; the others have that of state. */
+const usualPriority = (index: number): Priority => (index === 3 ? 'progress' : index === 4 ? 'terminal' : 'state')
+
+/** What holds for a category of which nothing else was said. */
+export const usualCategory = (index: number): CheckedCategory => ({ index, priority: PRIORITIES.indexOf(usualPriority(index)), ttl: -1 })
+
 function category(name: string, given: unknown, index: number): CheckedCategory {
-  const { priority, ttl } = object(`categories.${name}`, given) as CategorySettings
-  known(given as object, ['priority', 'ttl'])
+  known(object(name, given), ['priority', 'ttl'])
+  const { priority = usualPriority(index), ttl } = given as CategorySettings
   return {
     index,
-    priority: priority === undefined ? (index === 3 ? 0 : index === 4 ? 2 : 1) : oneOf(`categories.${name}.priority`, priority, PRIORITIES),
-    ttl: ttl === undefined || ttl === null ? -1 : number(`categories.${name}.ttl`, ttl, 0, Number.MAX_SAFE_INTEGER, false),
+    priority: oneOf(`${name}.priority`, priority, PRIORITIES),
+    ttl: ttl === undefined || ttl === null ? -1 : number(`${name}.ttl`, ttl, 0, Number.MAX_SAFE_INTEGER, false),
   }
 }
 
 /** What holds for categories that the bus has. */
 export function categorySettings(given: unknown, names: readonly string[]): CheckedCategory[] {
-  return Object.entries(object('categories', given)).map(([name, settings]) => {
-    const index = names.indexOf(name)
-    if (index < 0) throw new RangeError(`there is no category '${name}'; there are ${names.join(', ')}`)
-    return category(name, settings, index)
-  })
+  return Object.entries(object('categories', given)).map(([name, settings]) =>
+    category(`categories.${name}`, settings, categoryIndex(name, names)))
 }
 
 const INVALID_CATEGORY = /[\p{Cc}\p{Cs}:*,]/u
@@ -124,25 +136,23 @@ export function categories(given: unknown): { names: string[]; settings: Checked
 export function options(given: Options) {
   known(object('options', given), OPTIONS)
   const checked = settings(given, DEFAULTS)
-  const capacity = given.capacity === undefined ? checked.queueLimit : number('capacity', given.capacity, checked.queueLimit, MOST)
-  const limits = given.limits === undefined ? {} : object('limits', given.limits) as NonNullable<Options['limits']>
-  known(limits, ['text', 'metadata', 'key'])
-  const limit = (name: 'text' | 'metadata' | 'key', usual: number): number =>
-    limits[name] === undefined ? usual : number(`limits.${name}`, limits[name], 0, 1 << 26)
-  const { clock, epoch } = given
+  const { capacity = checked.queueLimit, limits = {}, retain = 1_000, schedule = 'auto', slice = 4, flushOnHide = true, clock, epoch } = given
+  known(object('limits', limits), ['text', 'metadata', 'key'])
+  const { text = 16_384, metadata = 4_096, key = 128 } = limits
+  const limit = (name: string, value: unknown): number => number(`limits.${name}`, value, 0, 1 << 26)
   if (clock !== undefined && typeof clock !== 'function') throw new TypeError(`clock is ${shown(clock)}: give it a function that answers milliseconds`)
   if (epoch !== undefined && !/^[0-9a-f]{16}$/.test(String(epoch))) throw new RangeError(`epoch is ${shown(epoch)}: give it 16 hex digits`)
   return {
     ...checked,
-    capacity,
+    capacity: number('capacity', capacity, checked.queueLimit, MOST),
     categories: categories(given.categories),
-    textLimit: limit('text', 16_384),
-    metadataLimit: limit('metadata', 4_096),
-    keyLimit: limit('key', 128),
-    retain: given.retain === undefined ? 1_000 : number('retain', given.retain, 0, 1_000_000),
-    isManual: given.schedule !== undefined && oneOf('schedule', given.schedule, ['auto', 'manual']) === 1,
-    slice: given.slice === undefined ? 4 : number('slice', given.slice, 0, 3_600_000, false),
-    flushOnHide: given.flushOnHide === undefined ? true : flag('flushOnHide', given.flushOnHide),
+    textLimit: limit('text', text),
+    metadataLimit: limit('metadata', metadata),
+    keyLimit: limit('key', key),
+    retain: number('retain', retain, 0, 1_000_000),
+    isManual: oneOf('schedule', schedule, ['auto', 'manual']) === 1,
+    slice: number('slice', slice, 0, 3_600_000, false),
+    flushOnHide: flag('flushOnHide', flushOnHide),
     clock,
     epoch,
     signal: signal(given.signal),

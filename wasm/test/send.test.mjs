@@ -36,6 +36,23 @@ test('all that can be said of an update', () => {
   balanced(bus)
 })
 
+test('what is said with a text is read once: what was checked is what is kept', () => {
+  const { bus } = manual({ limits: { key: 4, metadata: 40 } })
+  const { batches } = collect(bus)
+  const changing = answers => () => answers.length > 1 ? answers.shift() : answers[0]
+  const key = changing(['good', 'much too long'])
+  const metadata = changing([{ small: true }, 'large'.repeat(100)])
+  bus.tool('a', 'one', { get key() { return key() }, get metadata() { return metadata() } })
+  // writing JSON calls whoever sends, who says something else meanwhile
+  const telling = { toJSON: () => void bus.tool('a', 'within', { key: 'in', priority: 'terminal' }) ?? 'told' }
+  bus.tool('a', 'outside', { key: 'out', metadata: telling })
+  bus.poll()
+  assert.deepEqual(batches[0].updates.map(({ text, key, priority }) => [text, key, priority]),
+    [['one', 'good', 'state'], ['within', 'in', 'terminal'], ['outside', 'out', 'state']])
+  assert.deepEqual(batches[0].updates[0].metadata, { small: true })
+  balanced(bus)
+})
+
 test('what is not of the right form is refused by itself, counted, and never throws', () => {
   const { bus } = manual({ limits: { text: 10, metadata: 20, key: 4 } })
   const { texts } = collect(bus)
