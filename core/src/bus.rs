@@ -116,8 +116,42 @@ pub enum Outcome {
     Refused(RefuseReason),
 }
 
+impl Outcome {
+    /// What adapters tell those who send.
+    ///
+    /// # Errors
+    /// It was refused, for this reason.
+    pub const fn sent(self) -> Result<Sent, RefuseReason> {
+        match self {
+            Self::Queued => Ok(Sent::Queued),
+            Self::Merged => Ok(Sent::Merged),
+            Self::Displaced(loss) => Ok(Sent::Displaced(loss)),
+            Self::Expired => Ok(Sent::Expired),
+            Self::Dropped(reason) => Ok(Sent::Dropped(reason)),
+            Self::Refused(reason) => Err(reason),
+        }
+    }
+}
+
+/// What became of an update that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Sent {
+    /// It waits in the queue.
+    Queued,
+    /// It waits in the queue and replaced an older one with the same topic and key.
+    Merged,
+    /// It waits in the queue, which was full: another one had to leave for it.
+    Displaced(Loss),
+    /// The queue was full, and its time-to-live was over already: it took nobody's place.
+    Expired,
+    /// The queue was full, and it was dropped.
+    Dropped(DropReason),
+}
+
 /// What [`Bus::poll_part`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Part {
     /// Nothing is due.
     Nothing,

@@ -25,7 +25,7 @@ mod update;
 pub mod wire;
 
 pub use batch::{Batch, Detached, DetachedIter, Handed, Item, Receipt, Topic};
-pub use bus::{Bus, FlushMark, Outcome, Part, Pushed};
+pub use bus::{Bus, FlushMark, Outcome, Part, Pushed, Sent};
 pub use category::{Categories, Category, CategoryError, CategorySet};
 pub use config::{Config, ConfigError, ConfigValues, Leading, Overflow};
 pub use gap::{Gap, Loss, Losses};

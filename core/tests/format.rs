@@ -58,6 +58,8 @@ can_be_logged!(
     core::Losses,
     core::Outcome,
     core::Overflow,
+    core::Part,
+    core::Sent,
     core::OverflowEdge,
     core::Place<u8>,
     core::Priority,

@@ -4,9 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{
-    Category, DropReason, Facts, Loss, Outcome, Place, Priority, RefuseReason, Update,
-};
+use statusbus_core::{Category, Facts, Place, Priority, RefuseReason, Sent, Update};
 
 use crate::about::About;
 use crate::key::{Key, Keying, Ranked, Ranking};
@@ -36,41 +34,12 @@ pub struct Draft<
     refused: Option<RefuseReason>,
 }
 
-/// What became of an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Sent {
-    /// It waits in the queue.
-    Queued,
-    /// It waits in the queue and replaced an older one with the same topic and key.
-    Merged,
-    /// It waits in the queue, which was full: another one had to leave for it.
-    Displaced(Loss),
-    /// The queue was full, and its time-to-live was over already: it took nobody's place.
-    Expired,
-    /// The queue was full, and it was dropped.
-    Dropped(DropReason),
-}
-
 /// An update was not taken in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Refused {
     /// The reason, as the ledger counts it.
     pub reason: RefuseReason,
-}
-
-impl Sent {
-    pub(crate) const fn of(outcome: Outcome) -> Result<Self, Refused> {
-        Ok(match outcome {
-            Outcome::Queued => Self::Queued,
-            Outcome::Merged => Self::Merged,
-            Outcome::Displaced(loss) => Self::Displaced(loss),
-            Outcome::Expired => Self::Expired,
-            Outcome::Dropped(reason) => Self::Dropped(reason),
-            Outcome::Refused(reason) => return Err(Refused { reason }),
-        })
-    }
 }
 
 impl<

@@ -37,7 +37,7 @@ mod text;
 pub use about::{About, Conversation, SYSTEM};
 #[cfg(feature = "wire")]
 pub use beside::Beside;
-pub use draft::{Draft, Refused, Sent};
+pub use draft::{Draft, Refused};
 #[cfg(feature = "wire")]
 pub use frames::Frames;
 pub use hub::Hub;
@@ -58,5 +58,5 @@ pub use statusbus_core::{
     Categories, Category, CategoryError, CategorySet, Config, ConfigError, ConfigValues,
     ConversationError, ConversationName, Depth, DropReason, Dropped, FlushReason, Gap, Handed,
     HandedOn, Leading, Ledger, Loss, Losses, Overflow, OverflowEdge, Priority, Pushed,
-    RefuseReason, Refused as RefusedCounts, Telemetry, Update,
+    RefuseReason, Refused as RefusedCounts, Sent, Telemetry, Update,
 };

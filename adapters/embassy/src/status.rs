@@ -4,11 +4,11 @@ use core::fmt;
 use core::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{Category, Depth, Facts, Ledger, Place, Pushed, RefuseReason, Update};
+use statusbus_core::{Category, Depth, Facts, Ledger, Place, Pushed, RefuseReason, Sent, Update};
 
 use crate::about::About;
 use crate::clock;
-use crate::draft::{Draft, Refused, Sent};
+use crate::draft::{Draft, Refused};
 use crate::key::{Keying, Ranking};
 use crate::message::Message;
 use crate::report::Report;
@@ -126,7 +126,7 @@ where
 
     pub(crate) fn offer(&self, place: &mut Place<U>, facts: Facts) -> Result<Sent, Refused> {
         match self.call(|state| state.bus.offer(place, facts, clock::now)) {
-            Some(outcome) => Sent::of(outcome),
+            Some(outcome) => outcome.sent().map_err(|reason| Refused { reason }),
             None => {
                 self.count_stray();
                 Err(Refused { reason: RefuseReason::Unauthorized })

@@ -5,9 +5,7 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
-use statusbus_core::{
-    Category, ConversationError, DropReason, Facts, Loss, Outcome, Place, Priority, RefuseReason,
-};
+use statusbus_core::{Category, ConversationError, Facts, Place, Priority, RefuseReason, Sent};
 
 use crate::conversation::ConversationState;
 use crate::post::{Extra, Post};
@@ -27,21 +25,6 @@ pub struct Draft<'a> {
     ttl: Option<Duration>,
     metadata: Option<Metadata>,
     age: Duration,
-}
-
-/// What became of an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// It waits in the queue.
-    Queued,
-    /// It waits in the queue and replaced an older one with the same topic and key.
-    Merged,
-    /// It waits in the queue, which was full: another one had to leave for it.
-    Displaced(Loss),
-    /// The queue was full, and its time-to-live was over already: it took nobody's place.
-    Expired,
-    /// The queue was full, and it was dropped.
-    Dropped(DropReason),
 }
 
 /// Why an update was not taken in.
@@ -138,14 +121,8 @@ impl<'a> Draft<'a> {
         let (post, conversation) =
             self.check().inspect_err(|refused| shared.refuse(refused.reason))?;
         let facts = Facts::of(&post);
-        match shared.offer_and_let_go(Place::new(post), facts, &conversation) {
-            Outcome::Queued => Ok(Sent::Queued),
-            Outcome::Merged => Ok(Sent::Merged),
-            Outcome::Displaced(loss) => Ok(Sent::Displaced(loss)),
-            Outcome::Expired => Ok(Sent::Expired),
-            Outcome::Dropped(reason) => Ok(Sent::Dropped(reason)),
-            Outcome::Refused(reason) => Err(Refused { reason, detail: Detail::None }),
-        }
+        let outcome = shared.offer_and_let_go(Place::new(post), facts, &conversation);
+        outcome.sent().map_err(|reason| Refused { reason, detail: Detail::None })
     }
 
     fn check(self) -> Result<(Post, Arc<ConversationState>), Refused> {

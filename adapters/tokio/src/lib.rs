@@ -37,7 +37,7 @@ mod telemetry;
 mod text;
 
 pub use builder::Builder;
-pub use draft::{Draft, Refused, Sent};
+pub use draft::{Draft, Refused};
 pub use event::{Event, Gap, GapScope, Lagged};
 #[cfg(feature = "wire")]
 pub use frames::{DeviceReader, DeviceReport};
@@ -54,5 +54,5 @@ pub use text::Text;
 pub use statusbus_core::{
     Categories, Category, CategoryError, CategorySet, Config, ConfigError, ConfigValues,
     ConversationError, ConversationName, Depth, DropReason, Dropped, Leading, Ledger, Loss, Losses,
-    Overflow, Priority, RefuseReason, Refused as RefusedCounts,
+    Overflow, Priority, RefuseReason, Refused as RefusedCounts, Sent,
 };

@@ -38,8 +38,9 @@ where
     ///
     /// The update is moved once, into its slot, and what comes back is left in its place; the place
     /// must not be empty. What holds is what `facts` say: the update itself is not asked for them, so
-    /// that it need not keep what the bus keeps for it. The clock is only read if a reading is needed: because the update is the first in the
-    /// queue, has a time-to-live, or finds the queue full. Others take the last reading for theirs.
+    /// that it need not keep what the bus keeps for it. The clock is only read if a reading is needed:
+    /// because the update is the first in the queue, has a time-to-live, or finds the queue full. Others
+    /// take the last reading for theirs.
     #[inline]
     pub fn offer(
         &mut self,

@@ -199,8 +199,9 @@ where
     }
 
     /// Settles a batch of which the sink accepted only the first `accepted` updates (those that it
-    /// [could not take](Self::failed_at) by themselves count as passed), and empties the buffer. The others are dropped for that reason; if it accepted none, the batch's gap is
-    /// told with the next batch (once the bus is closed: once more by itself).
+    /// [could not take](Self::failed_at) by themselves count as passed), and empties the buffer. The
+    /// others are dropped for that reason; if it accepted none, the batch's gap is told with the next
+    /// batch (once the bus is closed: once more by itself).
     pub fn failed<B>(&mut self, batch: &mut Batch<U, B, GAPS>, accepted: usize, now: Instant)
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,

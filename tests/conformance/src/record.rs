@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display, Write};
 
-use statusbus_core::{DropReason, FlushReason, Instant, Loss, Losses, Pushed, RefuseReason};
+use statusbus_core::{DropReason, FlushReason, Instant, Loss, Losses, Pushed, RefuseReason, Sent};
 
 /// Where a [`Subject`](crate::Subject) says what happens, line by line.
 pub struct Record<'a> {
@@ -36,6 +36,20 @@ impl<U> From<&Pushed<U>> for Outcome {
             Pushed::Expired(_) => Self::Expired,
             Pushed::Dropped(_, reason) => Self::Dropped(reason),
             Pushed::Refused(_, reason) => Self::Refused(reason),
+        }
+    }
+}
+
+/// What an adapter tells those who send.
+impl From<Result<Sent, RefuseReason>> for Outcome {
+    fn from(sent: Result<Sent, RefuseReason>) -> Self {
+        match sent {
+            Ok(Sent::Queued) => Self::Queued,
+            Ok(Sent::Merged) => Self::Merged,
+            Ok(Sent::Displaced(loss)) => Self::Displaced(loss),
+            Ok(Sent::Expired) => Self::Expired,
+            Ok(Sent::Dropped(reason)) => Self::Dropped(reason),
+            Err(reason) => Self::Refused(reason),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statusbus_conformance::{Invalid, Opening, Outcome, Record, Sent, Settings, Subject};
-use statusbus_embassy::{About, Category, Config, Ledger, Priority, Sent as Became};
+use statusbus_embassy::{About, Category, Config, Ledger, Priority};
 
 use crate::deliver::{Bus, Delivery, Log, runner};
 use crate::support::{Task, Time};
@@ -84,14 +84,7 @@ impl Subject for Adapter<'_> {
         if let Some(ttl) = sent.ttl {
             draft = draft.ttl(ttl);
         }
-        match draft.try_send() {
-            Ok(Became::Queued) => Outcome::Queued,
-            Ok(Became::Merged) => Outcome::Merged,
-            Ok(Became::Displaced(loss)) => Outcome::Displaced(loss),
-            Ok(Became::Expired) => Outcome::Expired,
-            Ok(Became::Dropped(reason)) => Outcome::Dropped(reason),
-            Err(refused) => Outcome::Refused(refused.reason),
-        }
+        draft.try_send().map_err(|refused| refused.reason).into()
     }
 
     fn run(&mut self, record: &mut Record<'_>) {

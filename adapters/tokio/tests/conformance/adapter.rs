@@ -6,9 +6,7 @@ use std::future::{Future, ready};
 use std::time::Duration;
 
 use statusbus_conformance::{Invalid, Opening, Outcome, Record, Sent, Settings, Subject};
-use statusbus_tokio::{
-    Category, Config, Conversation, Ledger, Priority, RefuseReason, Sent as Became, Status,
-};
+use statusbus_tokio::{Category, Config, Conversation, Ledger, Priority, RefuseReason, Status};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
@@ -135,14 +133,7 @@ impl Bus {
         if let Some(ttl) = sent.ttl {
             draft = draft.ttl(ttl);
         }
-        match draft.try_send() {
-            Ok(Became::Queued) => Outcome::Queued,
-            Ok(Became::Merged) => Outcome::Merged,
-            Ok(Became::Displaced(loss)) => Outcome::Displaced(loss),
-            Ok(Became::Expired) => Outcome::Expired,
-            Ok(Became::Dropped(reason)) => Outcome::Dropped(reason),
-            Err(refused) => Outcome::Refused(refused.reason),
-        }
+        draft.try_send().map_err(|refused| refused.reason).into()
     }
 
     fn flush(&mut self, record: &mut Record<'_>) {

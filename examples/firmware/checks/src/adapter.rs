@@ -8,8 +8,7 @@ use core::time::Duration;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use statusbus_conformance::{Invalid, Opening, Outcome, Record, Sent, Settings, Shown, Subject};
 use statusbus_embassy::{
-    About, Buffer, Category, Config, Key, Ledger, Message, Outgoing, Priority, Sent as Became,
-    Status,
+    About, Buffer, Category, Config, Key, Ledger, Message, Outgoing, Priority, Status,
 };
 
 use crate::time;
@@ -153,14 +152,7 @@ impl Subject for Adapter {
         if let Some(ttl) = sent.ttl {
             draft = draft.ttl(ttl);
         }
-        match draft.try_send() {
-            Ok(Became::Queued) => Outcome::Queued,
-            Ok(Became::Merged) => Outcome::Merged,
-            Ok(Became::Displaced(loss)) => Outcome::Displaced(loss),
-            Ok(Became::Expired) => Outcome::Expired,
-            Ok(Became::Dropped(reason)) => Outcome::Dropped(reason),
-            Err(refused) => Outcome::Refused(refused.reason),
-        }
+        draft.try_send().map_err(|refused| refused.reason).into()
     }
 
     fn run(&mut self, record: &mut Record<'_>) {
