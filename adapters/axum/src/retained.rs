@@ -60,11 +60,11 @@ async fn retained(
     }
     let subscribe = status.subscribe(reading.selector.clone()).categories(reading.categories);
     let mut subscription = subscribe.retained().open();
-    let head = subscription.seq();
     let batch = match subscription.try_next() {
         Some(Event::Retained(batch)) => Some(batch),
         _ => None,
     };
+    let head = subscription.resume_point().unwrap_or_default();
     Ok(answer(format, head, batch.as_ref(), bus))
 }
 

@@ -20,13 +20,14 @@ pub enum Event {
 }
 
 impl Event {
-    /// The position up to which a reader is who has read this event: resume behind it.
+    /// The position to [resume](crate::Subscribe::resume) from after this event. `None`: more of the
+    /// same position follows, and a reader that resumed here would miss it. Keep the last one then.
     #[must_use]
-    pub const fn seq(&self) -> u64 {
+    pub const fn resume_point(&self) -> Option<u64> {
         match self {
-            Self::Retained(batch) | Self::Batch(batch) => batch.seq(),
-            Self::Gap(gap) => gap.seq,
-            Self::Lagged(lagged) => lagged.seq,
+            Self::Retained(batch) | Self::Batch(batch) => Some(batch.seq()),
+            Self::Gap(gap) => gap.resume,
+            Self::Lagged(lagged) => lagged.resume,
         }
     }
 }
@@ -40,6 +41,8 @@ pub struct Gap {
     pub losses: Losses,
     /// Whose updates they were.
     pub scope: GapScope,
+    /// See [`Event::resume_point`].
+    pub resume: Option<u64>,
 }
 
 /// Whose updates a gap counts.
@@ -58,4 +61,6 @@ pub struct Lagged {
     pub seq: u64,
     /// How many of the conversation's updates it missed, of whatever category.
     pub missed: u64,
+    /// See [`Event::resume_point`].
+    pub resume: Option<u64>,
 }

@@ -298,14 +298,14 @@ mod tests {
     #[test]
     fn gaps_and_the_ledger_say_why() {
         assert_eq!(
-            written(&Gap::from(&Lagged { seq: 9, missed: 7 })),
+            written(&Gap::from(&Lagged { seq: 9, missed: 7, resume: None })),
             r#"{"count":7,"reasons":{"lagged":7},"scope":"reader"}"#
         );
         let mut losses = Losses { expired: 2, ..Losses::default() };
         losses.dropped.evicted = 3;
         for (scope, name) in [(GapScope::Bus, "bus"), (GapScope::Topic(Category::TOOL), "topic")] {
             assert_eq!(
-                written(&Gap::from(&crate::Gap { seq: 4, losses, scope })),
+                written(&Gap::from(&crate::Gap { seq: 4, losses, scope, resume: Some(4) })),
                 format!(r#"{{"count":5,"reasons":{{"evicted":3,"expired":2}},"scope":"{name}"}}"#)
             );
         }

@@ -103,6 +103,7 @@ impl Subscribe {
             key: Some(key),
             count,
             recovered: false,
+            resume_point: None,
         };
         subscription.begin(retained, resume);
         subscription
@@ -126,6 +127,7 @@ pub struct Subscription {
     key: Option<usize>,
     count: Arc<AtomicU64>,
     recovered: bool,
+    resume_point: Option<u64>,
 }
 
 impl Subscription {
@@ -135,10 +137,12 @@ impl Subscription {
         self.recovered
     }
 
-    /// The position up to which it has read.
+    /// The position to [resume](Subscribe::resume) from after the last event: that of the last one
+    /// with an [`Event::resume_point`], or where the subscription began. `None` until the retained
+    /// values that come first have been taken.
     #[must_use]
-    pub const fn seq(&self) -> u64 {
-        self.cursor.seq
+    pub const fn resume_point(&self) -> Option<u64> {
+        self.resume_point
     }
 
     /// Updates of its conversation, or of all, of whatever category, that it has not come to: those
@@ -161,11 +165,12 @@ impl Subscription {
         }
     }
 
-    /// Gives back the updates behind position `seq` of `batch`, which has to be the [`Event::Batch`]
-    /// that it got last: they come again as the next event, if they are still kept by then, or are
-    /// told as missed. Whoever hands a large batch on in parts holds a position in between, and not
-    /// the batch. Linear in what arrived together; of another batch nothing is given back.
-    pub fn give_back(&mut self, batch: &Batch, seq: u64) {
+    /// Rewinds into `batch`, which has to be the [`Event::Batch`] that was read last: its updates
+    /// behind position `seq` come again as the next event, or count as missed if they have left the
+    /// window by then. A reader that passes a large batch on in parts holds a position in between
+    /// instead of the batch. Linear in the updates that were delivered together; any other batch
+    /// rewinds nothing.
+    pub fn rewind(&mut self, batch: &Batch, seq: u64) {
         if batch.last_seq != self.cursor.seq || seq >= self.cursor.seq {
             return;
         }
@@ -173,6 +178,7 @@ impl Subscription {
         let all = batch.parcel.walk(batch.group);
         let rest = all.filter(|(_, update)| update.seq > seq).count() as u64;
         self.cursor = Cursor { seq, count: self.cursor.count.saturating_sub(rest) };
+        self.resume_point = Some(seq);
         self.count.store(self.cursor.count, Ordering::Relaxed);
     }
 
@@ -205,8 +211,9 @@ impl Subscription {
         let values = first.then(|| values_of(&self.shared, self.source.conversation(), &mut ring));
         drop(ring);
         self.count.store(self.cursor.count, Ordering::Relaxed);
-        if let Some(values) = values {
-            self.push_retained(values);
+        match values {
+            Some(values) => self.push_retained(values),
+            None => self.resume_point = Some(self.cursor.seq),
         }
     }
 
@@ -223,6 +230,14 @@ impl Subscription {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let next = self.poll_pending(cx);
+        if let Poll::Ready(Some(event)) = &next {
+            self.resume_point = event.resume_point().or(self.resume_point);
+        }
+        next
+    }
+
+    fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         loop {
             if let Some(event) = self.pending.pop_front() {
                 return Poll::Ready(Some(event));
@@ -230,13 +245,14 @@ impl Subscription {
             if self.key.is_none() {
                 return Poll::Ready(None);
             }
-            if let Poll::Ready(more) = self.look(cx) {
-                match more {
-                    Some(event) => return Poll::Ready(Some(event)),
-                    None => continue,
+            match self.look(cx) {
+                Poll::Ready(Some(event)) => return Poll::Ready(Some(event)),
+                Poll::Ready(None) if self.pending.is_empty() => {
+                    self.resume_point = Some(self.cursor.seq);
                 }
+                Poll::Ready(None) => {}
+                Poll::Pending => return Poll::Pending,
             }
-            return Poll::Pending;
         }
     }
 
@@ -261,7 +277,9 @@ impl Subscription {
                 if !matches!(found, Found::Lagged) {
                     let (seq, losses) = (place.seq, place.losses_behind(&told));
                     let scope = GapScope::Bus;
-                    return Poll::Ready(Some(Event::Gap(Gap { seq, losses, scope })));
+                    let more = ring.gaps_at(seq).next().is_some();
+                    let resume = (!more).then_some(seq);
+                    return Poll::Ready(Some(Event::Gap(Gap { seq, losses, scope, resume })));
                 }
             }
         }
@@ -310,7 +328,8 @@ impl Subscription {
         self.cursor = behind;
         self.count.store(self.cursor.count, Ordering::Relaxed);
         self.shared.count_missed(missed);
-        self.pending.push_back(Event::Lagged(Lagged { seq: behind.seq, missed }));
+        let resume = values.is_none().then_some(behind.seq);
+        self.pending.push_back(Event::Lagged(Lagged { seq: behind.seq, missed, resume }));
         if let Some(values) = values {
             self.push_retained(values);
         }
@@ -352,8 +371,11 @@ fn push_gaps(pending: &mut VecDeque<Event>, ring: &Ring, seq: u64, categories: C
     for (category, losses) in ring.gaps_at(seq) {
         if category.is_none_or(|category| categories.contains(category)) {
             let scope = category.map_or(GapScope::Bus, GapScope::Topic);
-            pending.push_back(Event::Gap(Gap { seq, losses, scope }));
+            pending.push_back(Event::Gap(Gap { seq, losses, scope, resume: None }));
         }
+    }
+    if let Some(Event::Gap(last)) = pending.back_mut() {
+        last.resume = Some(last.seq);
     }
 }
 

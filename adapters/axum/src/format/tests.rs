@@ -93,10 +93,10 @@ fn write(form: &dyn Form, to: &mut Vec<u8>, batch: &Batch, kind: Kind, status: &
 pub(super) fn gaps(form: &dyn Form) -> Vec<Frame> {
     let mut losses = Losses::default();
     losses.dropped.evicted = 3;
-    let gap = Gap { seq: 7, losses, scope: GapScope::Topic(Category::TOOL) };
+    let gap = Gap { seq: 7, losses, scope: GapScope::Topic(Category::TOOL), resume: Some(7) };
     let mut bytes = Vec::new();
     form.gap(&mut bytes, Position { epoch: 0xab, seq: 7 }, &json::Gap::from(&gap));
-    let lagged = Lagged { seq: 9, missed: 2 };
+    let lagged = Lagged { seq: 9, missed: 2, resume: None };
     form.gap(&mut bytes, Position { epoch: 0xab, seq: 9 }, &json::Gap::from(&lagged));
     read(&bytes)
 }

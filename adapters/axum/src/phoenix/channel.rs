@@ -83,7 +83,7 @@ impl Channel {
     /// next.
     pub(crate) fn live(&mut self, batch: &Batch, status: &Status) -> Updates {
         let Frame { bytes, through } = payloads(batch, &self.member, status);
-        self.subscription.give_back(batch, through);
+        self.subscription.rewind(batch, through);
         Updates { to: self.to.clone(), which: Which::Live(bytes) }
     }
 
@@ -138,8 +138,8 @@ impl Channel {
     }
 
     /// The position up to which it has read.
-    pub(crate) const fn seq(&self) -> u64 {
-        self.subscription.seq()
+    pub(crate) fn seq(&self) -> u64 {
+        self.subscription.resume_point().unwrap_or_default()
     }
 
     /// Whether the bus was shut down and everything is read.

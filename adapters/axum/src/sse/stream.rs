@@ -121,7 +121,9 @@ impl Stream {
     }
 
     fn frame(&mut self, event: Event) -> Bytes {
-        let id = Position { epoch: self.run.epoch, seq: event.seq() };
+        // The event has just been taken, and so there is a position behind it.
+        let seq = event.resume_point().or(self.subscription.resume_point()).unwrap_or_default();
+        let id = Position { epoch: self.run.epoch, seq };
         match event {
             Event::Batch(batch) => {
                 let oldest = batch.iter().next();
@@ -131,7 +133,7 @@ impl Stream {
                     self.context.latency.observe(said.unwrap_or_default());
                     self.written(&batch)
                 });
-                self.subscription.give_back(&batch, through);
+                self.subscription.rewind(&batch, through);
                 bytes
             }
             Event::Retained(batch) => {

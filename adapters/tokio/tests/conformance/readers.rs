@@ -116,7 +116,7 @@ impl Readers {
             for (at, event) in told.try_iter() {
                 let mut add = |seq, what| apart.updates.entry(seq).or_default().push((at, what));
                 match &event {
-                    _ if event.seq() < last => add(last, format!("{name}: then {event:?}")),
+                    _ if seq_of(&event) < last => add(last, format!("{name}: then {event:?}")),
                     Event::Gap(gap) => {
                         let losses = (at, name.clone(), gap.scope, gap.losses);
                         apart.losses.entry(gap.seq).or_default().push(losses);
@@ -124,9 +124,9 @@ impl Readers {
                     Event::Batch(batch) => {
                         batch.iter().for_each(|u| add(u.seq(), shown(&u, categories).to_string()));
                     }
-                    other => add(other.seq(), format!("{name}: {other:?}")),
+                    other => add(seq_of(other), format!("{name}: {other:?}")),
                 }
-                last = event.seq();
+                last = seq_of(&event);
             }
         }
         apart
@@ -156,4 +156,13 @@ fn read(status: &Status, selector: Selector, start: tokio::time::Instant) -> Tol
 /// The virtual time.
 fn now(start: tokio::time::Instant) -> Instant {
     Instant::from_micros(start.elapsed().as_micros() as u64)
+}
+
+/// The position that an event leads up to.
+fn seq_of(event: &Event) -> u64 {
+    match event {
+        Event::Retained(batch) | Event::Batch(batch) => batch.seq(),
+        Event::Gap(gap) => gap.seq,
+        Event::Lagged(lagged) => lagged.seq,
+    }
 }

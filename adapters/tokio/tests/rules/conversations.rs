@@ -202,7 +202,7 @@ async fn who_reads_while_the_history_is_copied_keeps_what_it_holds() {
         }
         delivered(&status).await;
         // What was handed out does not change under the reader, however the ring moves on.
-        let mut resumed = resume(&status, "a", a.seq());
+        let mut resumed = resume(&status, "a", a.resume_point().expect("it began"));
         held.extend(std::iter::from_fn(|| resumed.try_next()));
         held.extend(std::iter::from_fn(|| a.try_next()));
     }

@@ -11,7 +11,7 @@ use statusbus_tokio::{Category, CategorySet, Ledger, OnLag, Overflow, Selector, 
 use crate::support::follower::Follower;
 use crate::support::naive::{Knobs, Naive, Said};
 use crate::support::random::Random;
-use crate::support::{SECOND, config, of};
+use crate::support::{SECOND, config, of, seq_of};
 
 const CONVERSATIONS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -250,7 +250,7 @@ impl Case {
         let follower = &mut self.followers[which];
         for _ in 0..most {
             let Some(event) = follower.read(&self.model) else { break };
-            self.places.push(event.seq());
+            self.places.push(seq_of(&event));
         }
     }
 
@@ -271,7 +271,9 @@ impl Case {
 
     fn close(mut self) {
         let unread = self.followers.iter().map(|follower| {
-            self.model.updates(follower.source, follower.subscription.seq()).count() as u64
+            self.model
+                .updates(follower.source, follower.subscription.resume_point().expect("it began"))
+                .count() as u64
         });
         assert_eq!(self.status.unread(), unread.sum::<u64>());
         let mut closing = Box::pin(self.status.shutdown(SECOND));

@@ -24,7 +24,7 @@ fn next_batch(reader: &mut Subscription) -> Batch {
 fn part(reader: &mut Subscription, count: usize) -> Vec<String> {
     let batch = next_batch(reader);
     let part: Vec<_> = batch.iter().take(count).collect();
-    reader.give_back(&batch, part.last().expect("an update").seq());
+    reader.rewind(&batch, part.last().expect("an update").seq());
     part.iter().map(|update| update.text().to_owned()).collect()
 }
 
@@ -88,13 +88,13 @@ async fn only_what_was_got_last_and_is_behind_it_is_given_back() {
     let mut a = status.subscribe(Selector::conversation("a").expect("a name")).open();
     say_together(&status, names("a", 0..3)).await;
     let first = next_batch(&mut a);
-    a.give_back(&first, u64::MAX);
+    a.rewind(&first, u64::MAX);
     assert!(a.try_next().is_none(), "nothing is behind that");
     say_together(&status, names("a", 3..6)).await;
     let second = next_batch(&mut a);
-    a.give_back(&first, 0);
+    a.rewind(&first, 0);
     assert!(a.try_next().is_none(), "it has gone on since");
-    a.give_back(&second, 0);
+    a.rewind(&second, 0);
     assert_eq!(texts(&next_batch(&mut a)), names("a", 3..6), "all of it, and nothing before it");
     assert_eq!(a.unread(), 0);
     drop(a);

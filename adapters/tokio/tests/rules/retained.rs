@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use statusbus_tokio::{Category, CategorySet, Event, Priority, Selector, Status, Subscription};
 
-use crate::support::{SECOND, delivered, end, found, heap, names, of, reader, said};
+use crate::support::{SECOND, delivered, end, found, heap, names, of, reader, said, seq_of};
 
 /// A reader who first gets the values that stand.
 fn joiner(status: &Status, selector: Selector) -> Subscription {
@@ -87,7 +87,7 @@ async fn where_nothing_stands_a_joiner_is_told_so_with_the_position_of_that_mome
     assert!(batch.is_empty());
     status.info("a", "next");
     delivered(&status).await;
-    let mut resumed = status.subscribe(a()).resume(1, event.seq()).open();
+    let mut resumed = status.subscribe(a()).resume(1, seq_of(&event)).open();
     assert!(resumed.recovered());
     assert_eq!(said(&mut resumed), ["next"]);
     drop((late, resumed));

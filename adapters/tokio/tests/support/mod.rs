@@ -112,6 +112,15 @@ fn scope(scope: GapScope) -> &'static str {
     }
 }
 
+/// The position that an event leads up to.
+pub(crate) fn seq_of(event: &Event) -> u64 {
+    match event {
+        Event::Retained(batch) | Event::Batch(batch) => batch.seq(),
+        Event::Gap(gap) => gap.seq,
+        Event::Lagged(lagged) => lagged.seq,
+    }
+}
+
 /// The texts of a batch.
 pub(crate) fn texts(batch: &Batch) -> Vec<String> {
     batch.iter().map(|update| update.text().to_owned()).collect()
@@ -120,7 +129,7 @@ pub(crate) fn texts(batch: &Batch) -> Vec<String> {
 /// The position behind the last event that a reader finds without waiting.
 pub(crate) fn position(reader: &mut Subscription) -> u64 {
     let last = std::iter::from_fn(|| reader.try_next()).last();
-    last.expect("at least one event").seq()
+    seq_of(&last.expect("at least one event"))
 }
 
 /// `a0`, `a1`, … `a9` for `names("a", 0..10)`.

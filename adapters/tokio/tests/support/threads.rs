@@ -7,6 +7,8 @@ use statusbus_tokio::{Event, Subscription};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+use super::seq_of;
+
 /// Threads that do the same.
 pub(crate) const THREADS: usize = 4;
 
@@ -43,8 +45,8 @@ pub(crate) async fn numbers(mut reading: Subscription) -> BTreeMap<String, Vec<u
     let mut numbers = BTreeMap::<String, Vec<u64>>::new();
     let mut last = 0;
     while let Some(event) = reading.next().await {
-        assert!(event.seq() >= last, "positions only grow");
-        last = event.seq();
+        assert!(seq_of(&event) >= last, "positions only grow");
+        last = seq_of(&event);
         match event {
             Event::Batch(batch) => {
                 for update in batch.iter() {

@@ -82,7 +82,7 @@ mod tests {
         while let Some(event) = reader.try_next() {
             lines.write(&mut text, &event, &status).expect("memory");
         }
-        let lagged = Event::Lagged(Lagged { seq: 9, missed: 7 });
+        let lagged = Event::Lagged(Lagged { seq: 9, missed: 7, resume: None });
         lines.write(&mut text, &lagged, &status).expect("memory");
         line(&mut text, &Record::Ledger(json::Ledger::from(&status.ledger()))).expect("memory");
         let text = String::from_utf8(text).expect("text");

@@ -18,7 +18,9 @@ struct Counts {
 impl Progress {
     /// Notes what the view has read.
     pub(super) fn note(&self, event: &Event) {
-        self.0.seq.store(event.seq(), Ordering::Relaxed);
+        if let Some(seq) = event.resume_point() {
+            self.0.seq.store(seq, Ordering::Relaxed);
+        }
         if let Event::Lagged(lagged) = event {
             self.0.missed.fetch_add(lagged.missed, Ordering::Relaxed);
         }
