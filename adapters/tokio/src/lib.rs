@@ -19,6 +19,7 @@ mod hub;
 pub mod json;
 #[cfg(feature = "layer")]
 mod layer;
+mod loss_log;
 mod metadata;
 mod names;
 mod parcel;

@@ -12,6 +12,7 @@ mod depth;
 mod flush;
 mod gaps;
 mod lag;
+mod losses_kept;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod model;

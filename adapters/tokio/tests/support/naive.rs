@@ -175,19 +175,9 @@ impl Naive {
         positions.find(kept).unwrap_or(self.seq())
     }
 
-    /// Whether what a conversation keeps at least reaches back behind a position: its last updates,
-    /// and the losses between them.
+    /// Whether what a conversation keeps at least reaches back behind a position.
     fn is_history(&self, source: usize, after: u64) -> bool {
-        let behind = self.updates(Some(source), after).count() as u64;
-        let first = self.records.iter().find_map(|record| match &record.what {
-            _ if record.seq <= after => None,
-            What::Update(said) => (said.conversation == source).then_some(false),
-            What::Gap(gap) => {
-                let theirs = |scope: &Scope| scope.is_some_and(|(other, _)| other == source);
-                gap.keys().any(theirs).then_some(true)
-            }
-        });
-        behind + u64::from(first == Some(true)) <= self.knobs.history
+        self.updates(Some(source), after).count() as u64 <= self.knobs.history
     }
 
     /// The numbers of the values that stand, in order.
