@@ -32,6 +32,7 @@ mod ring;
 mod runner;
 mod selector;
 mod shared;
+mod snapshot;
 mod status;
 mod subscription;
 mod telemetry;

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use slab::Slab;
-use statusbus_core::{CategorySet, Losses};
+use statusbus_core::{Category, CategorySet, Losses};
 
 use crate::bounds::Amount;
 use crate::event::GapScope;
@@ -31,11 +31,21 @@ pub(crate) struct Ring {
     /// The position of the last update or loss.
     head: u64,
     pub(crate) retained: Retained,
+    snapshot: Option<Box<Snapshot>>,
     waiting: Slab<Waker>,
     /// Names a run of `waiting`: it is emptied when something comes.
     round: u64,
     closed: bool,
     pub(crate) readers: usize,
+}
+
+/// The retained values as the last reader got them, for as long as one has them.
+struct Snapshot {
+    parcel: Weak<Parcel>,
+    /// Updates that had ever been appended then.
+    appended: u64,
+    /// When the first of them expires, in microseconds on the bus's clock; `u64::MAX`: never.
+    expires: u64,
 }
 
 /// Updates of the ring that came with one batch; at least one.
@@ -271,8 +281,38 @@ impl Ring {
         }
     }
 
-    /// The values that stand at `now`, which is the bus's clock in microseconds, without the name of
-    /// their conversation. Forgets what has expired.
+    /// The retained values at `now`, which is the bus's clock in microseconds, for a reader of the
+    /// conversation of that name. Readers that come without an update between them share them.
+    pub(crate) fn snapshot(&mut self, name: Option<&Arc<str>>, now: u64) -> Arc<Parcel> {
+        if let Some(last) = &self.snapshot
+            && last.appended == self.appended
+            && now < last.expires
+            && let Some(parcel) = last.parcel.upgrade()
+        {
+            return parcel;
+        }
+        let mut values: Vec<_> = self.retained(now).collect();
+        values.sort_unstable_by_key(|value| value.seq);
+        let expires = values.iter().map(|value| value.expiry).min().unwrap_or(u64::MAX);
+        let mut parcel = Parcel::default();
+        for value in values {
+            parcel.copy(name, Delivered::of(value));
+        }
+        let parcel = Arc::new(parcel);
+        let snapshot =
+            Snapshot { parcel: Arc::downgrade(&parcel), appended: self.appended, expires };
+        self.snapshot = Some(Box::new(snapshot));
+        parcel
+    }
+
+    /// Forgets the retained value of a category and key; returns whether there was one.
+    pub(crate) fn remove_retained(&mut self, category: Category, key: Option<&str>) -> bool {
+        self.snapshot = None;
+        self.retained.remove(category, key)
+    }
+
+    /// The retained values at `now`, which is the bus's clock in microseconds, without the name of
+    /// their conversation. Forgets those that have expired.
     pub(crate) fn retained(&mut self, now: u64) -> impl Iterator<Item = Update<'_>> {
         self.retained.expire(now);
         self.retained.places().filter_map(|place| match &place.own {
@@ -289,6 +329,7 @@ impl Ring {
         self.entries = VecDeque::new();
         self.history = History::default();
         self.retained.clear();
+        self.snapshot = None;
         self.floor = self.head;
     }
 

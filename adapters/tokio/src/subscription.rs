@@ -8,17 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use parking_lot::MutexGuard;
 use statusbus_core::CategorySet;
 
 use crate::Batch;
-use crate::conversation::ConversationState;
 use crate::event::{Event, Gap, Lagged};
 use crate::hub::{Hub, Source};
 use crate::loss_log::LossRecord;
-use crate::parcel::{Delivered, Parcel};
+use crate::parcel::Parcel;
 use crate::ring::{Cursor, Found, Ring, Ticket};
 use crate::selector::Selector;
 use crate::shared::Shared;
+use crate::snapshot::Start;
 
 /// What a subscription does when it was too slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -208,7 +209,7 @@ impl Subscription {
         let Self { shared, source, .. } = self;
         // Everything up to here has been written to the rings of all conversations.
         let head = shared.hub.everything().head().seq;
-        let mut ring = shared.hub.ring(source);
+        let ring = shared.hub.ring(source);
         let resume_at = resume
             .filter(|&(epoch, seq)| epoch == shared.epoch && seq <= head.max(ring.head().seq));
         let resumed = resume_at.and_then(|(_, seq)| {
@@ -216,14 +217,26 @@ impl Subscription {
             Some((ring.cursor_at(seq)?, reported))
         });
         self.recovered = resumed.is_some();
-        (self.cursor, self.reported) = resumed.unwrap_or_else(|| {
-            let mut cursor = ring.head();
-            cursor.seq = cursor.seq.max(head);
-            (cursor, Reported::up_to(cursor.seq, source, &shared.hub, &ring))
-        });
-        let first = (retained || resume.is_some()) && !self.recovered;
-        let values = first.then(|| values_of(shared, source.conversation(), &mut ring));
-        drop(ring);
+        let mut cursor = ring.head();
+        cursor.seq = cursor.seq.max(head);
+        let values = match resumed {
+            Some(start) => {
+                drop(ring);
+                (self.cursor, self.reported) = start;
+                None
+            }
+            None if retained || resume.is_some() => {
+                let (values, cursor, reported) = with_retained(shared, source, ring, cursor);
+                (self.cursor, self.reported) = (cursor, reported);
+                Some(values)
+            }
+            None => {
+                self.reported = Reported::up_to(cursor.seq, source, &shared.hub, &ring);
+                self.cursor = cursor;
+                drop(ring);
+                None
+            }
+        };
         self.count.store(self.cursor.count, Ordering::Relaxed);
         match values {
             Some(values) => self.push_retained(values),
@@ -231,11 +244,9 @@ impl Subscription {
         }
     }
 
-    /// `values` are those of its conversation, if it reads one.
-    fn push_retained(&mut self, values: Option<Parcel>) {
-        let parcel = values.unwrap_or_else(|| self.shared.everything_retained(self.cursor.seq));
+    fn push_retained(&mut self, parcel: Arc<Parcel>) {
         self.pending.push_back(Event::Retained(Batch {
-            parcel: Arc::new(parcel),
+            parcel,
             group: None,
             categories: self.categories,
             after: 0,
@@ -314,12 +325,20 @@ impl Subscription {
                 return Poll::Pending;
             }
             Found::Lagged => {
-                let behind = self.on_lag.behind(&ring);
-                let values = (self.on_lag == OnLag::Latest)
-                    .then(|| values_of(shared, source.conversation(), &mut ring));
-                let later = Reported::up_to(behind.seq, source, hub, &ring);
-                drop(ring);
-                self.catch_up(behind, later, values);
+                let (values, cursor, reported) = match self.on_lag {
+                    OnLag::Latest => {
+                        let head = ring.head();
+                        let (values, cursor, reported) = with_retained(shared, source, ring, head);
+                        (Some(values), cursor, reported)
+                    }
+                    OnLag::Oldest => {
+                        let cursor = ring.tail();
+                        let reported = Reported::up_to(cursor.seq, source, hub, &ring);
+                        drop(ring);
+                        (None, cursor, reported)
+                    }
+                };
+                self.catch_up(cursor, reported, values);
                 return Poll::Ready(None);
             }
             Found::End => {
@@ -354,7 +373,7 @@ impl Subscription {
 
     /// It was too slow: how many it missed, the losses among them, and the retained values there where
     /// it goes on.
-    fn catch_up(&mut self, behind: Cursor, later: Reported, values: Option<Option<Parcel>>) {
+    fn catch_up(&mut self, behind: Cursor, later: Reported, values: Option<Arc<Parcel>>) {
         let missed = behind.count.saturating_sub(self.cursor.count);
         self.cursor = behind;
         self.count.store(self.cursor.count, Ordering::Relaxed);
@@ -379,20 +398,25 @@ impl Subscription {
     }
 }
 
-/// The values of a conversation that stand now, where they can be had under the ring's lock.
-fn values_of(
+/// The retained values of a source, and where a reader goes on behind them: at `head` if it reads a
+/// conversation.
+fn with_retained(
     shared: &Shared,
-    conversation: Option<&ConversationState>,
-    ring: &mut Ring,
-) -> Option<Parcel> {
-    let name = conversation?.name();
-    let mut values: Vec<_> = ring.retained(shared.clock.now().as_micros()).collect();
-    values.sort_unstable_by_key(|value| value.seq);
-    let mut parcel = Parcel::default();
-    for value in values {
-        parcel.copy(name, Delivered::of(value));
+    source: &Source,
+    mut ring: MutexGuard<'_, Ring>,
+    head: Cursor,
+) -> (Arc<Parcel>, Cursor, Reported) {
+    match source {
+        Source::Conversation(conversation) => {
+            let values = ring.snapshot(conversation.name(), shared.clock.now().as_micros());
+            (values, head, Reported::up_to(head.seq, source, &shared.hub, &ring))
+        }
+        Source::Everything => {
+            drop(ring);
+            let (values, Start { cursor, reported }) = shared.snapshot_of_everything();
+            (values, cursor, Reported { own: reported, of_bus: LossRecord::default() })
+        }
     }
-    Some(parcel)
 }
 
 impl Reported {
@@ -437,16 +461,6 @@ impl Reported {
             Source::Everything => None,
         };
         own.into_iter().chain(of_bus).min()
-    }
-}
-
-impl OnLag {
-    /// Where a reader goes on that was too slow.
-    fn behind(self, ring: &Ring) -> Cursor {
-        match self {
-            Self::Latest => ring.head(),
-            Self::Oldest => ring.tail(),
-        }
     }
 }
 

@@ -14,8 +14,8 @@ fn lose(status: &Status, category: Category) {
 /// Makes more topics lose an update than the bus counts apart: those of `x16` go to every reader.
 fn lose_of_all(status: &Status) {
     for name in names("x", 0..17) {
-        status.info(&*name, "before");
-        status.update(&*name, Category::INFO, "lost").ttl(Duration::ZERO).send();
+        status.info(&name, "before");
+        status.update(&name, Category::INFO, "lost").ttl(Duration::ZERO).send();
     }
 }
 

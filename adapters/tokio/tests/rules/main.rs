@@ -20,6 +20,7 @@ mod origin;
 mod parts;
 mod resume;
 mod retained;
+mod shared_values;
 mod shutdown;
 mod sizes;
 mod storms;

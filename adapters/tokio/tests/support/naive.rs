@@ -180,10 +180,17 @@ impl Naive {
         self.updates(Some(source), after).count() as u64 <= self.knobs.history
     }
 
-    /// The numbers of the values that stand, in order.
-    pub(crate) fn retained(&self, source: Option<usize>, categories: CategorySet) -> Vec<u64> {
+    /// The numbers of the values that are retained at a position, in order.
+    pub(crate) fn retained(
+        &self,
+        source: Option<usize>,
+        categories: CategorySet,
+        at: u64,
+    ) -> Vec<u64> {
         let mut values: Vec<(Said, u64)> = Vec::new();
-        for (place, said) in self.updates(source, 0).enumerate() {
+        let later = self.updates(source, at).count();
+        let up_to_there = self.updates(source, 0).count() - later;
+        for (place, said) in self.updates(source, 0).take(up_to_there).enumerate() {
             let topic = |said: &Said| (said.conversation, said.category, said.key);
             values.retain(|(known, _)| topic(known) != topic(&said));
             let keyed = |known: &Said| known.key.is_some();
