@@ -196,7 +196,7 @@ impl Subscription {
         self.count.store(self.cursor.count, Ordering::Relaxed);
     }
 
-    /// Chooses other categories, from the next event on.
+    /// Chooses other categories, for what follows the next [resume point](Event::resume_point).
     pub fn set_categories(&mut self, categories: CategorySet) {
         self.categories = categories;
     }
@@ -300,7 +300,7 @@ impl Subscription {
             Found::Nothing | Found::End => u64::MAX,
         };
         if let Some(through) = self.reported.next(limit, source, hub, &ring) {
-            let later = Reported::up_to(through, source, hub, &ring);
+            let later = self.reported.advanced(through, source, hub, &ring);
             let count = self.cursor.count;
             drop(ring);
             self.report(later, through);
@@ -325,20 +325,20 @@ impl Subscription {
                 return Poll::Pending;
             }
             Found::Lagged => {
-                let (values, cursor, reported) = match self.on_lag {
+                let (values, cursor, later) = match self.on_lag {
                     OnLag::Latest => {
                         let head = ring.head();
-                        let (values, cursor, reported) = with_retained(shared, source, ring, head);
-                        (Some(values), cursor, reported)
+                        let (values, cursor, later) = with_retained(shared, source, ring, head);
+                        (Some(values), cursor, later.latest(&self.reported))
                     }
                     OnLag::Oldest => {
                         let cursor = ring.tail();
-                        let reported = Reported::up_to(cursor.seq, source, hub, &ring);
+                        let later = self.reported.advanced(cursor.seq, source, hub, &ring);
                         drop(ring);
-                        (None, cursor, reported)
+                        (None, cursor, later)
                     }
                 };
-                self.catch_up(cursor, reported, values);
+                self.catch_up(cursor, later, values);
                 return Poll::Ready(None);
             }
             Found::End => {
@@ -429,7 +429,22 @@ impl Reported {
         Self { own: ring.losses().last_up_to(seq), of_bus }
     }
 
-    /// The same; `None` if the totals at that position are not known any more.
+    /// The losses up to a position, for a reader that was given these. A log has dropped old records and may know nothing
+    /// up to there; what was given stays given.
+    fn advanced(&self, seq: u64, source: &Source, hub: &Hub, ring: &Ring) -> Self {
+        Self::up_to(seq, source, hub, ring).latest(self)
+    }
+
+    /// The later records of both.
+    fn latest(self, earlier: &Self) -> Self {
+        let later = |one: LossRecord, other: &LossRecord| {
+            if one.seq < other.seq { other.clone() } else { one }
+        };
+        Self { own: later(self.own, &earlier.own), of_bus: later(self.of_bus, &earlier.of_bus) }
+    }
+
+    /// A reader that resumes at this position was given all losses up to there; `None` if the totals
+    /// at that position are not known any more.
     fn known_at(seq: u64, source: &Source, hub: &Hub, ring: &Ring) -> Option<Self> {
         let of_bus = match source {
             Source::Conversation(_) => hub.bus_losses().known_at(seq)?,

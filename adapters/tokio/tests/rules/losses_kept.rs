@@ -127,6 +127,37 @@ async fn losses_are_exact_however_many_there_are_and_in_whatever_a_reader_missed
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_reported_is_not_reported_again_when_the_other_log_has_dropped_it() {
+    let status = Status::builder().window(4).history(0).spawn();
+    let readers = [OnLag::Latest, OnLag::Oldest].map(|on_lag| {
+        let reader = status.subscribe(of("a")).on_lag(on_lag).open();
+        (reader, status.subscribe(of("a")).on_lag(on_lag).open())
+    });
+    lose_of_all(&status);
+    delivered(&status).await;
+    let [(mut early, mut slow), (mut early_oldest, mut slow_oldest)] = readers;
+    let first = [&mut early, &mut slow, &mut early_oldest, &mut slow_oldest].map(lost);
+    assert_eq!(first, [1; 4]);
+    lose(&status, Category::TOOL);
+    status.tool("a", "said");
+    delivered(&status).await;
+    assert_eq!([&mut early, &mut early_oldest].map(lost), [1; 2]);
+    for _ in 0..300 {
+        lose_of_all(&status);
+        delivered(&status).await;
+    }
+    // The one is told inside the window, the other with a lag.
+    assert_eq!([&mut early, &mut early_oldest].map(lost), [300; 2]);
+    for text in names("", 0..20) {
+        status.tool("a", text);
+    }
+    delivered(&status).await;
+    assert_eq!([&mut slow, &mut slow_oldest].map(lost), [301; 2]);
+    drop((early, slow, early_oldest, slow_oldest));
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_losses_of_a_lag_are_those_of_the_chosen_categories() {
     let status = Status::builder().window(4).history(0).spawn();
     let tools = statusbus_tokio::CategorySet::NONE.with(Category::TOOL);
