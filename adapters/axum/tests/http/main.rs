@@ -14,4 +14,5 @@ mod metrics;
 mod page;
 mod publish;
 mod resume;
+mod resume_points;
 mod retained;
