@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod api;
 mod api_bodies;
+mod bodies;
 mod closing;
 mod events;
 mod formats;
