@@ -12,8 +12,11 @@ const SYSTEM: &str = "system";
 
 /// What an update is about: a chat, a job, a device. A name that has been checked.
 ///
-/// 1 to 128 bytes of UTF-8 without control characters, `:` and `*`, and not `system`, which stands
-/// for the whole system in a topic: nobody can speak for the system by choosing that name.
+/// 1 to 128 bytes of UTF-8, without control characters, bidirectional overrides and isolates (U+202A
+/// to U+202E, U+2066 to U+2069), `:` and `*`, and with at least one visible character: neither white
+/// space nor ignorable, which are Unicode's properties `White_Space` and
+/// `Default_Ignorable_Code_Point`. Not `system`, which names the whole system in a topic, and neither
+/// `.` nor `..`, which URL clients remove from a path: `/v1/status/../events` is `/v1/events`.
 ///
 /// ```
 /// use statusbus_core::{ConversationError, ConversationName};
@@ -21,6 +24,8 @@ const SYSTEM: &str = "system";
 /// assert_eq!(ConversationName::new("conv-42")?.as_str(), "conv-42");
 /// assert_eq!(ConversationName::new("a:b"), Err(ConversationError::Character(':')));
 /// assert_eq!(ConversationName::new("system"), Err(ConversationError::Reserved));
+/// assert_eq!(ConversationName::new(".."), Err(ConversationError::DotSegment));
+/// assert_eq!(ConversationName::new(" "), Err(ConversationError::Invisible));
 /// # Ok::<(), ConversationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,25 +48,27 @@ impl<'a> ConversationName<'a> {
     /// # Errors
     /// What is wrong with the name.
     pub const fn new(name: &'a str) -> Result<Self, ConversationError> {
-        if name.is_empty() {
-            return Err(ConversationError::Empty);
-        }
-        if name.len() > CONVERSATION_MAX {
-            return Err(ConversationError::TooLong(name.len()));
-        }
-        // the word of [`SYSTEM`]: strings cannot be compared in a constant
-        if let b"system" = name.as_bytes() {
-            return Err(ConversationError::Reserved);
-        }
-        // Bytes are enough to look at: of the control characters, those beyond ASCII are U+0080 to
-        // U+009F.
-        let (mut rest, mut before) = (name.as_bytes(), 0);
-        while let [byte, behind @ ..] = rest {
-            let c1 = before == 0xC2 && *byte < 0xA0;
-            if *byte < b' ' || *byte == b':' || *byte == b'*' || *byte == 0x7F || c1 {
-                return Err(ConversationError::Character(*byte as char));
+        // Byte strings, since strings cannot be compared in a constant; `system` is [`SYSTEM`].
+        match name.as_bytes() {
+            b"" => return Err(ConversationError::Empty),
+            b"system" => return Err(ConversationError::Reserved),
+            b"." | b".." => return Err(ConversationError::DotSegment),
+            bytes if bytes.len() > CONVERSATION_MAX => {
+                return Err(ConversationError::TooLong(bytes.len()));
             }
-            (rest, before) = (behind, *byte);
+            _ => {}
+        }
+        let (mut rest, mut is_visible) = (name.as_bytes(), false);
+        while let Some((character, behind)) = first_character(rest) {
+            match Class::of(character) {
+                Class::Forbidden => return Err(ConversationError::Character(character)),
+                Class::Visible => is_visible = true,
+                Class::Invisible => {}
+            }
+            rest = behind;
+        }
+        if !is_visible {
+            return Err(ConversationError::Invisible);
         }
         Ok(Self(name))
     }
@@ -70,6 +77,69 @@ impl<'a> ConversationName<'a> {
     #[must_use]
     pub const fn as_str(self) -> &'a str {
         self.0
+    }
+}
+
+/// What a character is in a conversation's name.
+enum Class {
+    Forbidden,
+    Invisible,
+    Visible,
+}
+
+impl Class {
+    const fn of(character: char) -> Self {
+        match character {
+            // Most names are of these alone.
+            '!'..=')' | '+'..='9' | ';'..='~' => Self::Visible,
+            '\0'..='\x1F' | '\x7F'..='\u{9F}' | ':' | '*' => Self::Forbidden,
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => Self::Forbidden,
+            ' '
+            | '\u{A0}'
+            | '\u{AD}'
+            | '\u{34F}'
+            | '\u{61C}'
+            | '\u{115F}'..='\u{1160}'
+            | '\u{1680}'
+            | '\u{17B4}'..='\u{17B5}'
+            | '\u{180B}'..='\u{180F}'
+            | '\u{2000}'..='\u{200F}'
+            | '\u{2028}'..='\u{202F}'
+            | '\u{205F}'..='\u{206F}'
+            | '\u{3000}'
+            | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}'
+            | '\u{FEFF}'
+            | '\u{FFA0}'
+            | '\u{FFF0}'..='\u{FFF8}'
+            | '\u{1BCA0}'..='\u{1BCA3}'
+            | '\u{1D173}'..='\u{1D17A}'
+            | '\u{E0000}'..='\u{E0FFF}' => Self::Invisible,
+            _ => Self::Visible,
+        }
+    }
+}
+
+/// The first character of a text and the bytes behind it; `None` at its end. `str::chars` is not for
+/// constants.
+const fn first_character(utf8: &[u8]) -> Option<(char, &[u8])> {
+    const fn low(byte: u8) -> u32 {
+        (byte & 0x3F) as u32
+    }
+    let (code, behind) = match utf8 {
+        [a @ ..0x80, behind @ ..] => (*a as u32, behind),
+        [a @ ..0xE0, b, behind @ ..] => (((*a & 0x1F) as u32) << 6 | low(*b), behind),
+        [a @ ..0xF0, b, c, behind @ ..] => {
+            (((*a & 0xF) as u32) << 12 | low(*b) << 6 | low(*c), behind)
+        }
+        [a, b, c, d, behind @ ..] => {
+            (((*a & 7) as u32) << 18 | low(*b) << 12 | low(*c) << 6 | low(*d), behind)
+        }
+        _ => return None,
+    };
+    match char::from_u32(code) {
+        Some(character) => Some((character, behind)),
+        None => None,
     }
 }
 
@@ -82,10 +152,14 @@ pub enum ConversationError {
     Empty,
     /// It has this many bytes, more than 128.
     TooLong(usize),
-    /// It has this character: a control character, `:` or `*`.
+    /// It has this character: a control character, a bidirectional override or isolate, `:` or `*`.
     Character(char),
     /// It is `system`.
     Reserved,
+    /// It is `.` or `..`.
+    DotSegment,
+    /// It has no visible character.
+    Invisible,
 }
 
 impl fmt::Display for ConversationError {
@@ -95,13 +169,22 @@ impl fmt::Display for ConversationError {
             Self::TooLong(len) => {
                 write!(f, "a conversation's name has {len} bytes: give it 1 to 128")
             }
-            Self::Character(c) => write!(
-                f,
-                "a conversation's name has '{}': leave out control characters, ':' and '*'",
-                c.escape_default()
-            ),
+            Self::Character(c) => {
+                let kind = match c {
+                    '\u{202A}'.. => "bidirectional overrides and isolates",
+                    _ => "control characters, ':' and '*'",
+                };
+                let c = c.escape_default();
+                write!(f, "a conversation's name has '{c}': leave out {kind}")
+            }
             Self::Reserved => f.write_str(
                 "a conversation may not be called 'system': for a system-wide update leave the conversation out",
+            ),
+            Self::DotSegment => f.write_str(
+                "a conversation may not be called '.' or '..', which URL clients remove from a path: give it another name",
+            ),
+            Self::Invisible => f.write_str(
+                "a conversation's name has only white space and invisible characters: give it a visible one",
             ),
         }
     }
