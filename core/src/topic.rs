@@ -59,9 +59,13 @@ impl<'a> ConversationName<'a> {
             _ => {}
         }
         let (mut rest, mut is_visible) = (name.as_bytes(), false);
-        while let Some((character, behind)) = first_character(rest) {
-            match Class::of(character) {
-                Class::Forbidden => return Err(ConversationError::Character(character)),
+        while let Some((code, behind)) = first_code_point(rest) {
+            match Class::of(code) {
+                Class::Forbidden => {
+                    // a string has no other code points
+                    let Some(character) = char::from_u32(code) else { break };
+                    return Err(ConversationError::Character(character));
+                }
                 Class::Visible => is_visible = true,
                 Class::Invisible => {}
             }
@@ -88,59 +92,79 @@ enum Class {
 }
 
 impl Class {
-    const fn of(character: char) -> Self {
-        match character {
-            // Most names are of these alone.
-            '!'..=')' | '+'..='9' | ';'..='~' => Self::Visible,
-            '\0'..='\x1F' | '\x7F'..='\u{9F}' | ':' | '*' => Self::Forbidden,
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => Self::Forbidden,
-            ' '
-            | '\u{A0}'
-            | '\u{AD}'
-            | '\u{34F}'
-            | '\u{61C}'
-            | '\u{115F}'..='\u{1160}'
-            | '\u{1680}'
-            | '\u{17B4}'..='\u{17B5}'
-            | '\u{180B}'..='\u{180F}'
-            | '\u{2000}'..='\u{200F}'
-            | '\u{2028}'..='\u{202F}'
-            | '\u{205F}'..='\u{206F}'
-            | '\u{3000}'
-            | '\u{3164}'
-            | '\u{FE00}'..='\u{FE0F}'
-            | '\u{FEFF}'
-            | '\u{FFA0}'
-            | '\u{FFF0}'..='\u{FFF8}'
-            | '\u{1BCA0}'..='\u{1BCA3}'
-            | '\u{1D173}'..='\u{1D17A}'
-            | '\u{E0000}'..='\u{E0FFF}' => Self::Invisible,
-            _ => Self::Visible,
+    const fn of(code: u32) -> Self {
+        let mut rest = SPECIAL.as_slice();
+        while let [range, behind @ ..] = rest {
+            let first = *range >> 12;
+            if code < first {
+                break;
+            }
+            if code - first <= *range & 0x7FF {
+                return if *range & FORBIDDEN == 0 { Self::Invisible } else { Self::Forbidden };
+            }
+            rest = behind;
         }
+        Self::Visible
     }
+}
+
+/// The characters that are forbidden or invisible, in order. A table, and not a `match`, which would
+/// take five times the flash; a range is 4 bytes: its first character, [`FORBIDDEN`] or not, and in
+/// the lowest 11 bits how many more there are.
+const SPECIAL: [u32; 30] = [
+    range('\0', '\x1F') | FORBIDDEN,
+    range(' ', ' '),
+    range('*', '*') | FORBIDDEN,
+    range(':', ':') | FORBIDDEN,
+    range('\x7F', '\u{9F}') | FORBIDDEN,
+    range('\u{A0}', '\u{A0}'),
+    range('\u{AD}', '\u{AD}'),
+    range('\u{34F}', '\u{34F}'),
+    range('\u{61C}', '\u{61C}'),
+    range('\u{115F}', '\u{1160}'),
+    range('\u{1680}', '\u{1680}'),
+    range('\u{17B4}', '\u{17B5}'),
+    range('\u{180B}', '\u{180F}'),
+    range('\u{2000}', '\u{200F}'),
+    range('\u{2028}', '\u{2029}'),
+    range('\u{202A}', '\u{202E}') | FORBIDDEN,
+    range('\u{202F}', '\u{202F}'),
+    range('\u{205F}', '\u{2065}'),
+    range('\u{2066}', '\u{2069}') | FORBIDDEN,
+    range('\u{206A}', '\u{206F}'),
+    range('\u{3000}', '\u{3000}'),
+    range('\u{3164}', '\u{3164}'),
+    range('\u{FE00}', '\u{FE0F}'),
+    range('\u{FEFF}', '\u{FEFF}'),
+    range('\u{FFA0}', '\u{FFA0}'),
+    range('\u{FFF0}', '\u{FFF8}'),
+    range('\u{1BCA0}', '\u{1BCA3}'),
+    range('\u{1D173}', '\u{1D17A}'),
+    range('\u{E0000}', '\u{E07FF}'),
+    range('\u{E0800}', '\u{E0FFF}'),
+];
+
+const FORBIDDEN: u32 = 1 << 11;
+
+const fn range(first: char, last: char) -> u32 {
+    let more = last as u32 - first as u32;
+    assert!(more < FORBIDDEN && last < '\u{100000}', "11 and 20 bits");
+    (first as u32) << 12 | more
 }
 
 /// The first character of a text and the bytes behind it; `None` at its end. `str::chars` is not for
 /// constants.
-const fn first_character(utf8: &[u8]) -> Option<(char, &[u8])> {
-    const fn low(byte: u8) -> u32 {
-        (byte & 0x3F) as u32
+const fn first_code_point(utf8: &[u8]) -> Option<(u32, &[u8])> {
+    let [lead, rest @ ..] = utf8 else { return None };
+    let (mut code, mut rest) = (*lead as u32, rest);
+    if *lead >= 0xC0 {
+        code &= 0x7F >> lead.leading_ones();
     }
-    let (code, behind) = match utf8 {
-        [a @ ..0x80, behind @ ..] => (*a as u32, behind),
-        [a @ ..0xE0, b, behind @ ..] => (((*a & 0x1F) as u32) << 6 | low(*b), behind),
-        [a @ ..0xF0, b, c, behind @ ..] => {
-            (((*a & 0xF) as u32) << 12 | low(*b) << 6 | low(*c), behind)
-        }
-        [a, b, c, d, behind @ ..] => {
-            (((*a & 7) as u32) << 18 | low(*b) << 12 | low(*c) << 6 | low(*d), behind)
-        }
-        _ => return None,
-    };
-    match char::from_u32(code) {
-        Some(character) => Some((character, behind)),
-        None => None,
+    while let [byte @ 0x80..=0xBF, behind @ ..] = rest {
+        code = code << 6 | (*byte & 0x3F) as u32;
+        rest = behind;
     }
+    Some((code, rest))
 }
 
 /// Why something cannot be the name of a conversation.
