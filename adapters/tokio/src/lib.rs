@@ -33,8 +33,10 @@ mod selector;
 mod shared;
 mod status;
 mod subscription;
+mod sync;
 mod telemetry;
 mod text;
+mod usage;
 
 pub use builder::Builder;
 pub use draft::{Draft, Refused};
