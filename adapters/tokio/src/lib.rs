@@ -35,8 +35,10 @@ mod shared;
 mod snapshot;
 mod status;
 mod subscription;
+mod sync;
 mod telemetry;
 mod text;
+mod usage;
 
 pub use builder::Builder;
 pub use draft::{Draft, Refused};
