@@ -200,6 +200,37 @@ async fn what_is_no_request_is_answered_as_a_whole() {
 }
 
 #[tokio::test]
+async fn identity_is_no_packing_in_whatever_case() {
+    let served = serve(Status::builder().spawn()).await;
+    for (encodings, status) in [
+        (&["identity"][..], 202),
+        (&["IDENTITY"], 202),
+        (&[" Identity , identity"], 202),
+        (&["identity", "IDENTITY"], 202),
+        (&["GZIP"], 415),
+        (&["identity, gzip"], 415),
+        (&["identity", "br"], 415),
+        (&[" ,"], 202),
+    ] {
+        for path in ["/v1/status", "/v1/events?format=ag-ui"] {
+            let client = served.client().await;
+            let mut request = client.request("POST", path);
+            for encoding in encodings {
+                request = request.header("content-encoding", *encoding);
+            }
+            let body = match path {
+                "/v1/status" => update("x").to_string(),
+                _ => json!({"threadId": "t", "runId": "r"}).to_string(),
+            };
+            let answer = client.answer(request, body).await;
+            let expected = if path == "/v1/status" || status == 415 { status } else { 200 };
+            assert_eq!(answer.status, expected, "{path} {encodings:?}: {}", answer.text);
+        }
+    }
+    served.end().await;
+}
+
+#[tokio::test]
 async fn what_a_full_queue_does_not_take_is_told() {
     let config = Config::new().queue_limit(2).expect("valid").overflow(Overflow::Reject);
     // Nothing is handed on: the runner does not run.
