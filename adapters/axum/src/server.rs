@@ -1,6 +1,7 @@
 //! A server that nobody can hold up.
 
 mod connections;
+mod head;
 mod patient;
 
 use std::convert::Infallible;
@@ -15,7 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -192,8 +193,13 @@ async fn connection(
         request.extensions_mut().insert(Arc::clone(&place));
         request.extensions_mut().insert(Arc::clone(&counted));
         let mut router = router.clone();
-        // A router is always ready.
-        async move { answer(router.call(request.map(Body::new)).await) }
+        async move {
+            if let Err(problem) = head::check(&request) {
+                return Ok(problem.into_response());
+            }
+            // A router is always ready.
+            answer(router.call(request.map(Body::new)).await)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
