@@ -123,6 +123,10 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
                 let gap = buffers[at].take_gap();
                 same("gap", gap.as_ref().map(SeenGap::of), flights[at].take_gap())?;
             }
+            Call::ConfirmLosses(at, count) => {
+                buffers[at].confirm_losses(count);
+                flights[at].confirm_losses(count);
+            }
             Call::Flush => {
                 let queued = naive.queued().collect();
                 self.marks.push((bus.flush(now), naive.flush(reading), queued));

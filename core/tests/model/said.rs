@@ -75,6 +75,7 @@ pub(crate) enum Call {
     GiveAway(usize, usize),
     TakeOut(usize, usize),
     TakeGap(usize),
+    ConfirmLosses(usize, usize),
     Flush,
     Close,
     Reconfigure(Knobs),
@@ -180,7 +181,8 @@ impl Random {
             74..77 => Call::FailedAt(buffer, self.pick(&[0, 0, 1, 1, 2, 3, 9])),
             77..79 => Call::GiveAway(buffer, self.pick(&[0, 1, 2, 9, 9, 9])),
             79..82 => Call::TakeOut(buffer, 1 + self.below(4)),
-            82..83 => Call::TakeGap(buffer),
+            82..83 if self.chance(2) => Call::TakeGap(buffer),
+            82..83 => Call::ConfirmLosses(buffer, self.below(3)),
             83..87 => Call::Flush,
             87..91 => Call::Reconfigure(self.knobs()),
             91..93 => {
