@@ -34,7 +34,7 @@ pub struct Batch<U: Update, B, const GAPS: usize = 4> {
     is_unsettled: bool,
     /// Whether more is to come into it.
     is_growing: bool,
-    /// Since when the place in it that was taken longest has been.
+    /// Arrival time of the oldest slot in this batch.
     pub(crate) oldest: Instant,
     /// Updates that have come into it and were counted as in flight.
     handed_on: usize,

@@ -197,10 +197,11 @@ impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
         if gap.confirmed == 0 {
             self.retold = self.retold.saturating_add(gap.retold).saturating_add(1);
         }
-        let mut index = gap.confirmed();
-        while let Some((topic, losses)) = gap.loss(index) {
-            self.losses_of(topic.cloned()).add(losses);
-            index += 1;
+        for (topic, losses) in gap.topics.get(gap.confirmed()..).unwrap_or_default() {
+            self.losses_of(Some(topic.clone())).add(losses);
+        }
+        if gap.confirmed() <= gap.topics.len() {
+            self.elsewhere.add(&gap.elsewhere);
         }
     }
 

@@ -157,11 +157,11 @@ impl<W: Write, const FRAME: usize, B> Frames<W, FRAME, B> {
                 }
                 // A frame of which only the delimiter is missing is whole with that of the next one.
                 match frame.last {
-                    None => {
+                    0 => {
                         beside.loss(&batch);
                         batch.loss_told();
                     }
-                    Some(last) => batch.accept(last),
+                    last => batch.accept(last),
                 }
                 if !works {
                     break false;
@@ -203,12 +203,12 @@ where
 struct Ready {
     /// Where it ends.
     end: usize,
-    /// The position of the last update in it; `None`: it holds a loss.
-    last: Option<u64>,
+    /// The position of the last update in it; zero: it holds a loss.
+    last: u64,
 }
 
 impl Ready {
-    const fn new(len: usize, last: Option<u64>) -> Self {
+    const fn new(len: usize, last: u64) -> Self {
         Self { end: len.saturating_add(1), last }
     }
 }
@@ -254,7 +254,7 @@ where
             // one at a time: it is confirmed when its frame is written
             let losses = Missing::of(batch.gap(), |topic| named(topic, names)).take(1);
             if let Some(Ok(frame)) = Encoder::new(epoch, losses).next_frame(buffer) {
-                return Some(Ready::new(frame.len(), None));
+                return Some(Ready::new(frame.len(), 0));
             }
             batch.loss_told(); // not so: `run` has checked that a frame holds any loss
             continue;
@@ -284,7 +284,7 @@ where
             // there is no hole in the positions of a frame
             Ok(frame) => {
                 let last = first.unwrap_or(u64::MAX).saturating_add(passed).saturating_sub(1);
-                return Some(Ready::new(frame.len(), Some(last)));
+                return Some(Ready::new(frame.len(), last));
             }
             Err(too_large) if batch.leave_out(too_large.seq) => {}
             Err(_) => return None,

@@ -41,7 +41,10 @@ pub(crate) fn run<K: KeyMode, const RANKED: bool>(case: &Case) -> Result<(), Str
         told: None,
     };
     for (step, &(reading, call)) in case.calls.iter().enumerate() {
-        let outcome = both.call(call, reading).and_then(|()| both.compare());
+        let depth = case.depths.then_some(Call::Depth);
+        let mut calls = [Some(call), depth].into_iter().flatten();
+        let outcome = calls.try_for_each(|call| both.call(call, reading));
+        let outcome = outcome.and_then(|()| both.compare());
         outcome.map_err(|why| format!("after call {step}, {call:?} at {reading}: {why}"))?;
     }
     let last = case.calls.last().map_or(0, |&(reading, _)| reading);

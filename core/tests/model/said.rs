@@ -112,6 +112,8 @@ pub(crate) struct Case {
     pub(crate) knobs: Knobs,
     pub(crate) buffers: [usize; 2],
     pub(crate) calls: Vec<(u64, Call)>,
+    /// Whether the depth is compared after each call: its peak is then that of one call.
+    pub(crate) depths: bool,
     /// In the end.
     pub(crate) sink_fails: bool,
 }
@@ -129,8 +131,8 @@ impl Case {
             (reading, random.call(id as u32))
         });
         let calls = calls.collect();
-        let sink_fails = random.chance(2);
-        Self { slots, knobs, buffers, calls, sink_fails }
+        let (sink_fails, depths) = (random.chance(2), random.chance(2));
+        Self { slots, knobs, buffers, calls, depths, sink_fails }
     }
 }
 
