@@ -55,7 +55,8 @@ impl Pace {
     }
 
     async fn wait(&self) {
-        if self.queue_room() == 0 {
+        // What is queued may be due only much later, and until then the view cannot read it.
+        if self.waiting() > 0 {
             self.status.flush().await;
         } else {
             tokio::time::sleep(PAUSE).await;

@@ -178,6 +178,8 @@ fn a_reader_that_is_slow_gets_every_line() {
             (&[][..], 20_000),
             (&["--queue-limit", "64", "--window", "512"], 20_000),
             (&["--queue-limit", "1", "--window", "1"], 1_000),
+            // No batch is due before the command has to wait.
+            (&["--batch-size", "65534", "--flush-interval", "1h"], 20_000),
         ] {
             let directory = Directory::new("slow");
             let begun = directory.fifo("begun");
