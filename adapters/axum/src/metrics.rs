@@ -127,6 +127,11 @@ fn of_the_delivery(text: &mut Exposition, context: &Context) {
     text.counter("http_frames_encoded", "Frames that were written.", frames.encoded());
     let shared = frames.shared();
     text.counter("http_frames_shared", "Frames that a reader got ready-made.", shared);
+    let (encoded, shared) = frames.retained_parts();
+    let about = "Parts of retained values that were encoded.";
+    text.counter("http_retained_parts_encoded", about, encoded);
+    let about = "Parts of retained values that a reader got ready-made.";
+    text.counter("http_retained_parts_shared", about, shared);
     let held = frames.held() + context.channels.payloads.held();
     let about = "Bytes of written updates that are kept or on their way to readers.";
     text.gauge("http_frame_bytes", about, held as f64);

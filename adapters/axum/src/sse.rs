@@ -1,6 +1,7 @@
 //! Server-sent events: `GET …/events`, and `POST` where a form wants to be asked so.
 
 mod frames;
+mod snapshot;
 mod stream;
 
 use std::sync::Arc;

@@ -1,14 +1,16 @@
 //! What an update says besides its text.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// A JSON object that goes along with an update, in its written form. It can be read by everybody:
 /// text that is no Unicode, numbers beyond an `f64` and what is nested in more than 64 levels are
-/// refused, as they would make what else is in a batch unreadable for some.
+/// refused, as they would make what else is in a batch unreadable for some; and so is a key that is
+/// there twice in an object, of which readers take different values.
 ///
 /// ```
 /// use statusbus_tokio::Metadata;
@@ -159,10 +161,50 @@ impl<'de> Visitor<'de> for Readable {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let inside = self.inside()?;
-        while map.next_key_seed(inside)?.is_some() {
+        let mut keys = Vec::new();
+        while let Some(Key(key)) = map.next_key()? {
+            keys.push(key);
             map.next_value_seed(inside)?;
         }
-        Ok(())
+        each_once(keys)
+    }
+}
+
+/// A key of an object, without a copy unless it has escapes.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Visit;
+
+        impl<'de> Visitor<'de> for Visit {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(key)))
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(key.to_owned())))
+            }
+        }
+
+        from.deserialize_str(Visit)
+    }
+}
+
+/// Refuses an object in which a key is there twice: of its values some readers take the first and
+/// some the last.
+fn each_once<E: Error>(mut keys: Vec<Cow<'_, str>>) -> Result<(), E> {
+    keys.sort_unstable();
+    let twice = keys.windows(2).find(|pair| pair.first() == pair.last()).and_then(<[_]>::first);
+    match twice {
+        Some(key) => Err(E::custom(format_args!("the key {key:?} is there twice"))),
+        None => Ok(()),
     }
 }
 
@@ -185,7 +227,12 @@ mod tests {
     #[test]
     fn metadata_is_an_object_that_everybody_can_read() {
         let nested = |levels: usize| "{\"a\":".repeat(levels) + "1" + &"}".repeat(levels);
-        for json in ["{}", " {\"a\":[1,-2.5e3,true,null,\"\\u00e9\"]}\n", &nested(64)] {
+        for json in [
+            "{}",
+            "{\"a\":{\"a\":1},\"b\":{\"a\":1},\"A\":1}",
+            " {\"a\":[1,-2.5e3,true,null,\"\\u00e9\"]}\n",
+            &nested(64),
+        ] {
             let metadata: Metadata = json.parse().expect("an object");
             assert_eq!(metadata.as_json(), json.trim());
         }
@@ -200,6 +247,10 @@ mod tests {
             ("{\"\\ud800\":1}", "hex escape"),
             ("{\"a\":1e999}", "out of range"),
             ("{\"a\":\"\n\"}", "control character"),
+            ("{\"a\":1,\"b\":2,\"a\":3}", "the key \"a\" is there twice"),
+            ("{\"a\":1,\"\\u0061\":2}", "the key \"a\" is there twice"),
+            ("{\"x\":[{\"a\":1,\"a\":1}]}", "the key \"a\" is there twice"),
+            ("{\"\":1,\"\":1}", "the key \"\" is there twice"),
             (&nested(65), "64 levels"),
             (&nested(100_000), "64 levels"),
         ] {

@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use statusbus_tokio::{CategorySet, Selector};
+use statusbus_tokio::{Batch, CategorySet, Selector};
 
+use super::snapshot::Snapshot;
 use crate::format::Format;
 
 /// The last frames, written once however many read them. A frame is kept for a while only if at
@@ -20,6 +21,16 @@ pub(crate) struct Frames {
     encoded: AtomicU64,
     shared: AtomicU64,
     held: Arc<AtomicUsize>,
+    pub(super) parts: PartCounts,
+}
+
+/// Parts of retained values.
+#[derive(Debug, Default)]
+pub(super) struct PartCounts {
+    pub(super) encoded: AtomicU64,
+    pub(super) shared: AtomicU64,
+    /// Bytes of those that are kept for readers to come.
+    pub(super) kept: AtomicUsize,
 }
 
 /// A frame that is written: updates that arrived together, or the first of them.
@@ -46,6 +57,8 @@ struct Selection {
 #[derive(Debug)]
 struct Group {
     number: u64,
+    /// The retained values that the last one of them began with.
+    snapshot: Mutex<Weak<Snapshot>>,
 }
 
 /// One of those who read a selection.
@@ -108,7 +121,7 @@ impl Frames {
         let known = selections.get(&selection).and_then(Weak::upgrade);
         let group = known.unwrap_or_else(|| {
             let number = self.last_group.fetch_add(1, Ordering::Relaxed);
-            let group = Arc::new(Group { number });
+            let group = Arc::new(Group { number, snapshot: Mutex::default() });
             selections.insert(selection.clone(), Arc::downgrade(&group));
             group
         });
@@ -124,6 +137,12 @@ impl Frames {
     /// Frames that somebody got without their being written again.
     pub(crate) fn shared(&self) -> u64 {
         self.shared.load(Ordering::Relaxed)
+    }
+
+    /// Parts of retained values that were encoded, and that a reader got without that.
+    pub(crate) fn retained_parts(&self) -> (u64, u64) {
+        let PartCounts { encoded, shared, .. } = &self.parts;
+        (encoded.load(Ordering::Relaxed), shared.load(Ordering::Relaxed))
     }
 
     /// Bytes of all that is kept here or on its way to readers, counted once.
@@ -212,6 +231,19 @@ impl Member {
             }
         }
         frame.clone()
+    }
+
+    /// The retained values that a reader begins with, as those that read the same share them.
+    pub(crate) fn snapshot(&self, batch: Batch) -> Arc<Snapshot> {
+        Snapshot::of(self, batch)
+    }
+
+    pub(super) fn latest_snapshot(&self) -> &Mutex<Weak<Snapshot>> {
+        &self.group.snapshot
+    }
+
+    pub(super) const fn frames(&self) -> &Arc<Frames> {
+        &self.frames
     }
 
     /// Whether nobody else reads the same now.

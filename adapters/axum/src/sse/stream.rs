@@ -11,6 +11,7 @@ use statusbus_tokio::{Batch, Event, Subscription};
 use tokio::time::Instant;
 
 use super::frames::{Frame, LONG, Member};
+use super::snapshot::Snapshot;
 use crate::authorize::Grant;
 use crate::context::Context;
 use crate::format::{self, Asked, Bus, Ending, Form, Format, Kind, Recovered, Run};
@@ -36,8 +37,8 @@ pub(super) struct Stream {
 enum State {
     Begins,
     Reads,
-    /// In the middle of the retained values: so many are written.
-    Retained(Batch, usize),
+    /// In the middle of the retained values: so many parts are taken.
+    Retained(Arc<Snapshot>, usize),
     Ended,
 }
 
@@ -93,9 +94,7 @@ impl Stream {
                 self.form.begin(&mut frame, &self.run);
                 return Some(frame.into());
             }
-            State::Retained(batch, written) => {
-                return Some(self.retained(batch, written, Vec::new()));
-            }
+            State::Retained(snapshot, part) => return Some(self.retained(snapshot, part)),
             State::Ended => {
                 self.state = State::Ended;
                 return None;
@@ -134,11 +133,7 @@ impl Stream {
                 self.subscription.rewind(&batch, through);
                 bytes
             }
-            Event::Retained(batch) => {
-                let mut head = Vec::new();
-                self.form.updates_begin(&mut head);
-                self.retained(batch, 0, head)
-            }
+            Event::Retained(batch) => self.retained(self.member.snapshot(batch), 0),
             Event::Gap(gap) => self.gap(id, &json::Gap::from(&gap)),
             Event::Lagged(lagged) => self.gap(id, &json::Gap::from(&lagged)),
         }
@@ -160,20 +155,32 @@ impl Stream {
         (frame, through)
     }
 
-    /// The next piece of the retained values, behind `piece`: of a large bus they are many, and go out
-    /// as fast as they are read.
-    fn retained(&mut self, batch: Batch, mut written: usize, mut piece: Vec<u8>) -> Bytes {
-        for update in batch.iter().skip(written) {
+    /// The next part of the retained values: of a large bus they are many, and go out as fast as
+    /// they are read.
+    fn retained(&mut self, snapshot: Arc<Snapshot>, part: usize) -> Bytes {
+        let taken = snapshot.part(part, |batch, first| self.written_retained(batch, first));
+        if !taken.is_last {
+            self.state = State::Retained(snapshot, part + 1);
+        }
+        taken.bytes
+    }
+
+    /// A part of the retained values, from an update on, and the number of the first update that it
+    /// has no room for.
+    fn written_retained(&self, batch: &Batch, first: usize) -> (Vec<u8>, Option<usize>) {
+        let mut piece = Vec::new();
+        if first == 0 {
+            self.form.updates_begin(&mut piece);
+        }
+        for (number, update) in batch.iter().enumerate().skip(first) {
             if piece.len() >= LONG {
-                self.state = State::Retained(batch, written);
-                return self.context.frames.hold(piece);
+                return (piece, Some(number));
             }
             self.form.update(&mut piece, &update, Kind::Retained, self.bus());
-            written += 1;
         }
-        let id = Position { epoch: self.run.epoch, seq: batch.seq() };
-        self.form.updates_end(&mut piece, id);
-        self.context.frames.hold(piece)
+        // Behind the last of them, and only there, a reader can resume.
+        self.form.updates_end(&mut piece, Position { epoch: self.run.epoch, seq: batch.seq() });
+        (piece, None)
     }
 
     fn gap(&self, id: Option<Position>, gap: &json::Gap) -> Bytes {

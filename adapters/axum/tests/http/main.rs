@@ -17,3 +17,4 @@ mod publish;
 mod resume;
 mod resume_points;
 mod retained;
+mod snapshots;

@@ -128,6 +128,14 @@ async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
         ),
         (json!([null, "tool", "x", null, null, null, null]), "invalid", "has to be an object"),
     ];
+    let twice = r#"{"category":"tool","text":"x","metadata":{"a":1,"a":2}}"#;
+    let answer = served.post("application/json", twice).await.json();
+    assert_eq!(
+        (&answer["accepted"], &answer["refused"][0]["reason"]),
+        (&json!(0), &json!("invalid"))
+    );
+    let detail = answer["refused"][0]["detail"].as_str().expect("a detail");
+    assert!(detail.contains("the key \"a\" is there twice"), "{detail}");
     let mut updates = Vec::new();
     for (number, (bad, _, _)) in bad.iter().enumerate() {
         updates.extend([update(&number.to_string()), bad.clone()]);
@@ -149,7 +157,7 @@ async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
     assert_eq!(source.read(bad.len()).await, good, "the others are not lost with them");
     let ledger = served.end().await;
     let count = |reason| ledger.refused.count(reason);
-    assert_eq!(ledger.refused.total(), bad.len() as u64);
+    assert_eq!(ledger.refused.total(), bad.len() as u64 + 1);
     assert_eq!((count(RefuseReason::UnknownCategory), count(RefuseReason::TooLarge)), (1, 3));
 }
 
