@@ -8,6 +8,7 @@ mod api;
 mod api_bodies;
 mod bodies;
 mod closing;
+mod dots;
 mod events;
 mod formats;
 mod hostile;
