@@ -1,0 +1,120 @@
+//! What a seed turns on and off, and the sizes that it picks: a few features at a time and extreme
+//! sizes find more than all of them in the middle.
+
+use std::time::Duration;
+
+use statusbus_tokio::{Category, CategorySet, Config, Leading, Overflow};
+
+use crate::random::Random;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Knobs {
+    /// Conversations there are names for, the system not counted.
+    pub(crate) conversations: usize,
+    pub(crate) categories: Vec<Category>,
+    pub(crate) config: Config,
+    pub(crate) capacity: usize,
+    pub(crate) window: usize,
+    pub(crate) history: usize,
+    pub(crate) retained_keys: usize,
+    /// What window and conversations may take in bytes; `None`: more than there is.
+    pub(crate) bytes: Option<usize>,
+    /// Conversations that are remembered; `None`: all.
+    pub(crate) remembered: Option<usize>,
+    pub(crate) idle_after: Option<Duration>,
+    /// Most updates of a burst.
+    pub(crate) burst: u64,
+    /// Of 100 updates, so many have a key, a time-to-live, a priority of their own.
+    pub(crate) keyed: u64,
+    pub(crate) expiring: u64,
+    pub(crate) ranked: u64,
+    pub(crate) keys: u64,
+    pub(crate) ttls: Vec<u64>,
+    /// Reconfigures, and so on.
+    pub(crate) reconfigures: bool,
+    pub(crate) filters: bool,
+    pub(crate) handlers: bool,
+    pub(crate) trickles: u64,
+    /// Another reader resumes behind every event.
+    pub(crate) resumes_everywhere: bool,
+    /// Of 100 records, wakes and events that call somebody else, so many panic.
+    pub(crate) panics: u64,
+    pub(crate) readers: usize,
+    pub(crate) operations: u64,
+    /// How likely each kind of operation is.
+    pub(crate) weights: [u64; 12],
+}
+
+impl Knobs {
+    pub(crate) fn new(random: &mut Random) -> Self {
+        let all = [
+            Category::ENGINE,
+            Category::TOOL,
+            Category::PROGRESS,
+            Category::ERROR,
+            Category::INFO,
+        ];
+        let categories = all[..random.pick(&[1, 2, 3, 5])].to_vec();
+        let limit = random.pick(&[1, 2, 3, 7, 20, 60, 300, 1_000]);
+        let batch = random.pick(&[1, 1, 2, 5, 20, 100, 300]);
+        let (window, history) =
+            (random.pick(&[0, 1, 2, 10, 40, 200, 16_384]), random.pick(&[0, 0, 1, 3, 16, 60]));
+        let mut weights = [0; 12];
+        for weight in &mut weights {
+            *weight = random.pick(&[0, 1, 3, 10]);
+        }
+        // Without these nothing happens.
+        weights[0] += 3;
+        weights[1] += 1;
+        weights[2] += 2;
+        let knobs = Self {
+            conversations: random.pick(&[1, 2, 3, 5, 24]),
+            categories,
+            config: config(random, limit, batch),
+            capacity: limit.max(random.pick(&[1, 100, 1_000])),
+            window,
+            history,
+            retained_keys: random.pick(&[0, 1, 3, 64]),
+            bytes: random.chance(15).then(|| random.pick(&[0, 200, 2_000])),
+            remembered: random.chance(20).then(|| random.pick(&[1, 2, 4])),
+            idle_after: random.chance(15).then(|| Duration::from_millis(random.pick(&[1, 100]))),
+            burst: random.pick(&[1, 3, 12, 12, 60, 400]),
+            keyed: random.pick(&[0, 0, 30, 90]),
+            expiring: random.pick(&[0, 0, 10, 60, 100]),
+            ranked: random.pick(&[0, 0, 30]),
+            keys: random.pick(&[1, 3, 8]),
+            ttls: vec![0, random.pick(&[0, 1, 900, 7_000, 40_000, 2_000_000])],
+            reconfigures: random.chance(25),
+            filters: random.chance(40),
+            handlers: random.chance(20),
+            trickles: if random.chance(8) { random.pick(&[20, 150, 320]) } else { 0 },
+            resumes_everywhere: random.chance(35),
+            panics: if random.chance(15) { random.pick(&[5, 50]) } else { 0 },
+            readers: random.pick(&[1, 2, 4, 6]),
+            operations: random.pick(&[8, 20, 50, 90]),
+            weights,
+        };
+        knobs
+    }
+
+    /// Categories that a reader wants.
+    pub(crate) fn chosen(&self, random: &mut Random) -> CategorySet {
+        if !self.filters || random.chance(40) {
+            return CategorySet::ALL;
+        }
+        let half = |set: CategorySet, &category| match random.chance(50) {
+            true => set.with(category),
+            false => set,
+        };
+        self.categories.iter().fold(CategorySet::NONE, half)
+    }
+}
+
+/// A configuration with these sizes.
+pub(crate) fn config(random: &mut Random, limit: usize, batch: usize) -> Config {
+    let interval = Duration::from_micros(random.pick(&[1_000, 7_300, 50_000, 2_000_000]));
+    let leading = random.pick(&[Leading::Immediate, Leading::Immediate, Leading::Delayed]);
+    let config = Config::new().overflow(random.pick(&Overflow::ALL)).leading(leading);
+    let config = config.queue_limit(limit).and_then(|config| config.batch_size(batch));
+    config.and_then(|config| config.flush_interval(interval)).unwrap_or_default()
+}

@@ -1,0 +1,203 @@
+//! Everything that was ever delivered or told as lost, in one list, and what of it must still be
+//! there for readers who come late.
+
+use std::collections::VecDeque;
+
+use statusbus_tokio::{Category, CategorySet};
+
+use super::bus::{Lost, Queued};
+use super::{Counts, Source, Topic};
+
+/// A delivered update.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivered {
+    pub(crate) seq: u64,
+    pub(crate) id: u64,
+    pub(crate) topic: Topic,
+    pub(crate) key: Option<u8>,
+}
+
+/// Losses of one source, told at one position.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loss {
+    pub(crate) seq: u64,
+    /// Of one category of the reader's conversation; `None`: of the whole bus.
+    pub(crate) scope: Option<Category>,
+    pub(crate) counts: Counts,
+    /// It is not known whose they are: see [`BusOracle::abandon`](super::bus::BusOracle::abandon).
+    pub(crate) vague: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Log {
+    /// The last position that was given.
+    pub(crate) head: u64,
+    updates: Vec<Delivered>,
+    /// Indices of the updates of each conversation.
+    by_conversation: Vec<Vec<usize>>,
+    /// What the readers of everything and of each conversation are told.
+    losses: Vec<Loss>,
+    losses_by_conversation: Vec<Vec<Loss>>,
+    /// The last position and the length of each batch that must still be there.
+    window: VecDeque<(u64, u64)>,
+    in_window: u64,
+    /// The last position of which something may have left the window.
+    pub(crate) floor: u64,
+    window_size: u64,
+    history_size: u64,
+    /// What is kept is bounded by bytes too, and not foreseen.
+    bytes: bool,
+    /// The position in front of the newest batch.
+    before_newest: u64,
+    pub(crate) told: u64,
+}
+
+/// Losses that a source remembers one by one; older ones may be told together with the next.
+pub(crate) const APART: usize = 250;
+
+impl Log {
+    pub(crate) fn new(conversations: usize, window: u64, history: u64, bytes: bool) -> Self {
+        Self {
+            by_conversation: vec![Vec::new(); conversations],
+            losses_by_conversation: vec![Vec::new(); conversations],
+            window_size: window,
+            history_size: history,
+            bytes,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn tell(&mut self, lost: &Lost, seq: u64, vague: bool) {
+        self.head = seq;
+        let counts = lost.total();
+        self.told += counts.total();
+        self.losses.push(Loss { seq, scope: None, counts, vague: false });
+        for (topic, counts) in &lost.topics {
+            let scope = Some(topic.category);
+            let loss = Loss { seq, scope, counts: *counts, vague };
+            self.losses_by_conversation[topic.conversation].push(loss);
+        }
+        if lost.elsewhere.total() > 0 {
+            for losses in &mut self.losses_by_conversation {
+                losses.push(Loss { seq, scope: None, counts: lost.elsewhere, vague });
+            }
+        }
+    }
+
+    pub(crate) fn deliver(&mut self, updates: &[Queued]) {
+        if updates.is_empty() {
+            return;
+        }
+        self.before_newest = self.head;
+        for queued in updates {
+            self.head += 1;
+            let update = &queued.update;
+            self.by_conversation[update.topic.conversation].push(self.updates.len());
+            let (id, topic, key) = (update.id, update.topic, update.key);
+            self.updates.push(Delivered { seq: self.head, id, topic, key });
+        }
+        self.window.push_back((self.head, updates.len() as u64));
+        self.in_window += updates.len() as u64;
+        while self.window.len() > 1 && self.in_window > self.window_size {
+            if let Some((last, len)) = self.window.pop_front() {
+                self.floor = last;
+                self.in_window -= len;
+            }
+        }
+    }
+
+    /// The updates of a source behind `after` and up to `to`.
+    pub(crate) fn updates(
+        &self,
+        source: Source,
+        after: u64,
+        to: u64,
+    ) -> impl DoubleEndedIterator<Item = &Delivered> {
+        let (mut all, mut of_one) = (None, None);
+        match source {
+            Source::Everything => {
+                let from = self.updates.partition_point(|update| update.seq <= after);
+                let end = self.updates.partition_point(|update| update.seq <= to).max(from);
+                all = Some(self.updates[from..end].iter());
+            }
+            Source::Conversation(conversation) => {
+                let indices = &self.by_conversation[conversation];
+                let from = indices.partition_point(|&index| self.updates[index].seq <= after);
+                let end = indices.partition_point(|&index| self.updates[index].seq <= to).max(from);
+                of_one = Some(indices[from..end].iter().map(|&index| &self.updates[index]));
+            }
+        }
+        all.into_iter().flatten().chain(of_one.into_iter().flatten())
+    }
+
+    pub(crate) fn count(&self, source: Source, after: u64, to: u64) -> u64 {
+        self.updates(source, after, to).count() as u64
+    }
+
+    pub(crate) fn last_update(&self, source: Source) -> u64 {
+        self.updates(source, 0, u64::MAX).next_back().map_or(0, |update| update.seq)
+    }
+
+    fn all_losses(&self, source: Source) -> &[Loss] {
+        match source {
+            Source::Everything => &self.losses,
+            Source::Conversation(conversation) => &self.losses_by_conversation[conversation],
+        }
+    }
+
+    /// The losses of a source that are told behind a position.
+    pub(crate) fn losses(&self, source: Source, after: u64) -> &[Loss] {
+        let losses = self.all_losses(source);
+        &losses[losses.partition_point(|loss| loss.seq <= after)..]
+    }
+
+    /// Whether a loss at this position may be told later, together with others.
+    pub(crate) fn may_be_late(&self, source: Source, seq: u64) -> bool {
+        self.losses(source, seq).len() >= APART
+    }
+
+    /// Whether a reader of a source who is at this position may be too slow.
+    pub(crate) fn may_lag(&self, source: Source, after: u64) -> bool {
+        if self.bytes {
+            return self.updates(source, after, self.before_newest).next().is_some();
+        }
+        let gone = self.updates(source, after, self.floor).next().is_some();
+        gone && !self.is_history(source, after)
+    }
+
+    fn is_history(&self, source: Source, after: u64) -> bool {
+        matches!(source, Source::Conversation(_))
+            && self.count(source, after, u64::MAX) <= self.history_size
+    }
+
+    /// Whether a reader who lags and goes on with the oldest that is kept may skip all up to `to`.
+    pub(crate) fn may_skip(&self, source: Source, after: u64, to: u64) -> bool {
+        if self.bytes {
+            return self.updates(source, self.before_newest.max(after), to).next().is_none();
+        }
+        let in_window = self.updates(source, self.floor.max(after), to).next().is_some();
+        let left = self.count(source, to, u64::MAX);
+        let kept = match source {
+            Source::Everything => 0,
+            Source::Conversation(_) => {
+                self.history_size.min(self.count(source, after, u64::MAX))
+            }
+        };
+        !in_window && left >= kept
+    }
+
+    /// Whether it may be refused to resume behind a position.
+    pub(crate) fn may_refuse(&self, source: Source, seq: u64) -> bool {
+        seq > self.head
+            || self.may_lag(source, seq)
+            || self.may_be_late(source, seq)
+    }
+}
+
+/// The updates that a reader wants of these.
+pub(crate) fn wanted<'a>(
+    updates: impl Iterator<Item = &'a Delivered>,
+    categories: CategorySet,
+) -> impl Iterator<Item = &'a Delivered> {
+    updates.filter(move |update| categories.contains(update.topic.category))
+}

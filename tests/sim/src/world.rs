@@ -1,0 +1,250 @@
+//! A bus, its runner and its readers, driven by operations and compared with the oracle after each.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use statusbus_tokio::{Conversation, DropReason, Ledger, RefuseReason, Status};
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+use crate::failure::{Failure, ensure};
+use crate::knobs::Knobs;
+use crate::operation::Operation;
+use crate::oracle::bus::BusOracle;
+use crate::oracle::log::Log;
+use crate::oracle::retained::RetainedOracle;
+use crate::panics::{Flag, Panics};
+
+mod end;
+mod forgetting;
+mod open;
+mod read;
+mod run;
+mod send;
+
+use forgetting::Forgetting;
+use read::Reader;
+
+/// The run of the bus that readers may resume in.
+const EPOCH: u64 = 7;
+
+pub(crate) struct World<'a> {
+    knobs: &'a Knobs,
+    runtime: &'a Runtime,
+    start: Instant,
+    status: Status,
+    runner: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    runner_flag: Arc<Flag>,
+    bus: BusOracle,
+    log: Log,
+    retained: RetainedOracle,
+    forgetting: Forgetting,
+    readers: Vec<Reader>,
+    /// Handles that are held.
+    handles: Vec<(usize, Conversation)>,
+    /// Positions that readers were given to resume from.
+    points: Vec<u64>,
+    /// Updates sent and merged, by conversation.
+    sent: Vec<u64>,
+    merged: Vec<u64>,
+    next_id: u64,
+    missed: u64,
+    panics: Panics,
+    shutdown: Option<Pin<Box<dyn Future<Output = Ledger>>>>,
+    ended: bool,
+    /// What was queued was given up, so that the position of what is told last is not foreseen; and
+    /// whether it is not known whose losses those are.
+    abandoned: Option<bool>,
+}
+
+impl<'a> World<'a> {
+    pub(crate) fn new(knobs: &'a Knobs, panics: Panics, runtime: &'a Runtime) -> Self {
+        let start = Instant::now();
+        let builder = Status::builder().config(knobs.config).capacity(knobs.capacity).epoch(EPOCH);
+        let bytes = knobs.bytes.unwrap_or(1 << 30);
+        let builder = builder.window(knobs.window).window_bytes(bytes);
+        let builder = builder.history(knobs.history).conversation_bytes(bytes);
+        let builder = builder.retained_keys(knobs.retained_keys).max_text(1_000);
+        let builder = builder.conversations(knobs.remembered.unwrap_or(10_000));
+        let idle_after = knobs.idle_after.unwrap_or(Duration::from_secs(1 << 30));
+        let (status, runner) = builder.idle_after(idle_after).build();
+        let (names, bytes) = (knobs.conversations + 1, knobs.bytes.is_some());
+        let runner_flag = Flag::new(None);
+        runner_flag.set(true);
+        Self {
+            knobs,
+            runtime,
+            start,
+            status,
+            runner: Some(Box::pin(runner.run())),
+            runner_flag,
+            bus: BusOracle::new(knobs.config, knobs.capacity),
+            log: Log::new(names, knobs.window as u64, knobs.history as u64, bytes),
+            retained: RetainedOracle::new(names, knobs.retained_keys, bytes),
+            forgetting: Forgetting::new(names, knobs.remembered, knobs.idle_after),
+            readers: Vec::new(),
+            handles: Vec::new(),
+            points: Vec::new(),
+            sent: vec![0; names],
+            merged: vec![0; names],
+            next_id: 0,
+            missed: 0,
+            panics,
+            shutdown: None,
+            ended: false,
+            abandoned: None,
+        }
+    }
+
+    /// Does all of these, ends the bus, and reads what is left.
+    pub(crate) fn run(&mut self, operations: &[Operation]) -> Result<(), Failure> {
+        for operation in operations {
+            if crate::failure::is_verbose() {
+                eprintln!("  {} µs, head {}: {operation:?}", self.now(), self.log.head);
+            }
+            self.act(operation)?;
+            self.forgetting.look(self.now(), self.log.head, &mut self.retained);
+            self.expect_ledger()?;
+        }
+        self.finish()
+    }
+
+    fn act(&mut self, operation: &Operation) -> Result<(), Failure> {
+        match operation {
+            Operation::Send(draft) => self.send(draft),
+            Operation::Burst(drafts) => drafts.iter().try_for_each(|draft| self.send(draft)),
+            Operation::Trickle { times, lost, conversation, category } => {
+                self.trickle(*times, *lost, *conversation, *category)
+            }
+            Operation::SendBad(reason) => self.send_bad(*reason),
+            Operation::Run(steps) => (0..*steps).try_for_each(|_| self.step()),
+            Operation::Quiet => self.quiet(),
+            Operation::Pass(span) => self.pass(*span),
+            Operation::Stall(span) => self.advance(*span),
+            Operation::Flush => self.flush(),
+            Operation::Open(opening) => self.open(opening),
+            Operation::Read { reader, events } => {
+                let reader = self.reader(*reader);
+                reader.map_or(Ok(()), |reader| self.read_some(reader, *events))
+            }
+            Operation::ReadAll { reader } => {
+                self.reader(*reader).map_or(Ok(()), |reader| self.read_some(reader, u64::MAX))
+            }
+            Operation::SetCategories { reader, categories } => {
+                if let Some(index) = self.reader(*reader) {
+                    self.readers[index].set_categories(*categories);
+                }
+                Ok(())
+            }
+            Operation::Rewind { reader, eighths } => {
+                self.reader(*reader).map_or(Ok(()), |reader| self.rewind(reader, *eighths))
+            }
+            Operation::ComeBack { reader, as_other } => {
+                let index = self.reader(*reader);
+                index.map_or(Ok(()), |index| self.come_back(index, as_other.as_ref()))
+            }
+            Operation::Leave { reader } => {
+                self.reader(*reader).map_or(Ok(()), |reader| self.leave(reader).map(drop))
+            }
+            Operation::RemoveRetained { conversation, category, key } => {
+                self.remove_retained(*conversation, *category, *key)
+            }
+            Operation::Reconfigure(config) => {
+                let (left, now) = (self.status.reconfigure(*config), self.now());
+                let expected = self.bus.reconfigure(*config, now);
+                ensure!("reconfigure", left == expected, "{left} left, not {expected}");
+                Ok(())
+            }
+            Operation::ReconfigureCategory { category, priority, ttl } => {
+                let ttl_span = ttl.map(Duration::from_micros);
+                self.status.reconfigure_category(*category, *priority, ttl_span);
+                self.bus.defaults[category.index()] = (*priority, *ttl);
+                Ok(())
+            }
+            Operation::Hold(conversation) => {
+                self.hold(*conversation);
+                Ok(())
+            }
+            Operation::Release(index) => {
+                if !self.handles.is_empty() {
+                    self.handles.swap_remove(index % self.handles.len());
+                }
+                Ok(())
+            }
+            Operation::Look => self.look(),
+            Operation::End(ending) => self.end(*ending),
+        }
+    }
+
+    /// Since the bus began, in microseconds.
+    fn now(&self) -> u64 {
+        self.start.elapsed().as_micros() as u64
+    }
+
+    fn reader(&self, number: usize) -> Option<usize> {
+        (!self.readers.is_empty()).then(|| number % self.readers.len())
+    }
+
+    /// The ledger is what the oracle has counted, whatever was done last.
+    fn expect_ledger(&self) -> Result<(), Failure> {
+        let (ledger, bus) = (self.status.ledger(), &self.bus);
+        ensure!("balance", ledger.is_balanced(), "{ledger:?}");
+        let dropped = DropReason::ALL.map(|reason| ledger.dropped.count(reason));
+        let refused = RefuseReason::ALL.map(|reason| ledger.refused.count(reason));
+        let lost = bus.lost.0;
+        let right = dropped == lost[..6]
+            && ledger.expired == lost[6]
+            && refused == bus.refused
+            && (ledger.sent, ledger.coalesced) == (bus.sent, bus.coalesced)
+            && (ledger.delivered, ledger.in_flight) == (bus.delivered, bus.in_flight)
+            && ledger.queued == bus.queue.len() as u64;
+        ensure!(
+            "ledger",
+            right,
+            "{ledger:?}, not sent {} coalesced {} lost {lost:?} refused {:?} delivered {} in flight {} queued {}",
+            bus.sent,
+            bus.coalesced,
+            bus.refused,
+            bus.delivered,
+            bus.in_flight,
+            bus.queue.len()
+        );
+        let (panics, injected) = (self.status.panics(), self.panics.so_far());
+        ensure!("panics", panics == injected, "{panics} are counted, {injected} were injected");
+        Ok(())
+    }
+
+    fn look(&mut self) -> Result<(), Failure> {
+        let depth = self.status.depth();
+        let (queued, now) = (self.bus.queue.len(), self.now());
+        ensure!("depth", depth.queued == queued, "{depth:?}, and {queued} are queued");
+        ensure!("depth", depth.peak >= queued, "{depth:?}");
+        let (least, most) = self.bus.oldest(now);
+        let oldest = depth.oldest.as_micros() as u64;
+        ensure!(
+            "oldest",
+            (least..=most).contains(&oldest),
+            "the oldest slot has been taken for {oldest} µs, not {least} to {most}"
+        );
+        let readers = self.status.readers();
+        let open = self.readers.iter().filter(|reader| !reader.is_at_end()).count();
+        ensure!("readers", readers == open, "{readers}, not {open}");
+        let missed = self.status.missed();
+        let expected = self.missed + self.readers.iter().map(Reader::missed).sum::<u64>();
+        ensure!("missed", missed == expected, "{missed} in all, not {expected}");
+        Ok(())
+    }
+}
+
+/// A context for what is polled by hand.
+fn nobody() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+/// The name of a conversation.
+fn name(conversation: usize) -> String {
+    format!("c{conversation}")
+}

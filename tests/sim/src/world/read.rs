@@ -1,0 +1,341 @@
+//! Readers: what they get is handed to their oracles.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use statusbus_tokio::{Batch, CategorySet, Event, OnLag, Subscription};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use super::World;
+use crate::failure::{Failure, ensure};
+use crate::oracle::reader::{Given, ReaderOracle, Seen};
+use crate::oracle::{Counts, Source};
+use crate::panics::{Flag, Panics};
+
+pub(super) struct Reader {
+    pub(super) oracle: ReaderOracle,
+    how: How,
+    /// The event that was read last, if it is a batch, and an older batch or values that stood.
+    batches: [Option<Batch>; 2],
+    /// It found nothing, and waits to be woken.
+    waits: bool,
+    at_end: bool,
+    begun: Begun,
+}
+
+enum How {
+    Polled { subscription: Subscription, flag: Arc<Flag> },
+    Handled { task: JoinHandle<()>, events: Arc<Mutex<VecDeque<Event>>> },
+}
+
+/// What was counted when it began.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Begun {
+    pub(super) published: u64,
+    pub(super) told: u64,
+    pub(super) sent: u64,
+    pub(super) merged: u64,
+    /// Nothing was queued, nor lost and not told.
+    pub(super) idle: bool,
+}
+
+impl Reader {
+    pub(super) fn polled(
+        subscription: Subscription,
+        oracle: ReaderOracle,
+        panics: &Panics,
+    ) -> Self {
+        let flag = Flag::new(Some(panics.clone()));
+        Self::new(How::Polled { subscription, flag }, oracle)
+    }
+
+    pub(super) fn handled(
+        subscription: Subscription,
+        oracle: ReaderOracle,
+        panics: &Panics,
+    ) -> Self {
+        let events = Arc::new(Mutex::new(VecDeque::new()));
+        let (to, panics) = (Arc::clone(&events), panics.clone());
+        let task = subscription.deliver(move |event| {
+            if let Ok(mut events) = to.lock() {
+                events.push_back(event);
+            }
+            panics.perhaps();
+            let panics = panics.clone();
+            async move { panics.perhaps() }
+        });
+        Self::new(How::Handled { task, events }, oracle)
+    }
+
+    fn new(how: How, oracle: ReaderOracle) -> Self {
+        let begun = Begun::default();
+        Self { oracle, how, batches: [None, None], waits: false, at_end: false, begun }
+    }
+
+    pub(super) fn begun(mut self, world: &World<'_>) -> Self {
+        let bus = &world.bus;
+        self.begun.published = bus.delivered + bus.in_flight;
+        self.begun.told = world.log.told;
+        self.begun.idle = bus.queue.is_empty() && bus.untold() == 0;
+        if let Source::Conversation(number) = self.oracle.source {
+            (self.begun.sent, self.begun.merged) = (world.sent[number], world.merged[number]);
+        }
+        self
+    }
+
+    pub(super) const fn begun_at(&self) -> Begun {
+        self.begun
+    }
+
+    pub(super) const fn is_at_end(&self) -> bool {
+        self.at_end
+    }
+
+    pub(super) const fn is_handled(&self) -> bool {
+        matches!(self.how, How::Handled { .. })
+    }
+
+    pub(super) const fn missed(&self) -> u64 {
+        self.oracle.missed
+    }
+
+    pub(super) const fn terms(&self) -> (Source, CategorySet, OnLag) {
+        (self.oracle.source, self.oracle.categories, self.oracle.on_lag())
+    }
+
+    pub(super) fn resume_point(&self) -> Option<u64> {
+        match &self.how {
+            How::Polled { subscription, .. } => subscription.resume_point(),
+            How::Handled { .. } => None,
+        }
+    }
+
+    pub(super) fn set_categories(&mut self, categories: CategorySet) {
+        if let How::Polled { subscription, .. } = &mut self.how {
+            subscription.set_categories(categories);
+            self.oracle.set_categories(categories);
+        }
+    }
+
+    /// It is gone when this returns.
+    pub(super) fn go(self, runtime: &Runtime) {
+        if let How::Handled { task, .. } = self.how {
+            task.abort();
+            let _ = runtime.block_on(task);
+        }
+    }
+}
+
+impl World<'_> {
+    pub(super) fn read_some(&mut self, index: usize, events: u64) -> Result<(), Failure> {
+        for _ in 0..events {
+            if !self.read(index)? {
+                break;
+            }
+            if self.knobs.resumes_everywhere
+                && let Some(point) = self.readers[index].resume_point()
+            {
+                self.resume_behind(index, point)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_plainly(&mut self, index: usize) -> Result<(), Failure> {
+        while self.read(index)? {}
+        Ok(())
+    }
+
+    /// Reads an event; answers whether there was one.
+    fn read(&mut self, index: usize) -> Result<bool, Failure> {
+        let reader = &mut self.readers[index];
+        let How::Polled { subscription, flag } = &mut reader.how else { return Ok(false) };
+        let must_wake = reader.waits && !flag.is_woken();
+        let news = reader.oracle.has_news(&self.log);
+        flag.set(false);
+        let waker = Waker::from(Arc::clone(flag));
+        let polled = pin!(subscription.next()).poll(&mut Context::from_waker(&waker));
+        let unread = subscription.unread();
+        let point = subscription.resume_point();
+        reader.waits = polled.is_pending();
+        match polled {
+            Poll::Ready(Some(event)) => {
+                ensure!("not woken", !must_wake || !news, "nobody woke it for {event:?}");
+                self.take(index, &event)?;
+                self.expect_position(index, &event, point, unread)?;
+                Ok(true)
+            }
+            Poll::Ready(None) => {
+                ensure!("not woken", !must_wake || reader.at_end, "nobody woke it for the end");
+                ensure!("end", self.runner.is_none(), "a reader is at the end of a living bus");
+                reader.at_end = true;
+                reader.oracle.find_nothing(&self.log)?;
+                Ok(false)
+            }
+            Poll::Pending => {
+                ensure!("end", self.runner.is_some(), "a reader waits, and nothing will come");
+                reader.oracle.find_nothing(&self.log)?;
+                ensure!("unread", unread == 0, "{unread} are unread, and it finds nothing");
+                reader.batches[0] = None;
+                if let Some(point) = point {
+                    self.points.push(point);
+                    let last = reader.oracle.last_given();
+                    ensure!("resume point", point >= last, "{point} is before {last}, which it has");
+                }
+                Ok(false)
+            }
+        }
+    }
+
+    fn take(&mut self, index: usize, event: &Event) -> Result<(), Failure> {
+        let given = given(event)?;
+        if crate::failure::is_verbose() {
+            eprintln!("    reader {index} at {}: {given:?}", self.readers[index].oracle.pos);
+        }
+        let now = self.now();
+        let reader = &mut self.readers[index];
+        let (log, retained, source) = (&self.log, &self.retained, reader.oracle.source);
+        reader.oracle.read(&given, event, log, |through| retained.standing(source, through, now))?;
+        if let Some(last) = reader.batches[0].take() {
+            reader.batches[1] = Some(last);
+        }
+        match event {
+            Event::Batch(batch) => reader.batches[0] = Some(batch.clone()),
+            Event::Retained(batch) => reader.batches[1] = Some(batch.clone()),
+            _ => {}
+        }
+        self.points.extend(event.resume_point());
+        Ok(())
+    }
+
+    /// After an event, the subscription is where the event says.
+    fn expect_position(
+        &self,
+        index: usize,
+        event: &Event,
+        point: Option<u64>,
+        unread: u64,
+    ) -> Result<(), Failure> {
+        let oracle = &self.readers[index].oracle;
+        if let Some(told) = event.resume_point() {
+            ensure!("resume point", point == Some(told), "{point:?} after {event:?}");
+        }
+        if !oracle.is_amid() {
+            let expected = oracle.unread(&self.log);
+            ensure!("unread", unread == expected, "{unread} after {event:?}, not {expected}");
+        }
+        Ok(())
+    }
+
+    pub(super) fn rewind(&mut self, index: usize, eighths: u64) -> Result<(), Failure> {
+        let reader = &mut self.readers[index];
+        let How::Polled { subscription, .. } = &mut reader.how else { return Ok(()) };
+        let [last, older] = &reader.batches;
+        let last_is_newest = reader.oracle.is_behind_batch();
+        let before = subscription.resume_point();
+        let (Some(batch), false) = (if last_is_newest { last } else { older }, reader.oracle.is_amid())
+        else {
+            return Ok(());
+        };
+        let all: Vec<u64> = batch.iter().map(|update| update.seq()).collect();
+        let kept = all.len() * eighths as usize / 8;
+        let seq = match kept.checked_sub(1) {
+            Some(last) => all[last],
+            None => all.first().map_or(0, |first| first - 1),
+        };
+        subscription.rewind(batch, seq);
+        let point = subscription.resume_point();
+        let rewound = if last_is_newest { reader.oracle.rewound(&self.log, seq) } else { None };
+        match (rewound, point) {
+            (Some((least, most)), Some(point)) => {
+                let right = (least..=most).contains(&point);
+                ensure!("rewind", right, "to {point}, not {least} to {most}");
+                reader.oracle.rewind(point, &self.log);
+                reader.waits = false;
+                reader.batches = [None, None];
+                self.points.push(point);
+                let unread = subscription.unread();
+                let expected = reader.oracle.unread(&self.log);
+                ensure!("unread", unread == expected, "{unread} after a rewind, not {expected}");
+            }
+            _ => {
+                ensure!("rewind", point == before, "to {point:?} with another batch");
+                let expected = reader.oracle.unread(&self.log);
+                let unread = subscription.unread();
+                ensure!("rewind", unread == expected, "{unread} unread, not {expected}");
+            }
+        }
+        Ok(())
+    }
+
+    /// What handlers were called with since it was last looked.
+    pub(super) fn read_handled(&mut self) -> Result<(), Failure> {
+        for index in 0..self.readers.len() {
+            while let Some(event) = self.readers[index].next_handled() {
+                self.take(index, &event)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Handlers have been called with all there is.
+    pub(super) fn expect_handled(&mut self, index: usize) -> Result<(), Failure> {
+        let reader = &mut self.readers[index];
+        let How::Handled { task, .. } = &reader.how else { return Ok(()) };
+        reader.at_end = task.is_finished();
+        let ended = self.runner.is_none();
+        ensure!("end", reader.at_end == ended, "a handler's task has ended: {}", reader.at_end);
+        // Nobody is called at once for each loss of the whole bus.
+        if reader.oracle.has_news(&self.log) || ended {
+            reader.oracle.find_nothing(&self.log)?;
+        }
+        Ok(())
+    }
+}
+
+impl Reader {
+    fn next_handled(&self) -> Option<Event> {
+        match &self.how {
+            How::Handled { events, .. } => events.lock().ok()?.pop_front(),
+            How::Polled { .. } => None,
+        }
+    }
+}
+
+/// An event in the oracle's words.
+fn given(event: &Event) -> Result<Given, Failure> {
+    Ok(match event {
+        Event::Retained(batch) => {
+            let ids = seen(batch)?.iter().map(|seen| seen.id).collect();
+            Given::Retained { seq: batch.seq(), ids }
+        }
+        Event::Batch(batch) => Given::Batch { seq: batch.seq(), updates: seen(batch)? },
+        Event::Gap(gap) => {
+            Given::Gap { seq: gap.seq, scope: gap.scope, counts: Counts::of(&gap.losses) }
+        }
+        Event::Lagged(lagged) => Given::Lagged(*lagged),
+    })
+}
+
+fn seen(batch: &Batch) -> Result<Vec<Seen>, Failure> {
+    let each = batch.iter().map(|update| {
+        let conversation = match update.conversation() {
+            None => Some(0),
+            Some(name) => name.strip_prefix('c').and_then(|number| number.parse().ok()),
+        };
+        let key = update.key().map(str::parse).transpose().ok();
+        Some(Seen {
+            seq: update.seq(),
+            id: update.text().parse().ok()?,
+            conversation: conversation?,
+            category: update.category().index(),
+            key: key?,
+        })
+    });
+    let all: Option<Vec<Seen>> = each.collect();
+    all.ok_or_else(|| Failure { rule: "garbage", detail: format!("{batch:?}") })
+}

@@ -1,0 +1,156 @@
+//! The runner and time: it is polled when it was woken, as a runtime would do it, and by nobody else.
+
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::{World, nobody};
+use crate::failure::{Failure, ensure};
+
+/// A timer of the runtime is late by less than this, in microseconds.
+const TIMER: u64 = 1_000;
+
+/// Steps of the runner after which it should have come to an end.
+const MANY: u64 = 20_000;
+
+impl World<'_> {
+    /// Polls the runner once, if it was woken: it hands on one batch at most.
+    pub(super) fn step(&mut self) -> Result<(), Failure> {
+        if self.runner_flag.is_woken() { self.poll_runner() } else { Ok(()) }
+    }
+
+    fn poll_runner(&mut self) -> Result<(), Failure> {
+        let Some(runner) = &mut self.runner else { return Ok(()) };
+        self.runner_flag.set(false);
+        let waker = Waker::from(self.runner_flag.clone());
+        let polled = runner.as_mut().poll(&mut Context::from_waker(&waker));
+        if polled.is_ready() {
+            self.runner = None;
+        }
+        let now = self.now();
+        self.bus.settle(now);
+        let ledger = self.status.ledger();
+        let handed = (ledger.delivered + ledger.in_flight) - self.bus.delivered;
+        let expired = ledger.expired - self.bus.lost.0[6];
+        let head = self.status.head();
+        if handed + expired > 0 || head > self.log.head {
+            self.hand(head, handed, expired, now)?;
+        }
+        // A runner that has ended has settled what it handed on.
+        if polled.is_ready() {
+            self.bus.settle(now);
+        }
+        self.expect_ledger()
+    }
+
+    /// A batch was handed on: it must be due, and what it should be.
+    fn hand(&mut self, head: u64, handed: u64, expired: u64, now: u64) -> Result<(), Failure> {
+        ensure!(
+            "early",
+            self.bus.may_be_due(now),
+            "a batch of {handed} was handed on at {now} µs, and the deadline is {:?}",
+            self.bus.next_deadline()
+        );
+        if let Some(vague) = self.abandoned {
+            if let Some(lost) = self.bus.last_words() {
+                ensure!("position", head > self.log.head, "no position for {lost:?}");
+                self.log.tell(&lost, head, vague);
+            }
+            return Ok(());
+        }
+        let batch = self.bus.hand(now);
+        ensure!(
+            "batch",
+            (batch.updates.len() as u64, batch.expired) == (handed, expired),
+            "{handed} were handed on and {expired} expired, not {} and {}",
+            batch.updates.len(),
+            batch.expired
+        );
+        if let Some(lost) = &batch.lost {
+            self.log.tell(lost, self.log.head + 1, false);
+        }
+        let first = self.log.head + 1;
+        self.log.deliver(&batch.updates);
+        for (queued, seq) in batch.updates.iter().zip(first..) {
+            self.retained.set(queued, seq, now);
+            self.forgetting.deliver(queued.update.topic.conversation, now);
+        }
+        self.forgetting.look(now, self.log.head, &mut self.retained);
+        ensure!("head", head == self.log.head, "the head is {head}, not {}", self.log.head);
+        Ok(())
+    }
+
+    /// The runner goes on until it waits. Then nothing may be due.
+    pub(super) fn quiet(&mut self) -> Result<(), Failure> {
+        let mut steps = 0;
+        while self.runner_flag.is_woken() && self.runner.is_some() {
+            self.poll_runner()?;
+            steps += 1;
+            ensure!("restless", steps < MANY, "the runner does not come to rest");
+        }
+        let now = self.now();
+        let late = self.runner.is_some() && self.bus.must_be_due(now.saturating_sub(TIMER));
+        ensure!(
+            "late",
+            !late,
+            "the runner waits at {now} µs with {} queued and {} lost, and the deadline is {:?}",
+            self.bus.queue.len(),
+            self.bus.untold(),
+            self.bus.next_deadline()
+        );
+        self.tick()
+    }
+
+    /// Time passes, and nothing runs but what is spawned on the runtime.
+    pub(super) fn advance(&mut self, span: Duration) -> Result<(), Failure> {
+        self.runtime.block_on(tokio::time::advance(span));
+        self.read_handled()
+    }
+
+    /// Time passes, and the runner runs when it is due.
+    pub(super) fn pass(&mut self, span: Duration) -> Result<(), Failure> {
+        self.quiet()?;
+        let end = self.now() + span.as_micros() as u64;
+        let mut turns = 0;
+        while self.now() < end {
+            let now = self.now();
+            let next = self.bus.next_deadline().map_or(end, |at| at + TIMER);
+            let to = if next > now { next.min(end) } else { end };
+            self.advance(Duration::from_micros(to - now))?;
+            self.quiet()?;
+            turns += 1;
+            ensure!("restless", turns < MANY, "time does not pass");
+        }
+        Ok(())
+    }
+
+    /// Lets run what is spawned on the runtime.
+    fn tick(&mut self) -> Result<(), Failure> {
+        if self.readers.iter().any(super::read::Reader::is_handled) {
+            self.runtime.block_on(async {
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+            });
+            self.read_handled()?;
+            for index in 0..self.readers.len() {
+                self.expect_handled(index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that was sent is delivered when a flush returns.
+    pub(super) fn flush(&mut self) -> Result<(), Failure> {
+        let status = self.status.clone();
+        let mut flush = Box::pin(async move { status.flush().await });
+        let mut polled = flush.as_mut().poll(&mut nobody());
+        let now = self.now();
+        self.bus.flush(now);
+        self.quiet()?;
+        if polled.is_pending() {
+            polled = flush.as_mut().poll(&mut nobody());
+        }
+        ensure!("flush", polled == Poll::Ready(()), "a flush does not return");
+        Ok(())
+    }
+}
