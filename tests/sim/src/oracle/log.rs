@@ -24,8 +24,6 @@ pub(crate) struct Loss {
     /// Of one category of the reader's conversation; `None`: of the whole bus.
     pub(crate) scope: Option<Category>,
     pub(crate) counts: Counts,
-    /// It is not known whose they are: see [`BusOracle::abandon`](super::bus::BusOracle::abandon).
-    pub(crate) vague: bool,
 }
 
 #[derive(Default)]
@@ -50,6 +48,9 @@ pub(crate) struct Log {
     /// The position in front of the newest batch.
     before_newest: u64,
     pub(crate) told: u64,
+    /// A position of losses of which it is not known whose they are; 0: there is none. See
+    /// [`BusOracle::abandon`](super::bus::BusOracle::abandon).
+    pub(crate) vague: u64,
 }
 
 /// Losses that a source remembers one by one; older ones may be told together with the next.
@@ -71,15 +72,19 @@ impl Log {
         self.head = seq;
         let counts = lost.total();
         self.told += counts.total();
-        self.losses.push(Loss { seq, scope: None, counts, vague: false });
+        self.losses.push(Loss { seq, scope: None, counts });
+        if vague {
+            self.vague = seq;
+            return;
+        }
         for (topic, counts) in &lost.topics {
             let scope = Some(topic.category);
-            let loss = Loss { seq, scope, counts: *counts, vague };
+            let loss = Loss { seq, scope, counts: *counts };
             self.losses_by_conversation[topic.conversation].push(loss);
         }
         if lost.elsewhere.total() > 0 {
             for losses in &mut self.losses_by_conversation {
-                losses.push(Loss { seq, scope: None, counts: lost.elsewhere, vague });
+                losses.push(Loss { seq, scope: None, counts: lost.elsewhere });
             }
         }
     }

@@ -55,9 +55,10 @@ impl Reader {
 
     pub(super) fn handled(
         subscription: Subscription,
-        oracle: ReaderOracle,
+        mut oracle: ReaderOracle,
         panics: &Panics,
     ) -> Self {
+        oracle.reads_unseen = true;
         let events = Arc::new(Mutex::new(VecDeque::new()));
         let (to, panics) = (Arc::clone(&events), panics.clone());
         let task = subscription.deliver(move |event| {
@@ -91,8 +92,11 @@ impl Reader {
         self.begun
     }
 
-    pub(super) const fn is_at_end(&self) -> bool {
-        self.at_end
+    pub(super) fn is_at_end(&self) -> bool {
+        match &self.how {
+            How::Polled { .. } => self.at_end,
+            How::Handled { task, .. } => task.is_finished(),
+        }
     }
 
     pub(super) const fn is_handled(&self) -> bool {
@@ -286,9 +290,8 @@ impl World<'_> {
     pub(super) fn expect_handled(&mut self, index: usize) -> Result<(), Failure> {
         let reader = &mut self.readers[index];
         let How::Handled { task, .. } = &reader.how else { return Ok(()) };
-        reader.at_end = task.is_finished();
-        let ended = self.runner.is_none();
-        ensure!("end", reader.at_end == ended, "a handler's task has ended: {}", reader.at_end);
+        let (at_end, ended) = (task.is_finished(), self.runner.is_none());
+        ensure!("end", at_end == ended, "a handler's task has ended: {at_end}");
         // Nobody is called at once for each loss of the whole bus.
         if reader.oracle.has_news(&self.log) || ended {
             reader.oracle.find_nothing(&self.log)?;
