@@ -12,8 +12,11 @@ const SYSTEM: &str = "system";
 
 /// What an update is about: a chat, a job, a device. A name that has been checked.
 ///
-/// 1 to 128 bytes of UTF-8 without control characters, `:` and `*`, and not `system`, which stands
-/// for the whole system in a topic: nobody can speak for the system by choosing that name.
+/// 1 to 128 bytes of UTF-8, without control characters, bidirectional overrides and isolates (U+202A
+/// to U+202E, U+2066 to U+2069), `:` and `*`, and with at least one visible character: neither white
+/// space nor ignorable, which are Unicode's properties `White_Space` and
+/// `Default_Ignorable_Code_Point`. Not `system`, which names the whole system in a topic, and neither
+/// `.` nor `..`, which URL clients remove from a path: `/v1/status/../events` is `/v1/events`.
 ///
 /// ```
 /// use statusbus_core::{ConversationError, ConversationName};
@@ -21,6 +24,8 @@ const SYSTEM: &str = "system";
 /// assert_eq!(ConversationName::new("conv-42")?.as_str(), "conv-42");
 /// assert_eq!(ConversationName::new("a:b"), Err(ConversationError::Character(':')));
 /// assert_eq!(ConversationName::new("system"), Err(ConversationError::Reserved));
+/// assert_eq!(ConversationName::new(".."), Err(ConversationError::DotSegment));
+/// assert_eq!(ConversationName::new(" "), Err(ConversationError::Invisible));
 /// # Ok::<(), ConversationError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,25 +48,31 @@ impl<'a> ConversationName<'a> {
     /// # Errors
     /// What is wrong with the name.
     pub const fn new(name: &'a str) -> Result<Self, ConversationError> {
-        if name.is_empty() {
-            return Err(ConversationError::Empty);
-        }
-        if name.len() > CONVERSATION_MAX {
-            return Err(ConversationError::TooLong(name.len()));
-        }
-        // the word of [`SYSTEM`]: strings cannot be compared in a constant
-        if let b"system" = name.as_bytes() {
-            return Err(ConversationError::Reserved);
-        }
-        // Bytes are enough to look at: of the control characters, those beyond ASCII are U+0080 to
-        // U+009F.
-        let (mut rest, mut before) = (name.as_bytes(), 0);
-        while let [byte, behind @ ..] = rest {
-            let c1 = before == 0xC2 && *byte < 0xA0;
-            if *byte < b' ' || *byte == b':' || *byte == b'*' || *byte == 0x7F || c1 {
-                return Err(ConversationError::Character(*byte as char));
+        // Byte strings, since strings cannot be compared in a constant; `system` is [`SYSTEM`].
+        match name.as_bytes() {
+            b"" => return Err(ConversationError::Empty),
+            b"system" => return Err(ConversationError::Reserved),
+            b"." | b".." => return Err(ConversationError::DotSegment),
+            bytes if bytes.len() > CONVERSATION_MAX => {
+                return Err(ConversationError::TooLong(bytes.len()));
             }
-            (rest, before) = (behind, *byte);
+            _ => {}
+        }
+        let (mut rest, mut is_visible) = (name.as_bytes(), false);
+        while let Some((code, behind)) = first_code_point(rest) {
+            match Class::of(code) {
+                Class::Forbidden => {
+                    // a string has no other code points
+                    let Some(character) = char::from_u32(code) else { break };
+                    return Err(ConversationError::Character(character));
+                }
+                Class::Visible => is_visible = true,
+                Class::Invisible => {}
+            }
+            rest = behind;
+        }
+        if !is_visible {
+            return Err(ConversationError::Invisible);
         }
         Ok(Self(name))
     }
@@ -73,6 +84,89 @@ impl<'a> ConversationName<'a> {
     }
 }
 
+/// What a character is in a conversation's name.
+enum Class {
+    Forbidden,
+    Invisible,
+    Visible,
+}
+
+impl Class {
+    const fn of(code: u32) -> Self {
+        let mut rest = SPECIAL.as_slice();
+        while let [range, behind @ ..] = rest {
+            let first = *range >> 12;
+            if code < first {
+                break;
+            }
+            if code - first <= *range & 0x7FF {
+                return if *range & FORBIDDEN == 0 { Self::Invisible } else { Self::Forbidden };
+            }
+            rest = behind;
+        }
+        Self::Visible
+    }
+}
+
+/// The characters that are forbidden or invisible, in order. A table, and not a `match`, which would
+/// take five times the flash; a range is 4 bytes: its first character, [`FORBIDDEN`] or not, and in
+/// the lowest 11 bits how many more there are.
+const SPECIAL: [u32; 30] = [
+    range('\0', '\x1F') | FORBIDDEN,
+    range(' ', ' '),
+    range('*', '*') | FORBIDDEN,
+    range(':', ':') | FORBIDDEN,
+    range('\x7F', '\u{9F}') | FORBIDDEN,
+    range('\u{A0}', '\u{A0}'),
+    range('\u{AD}', '\u{AD}'),
+    range('\u{34F}', '\u{34F}'),
+    range('\u{61C}', '\u{61C}'),
+    range('\u{115F}', '\u{1160}'),
+    range('\u{1680}', '\u{1680}'),
+    range('\u{17B4}', '\u{17B5}'),
+    range('\u{180B}', '\u{180F}'),
+    range('\u{2000}', '\u{200F}'),
+    range('\u{2028}', '\u{2029}'),
+    range('\u{202A}', '\u{202E}') | FORBIDDEN,
+    range('\u{202F}', '\u{202F}'),
+    range('\u{205F}', '\u{2065}'),
+    range('\u{2066}', '\u{2069}') | FORBIDDEN,
+    range('\u{206A}', '\u{206F}'),
+    range('\u{3000}', '\u{3000}'),
+    range('\u{3164}', '\u{3164}'),
+    range('\u{FE00}', '\u{FE0F}'),
+    range('\u{FEFF}', '\u{FEFF}'),
+    range('\u{FFA0}', '\u{FFA0}'),
+    range('\u{FFF0}', '\u{FFF8}'),
+    range('\u{1BCA0}', '\u{1BCA3}'),
+    range('\u{1D173}', '\u{1D17A}'),
+    range('\u{E0000}', '\u{E07FF}'),
+    range('\u{E0800}', '\u{E0FFF}'),
+];
+
+const FORBIDDEN: u32 = 1 << 11;
+
+const fn range(first: char, last: char) -> u32 {
+    let more = last as u32 - first as u32;
+    assert!(more < FORBIDDEN && last < '\u{100000}', "11 and 20 bits");
+    (first as u32) << 12 | more
+}
+
+/// The first character of a text and the bytes behind it; `None` at its end. `str::chars` is not for
+/// constants.
+const fn first_code_point(utf8: &[u8]) -> Option<(u32, &[u8])> {
+    let [lead, rest @ ..] = utf8 else { return None };
+    let (mut code, mut rest) = (*lead as u32, rest);
+    if *lead >= 0xC0 {
+        code &= 0x7F >> lead.leading_ones();
+    }
+    while let [byte @ 0x80..=0xBF, behind @ ..] = rest {
+        code = code << 6 | (*byte & 0x3F) as u32;
+        rest = behind;
+    }
+    Some((code, rest))
+}
+
 /// Why something cannot be the name of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -82,10 +176,14 @@ pub enum ConversationError {
     Empty,
     /// It has this many bytes, more than 128.
     TooLong(usize),
-    /// It has this character: a control character, `:` or `*`.
+    /// It has this character: a control character, a bidirectional override or isolate, `:` or `*`.
     Character(char),
     /// It is `system`.
     Reserved,
+    /// It is `.` or `..`.
+    DotSegment,
+    /// It has no visible character.
+    Invisible,
 }
 
 impl fmt::Display for ConversationError {
@@ -95,13 +193,22 @@ impl fmt::Display for ConversationError {
             Self::TooLong(len) => {
                 write!(f, "a conversation's name has {len} bytes: give it 1 to 128")
             }
-            Self::Character(c) => write!(
-                f,
-                "a conversation's name has '{}': leave out control characters, ':' and '*'",
-                c.escape_default()
-            ),
+            Self::Character(c) => {
+                let kind = match c {
+                    '\u{202A}'.. => "bidirectional overrides and isolates",
+                    _ => "control characters, ':' and '*'",
+                };
+                let c = c.escape_default();
+                write!(f, "a conversation's name has '{c}': leave out {kind}")
+            }
             Self::Reserved => f.write_str(
                 "a conversation may not be called 'system': for a system-wide update leave the conversation out",
+            ),
+            Self::DotSegment => f.write_str(
+                "a conversation may not be called '.' or '..', which URL clients remove from a path: give it another name",
+            ),
+            Self::Invisible => f.write_str(
+                "a conversation's name has only white space and invisible characters: give it a visible one",
             ),
         }
     }

@@ -1,7 +1,7 @@
 import { ConnectError } from './connect/error.js'
 import { type Reader, type Reading, Stream } from './connect/stream.js'
 import { BatchIterator } from './iterator.js'
-import { isConversation } from './names.js'
+import { isConversation, NAME_RULE } from './names.js'
 import { absent, flag, known, number, object, signal } from './options.js'
 import { report } from './report.js'
 import type { Batch, Callback, Category, Selector, StatusUpdate, SubscribeOptions, Subscription, Undo } from './types.js'
@@ -275,7 +275,7 @@ function select(selector: Selector): { key: string; path: string; conversation: 
   const given = selector === '*' ? {} : typeof selector === 'string' ? { conversation: selector } : object('a selector', selector) as Exclude<Selector, string>
   const conversation = typeof given.conversation === 'number' ? String(given.conversation) : given.conversation
   if (typeof conversation === 'string' ? !isConversation(conversation) : conversation !== undefined && conversation !== null)
-    throw new RangeError(`there can be no conversation '${String(conversation)}': its name has 1 to 128 bytes, without control characters, ':' and '*'; the whole system is null`)
+    throw new RangeError(`there can be no conversation '${String(conversation)}': its name has ${NAME_RULE}; the whole system is null`)
   const where = conversation === undefined ? 'events' : conversation === null ? 'system/events' : `status/${encodeURIComponent(conversation)}/events`
   const { categories } = given
   if (categories === undefined) return { key: where, path: where, conversation, categories }

@@ -1,6 +1,6 @@
 // Who reads what. It hands batches to readers and keeps what stands.
 import { BatchIterator } from './iterator.js'
-import { isConversation, Names, type Place } from './names.js'
+import { isConversation, NAME_RULE, Names, type Place } from './names.js'
 import { categoryIndex, flag, number, signal } from './options.js'
 import type { Batch, BatchReason, Callback, Gap, Selector, StatusUpdate, SubscribeOptions, Subscription, Undo } from './types.js'
 
@@ -68,7 +68,7 @@ export class Hub {
     if (typeof given !== 'object' || given === null) throw new TypeError("a selector is the name of a conversation, '*', or an object with conversation and categories")
     const name = typeof given.conversation === 'number' ? String(given.conversation) : given.conversation
     if (name !== undefined && name !== null && !(typeof name === 'string' && isConversation(name)))
-      throw new RangeError(`there can be no conversation '${String(name)}': its name has 1 to 128 bytes, without control characters, ':' and '*'; the whole system is null`)
+      throw new RangeError(`there can be no conversation '${String(name)}': its name has ${NAME_RULE}; the whole system is null`)
     const { categories: wanted } = given as { categories?: readonly string[] }
     if (wanted === undefined) return { conversation: name, categories: ALL }
     if (!Array.isArray(wanted)) throw new TypeError('categories of a selector is a list of names')

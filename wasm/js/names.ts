@@ -1,11 +1,16 @@
 // Conversations, topics and keys by number: the core gets integers, so no string crosses the boundary.
 import type { StatusUpdate } from './types.js'
 
-const INVALID_NAME = /[\p{Cc}\p{Cs}:*]/u
+/** `system`, the dot segments of URLs, and names with characters that none may have: control characters,
+ * halves of surrogate pairs, bidirectional overrides and isolates, ':' and '*'. */
+const INVALID_NAME = /^(system|\.\.?)$|[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069:*]/u
+const VISIBLE = /[^\s\p{DI}]/u
+
+export const NAME_RULE = "1 to 128 bytes, a visible character among them, without control characters, bidirectional overrides and isolates, ':' and '*'; not 'system', '.' or '..'"
 
 /** Whether a text can be the name of a conversation. */
 export function isConversation(name: string): boolean {
-  return name !== '' && name !== 'system' && name.length <= 128 && !INVALID_NAME.test(name) &&
+  return name.length <= 128 && VISIBLE.test(name) && !INVALID_NAME.test(name) &&
     (name.length <= 42 || new TextEncoder().encode(name).length <= 128)
 }
 

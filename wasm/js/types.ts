@@ -42,7 +42,8 @@ export interface Extra {
 
 /** An update as it is sent. */
 export interface Sending extends Extra {
-  /** What it is about: a chat, a job, a device. 1 to 128 bytes without control characters, `:` and `*`.
+  /** What it is about: a chat, a job, a device. 1 to 128 bytes, a visible character among them,
+   * without control characters, bidirectional overrides and isolates, `:` and `*`; not `system`, `.` or `..`.
    * `null` or left out: the whole system. A number is taken for its digits. */
   conversation?: string | number | null | undefined
   /** What kind of thing it says. */

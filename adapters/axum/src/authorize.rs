@@ -34,7 +34,8 @@ pub enum Target<'a> {
     Conversation(&'a str),
     /// The whole system.
     System,
-    /// Everything that is said.
+    /// Everything that is said. To publish is asked for it where no target is known yet: see
+    /// [`Authorize::admit_publisher`].
     Everything,
 }
 
@@ -66,6 +67,23 @@ pub trait Authorize: Send + Sync + 'static {
     fn admit<'a>(&'a self, caller: &'a Caller) -> Decision<'a, ()> {
         let _ = caller;
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Whether `caller` may publish anything at all, whatever the target. Asked once for each request
+    /// that publishes, before the first byte of its body is read, so that callers without a valid
+    /// token cannot fill the memory for bodies; [`authorize`](Self::authorize) is still asked for each
+    /// target in the body.
+    ///
+    /// Default: asks `authorize` for `Access::Publish(Target::Everything)`, and refuses the request
+    /// if the answer is [`Denied::Unauthenticated`]. A caller that is forbidden to publish everything
+    /// may still publish something. Override it where the answer is known without a target.
+    fn admit_publisher<'a>(&'a self, caller: &'a Caller) -> Decision<'a, ()> {
+        Box::pin(async move {
+            match self.authorize(caller, Access::Publish(Target::Everything)).await {
+                Err(denied @ Denied::Unauthenticated(_)) => Err(denied),
+                Err(Denied::Forbidden(_)) | Ok(_) => Ok(()),
+            }
+        })
     }
 }
 
@@ -154,6 +172,10 @@ impl Authorize for LoopbackOnly {
     }
 
     fn admit<'a>(&'a self, caller: &'a Caller) -> Decision<'a, ()> {
+        Box::pin(std::future::ready(from_this_machine(caller)))
+    }
+
+    fn admit_publisher<'a>(&'a self, caller: &'a Caller) -> Decision<'a, ()> {
         Box::pin(std::future::ready(from_this_machine(caller)))
     }
 }

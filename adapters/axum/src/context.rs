@@ -44,6 +44,11 @@ impl Context {
         Ok(self.authorize.authorize(caller, access).await?)
     }
 
+    /// Whether the caller may publish anything, from the head of its request alone.
+    pub(crate) async fn admit_publisher(&self, caller: &Caller) -> Result<(), Problem> {
+        Ok(self.authorize.admit_publisher(caller).await?)
+    }
+
     /// Whether the caller may have what tells nothing of what is said: the page's own files, and
     /// whether the server lives.
     pub(crate) async fn admit(&self, caller: &Caller) -> Result<(), Problem> {

@@ -84,7 +84,7 @@ impl Format {
 
 /// How a stream is written. Each function appends frames of an event stream.
 ///
-/// Whatever the form, an event says in its `id` where a reader that got it can resume.
+/// Whatever the form, an event has an `id` only where a reader that got it can resume.
 pub(crate) trait Form: Sync {
     /// What a stream begins with.
     fn begin(&self, to: &mut Vec<u8>, run: &Run);
@@ -98,8 +98,9 @@ pub(crate) trait Form: Sync {
     /// Behind them: they lead up to a position.
     fn updates_end(&self, to: &mut Vec<u8>, id: Position);
 
-    /// Updates that are missing, up to a position.
-    fn gap(&self, to: &mut Vec<u8>, id: Position, gap: &json::Gap);
+    /// Missing updates. `id` is the position to resume from after them; `None` if more of the same
+    /// position follows.
+    fn gap(&self, to: &mut Vec<u8>, id: Option<Position>, gap: &json::Gap);
 
     /// What a stream ends with.
     fn end(&self, to: &mut Vec<u8>, run: &Run, ending: Ending);
@@ -187,12 +188,17 @@ fn write_retry(to: &mut Vec<u8>) {
 
 /// Appends an event without a name.
 fn write_message(to: &mut Vec<u8>, id: Option<Position>, data: &impl Serialize) {
-    if let Some(id) = id {
-        write_text(to, format_args!("id: {id}\n"));
-    }
+    write_id(to, id);
     to.extend_from_slice(b"data: ");
     write_json(to, data);
     to.extend_from_slice(b"\n\n");
+}
+
+/// Appends the position to resume from after the event that is being written, if it has one.
+fn write_id(to: &mut Vec<u8>, id: Option<Position>) {
+    if let Some(id) = id {
+        write_text(to, format_args!("id: {id}\n"));
+    }
 }
 
 /// Appends where a reader is, without an event.

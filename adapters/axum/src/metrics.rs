@@ -130,6 +130,8 @@ fn of_the_delivery(text: &mut Exposition, context: &Context) {
     let held = frames.held() + context.channels.payloads.held();
     let about = "Bytes of written updates that are kept or on their way to readers.";
     text.gauge("http_frame_bytes", about, held as f64);
+    let bodies = context.room.taken();
+    text.gauge("http_body_bytes", "Bytes of request bodies that are being read.", bodies as f64);
     of_the_channels(text, &context.channels);
     let about = "Requests by the status of their answer.";
     text.counters("http_answers", about, "status", context.answers.all());

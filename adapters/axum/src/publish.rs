@@ -51,6 +51,7 @@ async fn publish(
 ) -> Result<Response, Problem> {
     context.origins.check(&caller)?;
     context.admit(&caller).await?;
+    context.admit_publisher(&caller).await?;
     if context.closing.has_begun() {
         return Err(Problem::closing());
     }
@@ -60,7 +61,7 @@ async fn publish(
     }
     let form = Form::of(caller.header(header::CONTENT_TYPE));
     let body = request.into_body();
-    let body = context.room.read(caller.headers(), body, context.limits.body).await?;
+    let body = context.room.read(&caller, body, context.limits.body).await?;
     let Ok(text) = std::str::from_utf8(&body.bytes) else {
         return Err(Problem::bad_request("not_json", "the body is not JSON: it is not UTF-8"));
     };

@@ -87,7 +87,7 @@ impl Routes {
             seats,
             frames: Arc::default(),
             channels: Arc::default(),
-            room: Room::default(),
+            room: Room::for_bodies_of(limits.body),
             answers: Answers::default(),
             latency: Histogram::default(),
         });

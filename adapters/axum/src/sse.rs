@@ -79,7 +79,7 @@ async fn events(
     let asked = match is_post {
         true => {
             let (most, body) = (context.limits.body, request.into_body());
-            let body = context.room.read(caller.headers(), body, most).await?;
+            let body = context.room.read(caller, body, most).await?;
             Some(Asked::read(&body.bytes)?)
         }
         false => None,

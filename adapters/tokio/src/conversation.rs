@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::ring::Ring;
+use crate::usage::Usage;
 
 /// A conversation, or the system: its name, and what its readers can get.
 ///
@@ -19,9 +20,7 @@ pub(crate) struct ConversationState {
     pub(crate) number: u32,
     /// When it was last used, on the bus's clock in microseconds.
     used: AtomicU64,
-    /// Updates of it that were sent by who does not hold it any more were among the first so many
-    /// that were ever sent.
-    sent_to: AtomicU64,
+    usage: Usage,
     ring: Mutex<Ring>,
 }
 
@@ -39,7 +38,7 @@ impl ConversationState {
             hash,
             number,
             used: AtomicU64::new(now),
-            sent_to: AtomicU64::new(0),
+            usage: Usage::new(),
             ring: Mutex::new(Ring::new(floor)),
         }
     }
@@ -60,20 +59,22 @@ impl ConversationState {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Notes that whoever is about to let go of it may have sent updates, the last of them among the
-    /// first `sent` that were ever sent.
+    /// Notes that a holder that is about to be dropped may have sent updates, the last of them among
+    /// the first `sent` of all sends.
     pub(crate) fn let_go(&self, sent: u64) {
-        self.sent_to.fetch_max(sent, Ordering::Release);
+        self.usage.let_go(sent);
     }
 
-    /// Whether nobody but the registry holds it, and no update of it is queued or in flight: of all
-    /// that was ever sent, the first `left` have left the queue and are delivered.
+    /// Whether only the registry holds it, and no update of it is queued or in flight: of all sends,
+    /// the first `left` have left the queue and are delivered. Ask under the registry's lock.
     pub(crate) fn is_unused(self: &Arc<Self>, left: u64) -> bool {
         self.is_held_by(0, left)
     }
 
-    /// The same, but for so many who hold it besides the registry.
+    /// The same, while so many hold it besides the registry, the caller among them.
     pub(crate) fn is_held_by(self: &Arc<Self>, holders: usize, left: u64) -> bool {
-        Arc::strong_count(self) == 1 + holders && self.sent_to.load(Ordering::Acquire) <= left
+        // Only a holder, or the registry under its lock, makes another holder: a count that has come
+        // down to these does not go up again before the lock is released. Dropping an `Arc` releases.
+        self.usage.is_over(Arc::strong_count(self), 1 + holders, left)
     }
 }

@@ -1,6 +1,6 @@
 //! What a subscription gets.
 
-use statusbus_core::{Category, Losses};
+use statusbus_core::{Category, CategorySet, Losses};
 
 use crate::Batch;
 
@@ -52,6 +52,16 @@ pub enum GapScope {
     Topic(Category),
     /// Anybody's: too many topics had losses to count them apart.
     Bus,
+}
+
+impl GapScope {
+    /// Whether a reader of these categories gets such a gap.
+    pub(crate) const fn is_of(self, categories: CategorySet) -> bool {
+        match self {
+            Self::Topic(category) => categories.contains(category),
+            Self::Bus => true,
+        }
+    }
 }
 
 /// Updates that this reader did not get because it was too slow.

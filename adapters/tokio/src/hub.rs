@@ -1,65 +1,35 @@
 //! The in-process hub: where batches go, and where readers find them.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
-use statusbus_core::{Dropped, Losses};
+use statusbus_core::Losses;
 use tokio::sync::Notify;
 
 use crate::conversation::ConversationState;
+use crate::event::GapScope;
+use crate::loss_log::LossLog;
 use crate::ring::Ring;
 
 /// What is shared by the runner, who writes, and the readers.
 pub(crate) struct Hub {
     /// Everything, and with it the parcels that are shared with the conversations' rings.
     everything: Mutex<Ring>,
-    /// Losses that are news for the readers of every conversation, by position.
-    bus_gaps: Mutex<BusGaps>,
+    /// Losses that no topic accounts for: the readers of every conversation get them.
+    bus_losses: Mutex<LossLog>,
     /// The position of the last of these.
-    bus_gap_seq: AtomicU64,
+    bus_loss_seq: AtomicU64,
+    /// Up to this position all losses are in all logs. A reader that looks into two of them looks no
+    /// further, so that it gets all losses of one position together.
+    losses_published: AtomicU64,
     closed: AtomicBool,
     readers: Mutex<Slab<Reader>>,
     /// Told when a reader has come to the end or gone.
     left: Notify,
 }
-
-#[derive(Default)]
-struct BusGaps {
-    places: VecDeque<BusPlace>,
-    /// The last place that was forgotten.
-    floor: BusPlace,
-}
-
-/// A place among the losses of the whole bus: a position, and all of them up to there. So whoever
-/// comes to a later one knows what was lost in between, also when that was forgotten.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct BusPlace {
-    pub(crate) seq: u64,
-    total: Losses,
-}
-
-impl BusPlace {
-    /// What was lost behind an earlier place.
-    pub(crate) fn losses_behind(&self, earlier: &Self) -> Losses {
-        let (now, then) = (&self.total.dropped, &earlier.total.dropped);
-        let dropped = Dropped {
-            newest: now.newest - then.newest,
-            oldest: now.oldest - then.oldest,
-            evicted: now.evicted - then.evicted,
-            outranked: now.outranked - then.outranked,
-            shrunk: now.shrunk - then.shrunk,
-            sink: now.sink - then.sink,
-        };
-        Losses { dropped, expired: self.total.expired - earlier.total.expired }
-    }
-}
-
-/// Most gaps of the whole bus that are remembered for readers who have not seen them.
-const BUS_GAPS: usize = 256;
 
 /// Whose updates a reader gets.
 #[derive(Clone)]
@@ -93,8 +63,9 @@ impl Hub {
     pub(crate) fn new() -> Self {
         Self {
             everything: Mutex::new(Ring::new(0)),
-            bus_gaps: Mutex::new(BusGaps::default()),
-            bus_gap_seq: AtomicU64::new(0),
+            bus_losses: Mutex::new(LossLog::default()),
+            bus_loss_seq: AtomicU64::new(0),
+            losses_published: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             readers: Mutex::new(Slab::new()),
             left: Notify::new(),
@@ -157,35 +128,30 @@ impl Hub {
         }
     }
 
-    /// Remembers a loss that is news for everyone. The everything ring has it in place.
-    pub(crate) fn add_bus_gap(&self, seq: u64, losses: Losses) {
-        let mut bus = self.bus_gaps.lock();
-        if bus.places.len() >= BUS_GAPS
-            && let Some(place) = bus.places.pop_front()
-        {
-            bus.floor = place;
-        }
-        let mut total = bus.places.back().unwrap_or(&bus.floor).total;
-        total.add(&losses);
-        bus.places.push_back(BusPlace { seq, total });
-        self.bus_gap_seq.store(seq, Ordering::Release);
+    /// Appends losses of the whole bus.
+    pub(crate) fn append_bus_losses(&self, seq: u64, losses: Losses) {
+        self.bus_losses.lock().append(seq, &[(GapScope::Bus, losses)]);
+        self.bus_loss_seq.store(seq, Ordering::Release);
     }
 
-    pub(crate) fn bus_gap_seq(&self) -> u64 {
-        self.bus_gap_seq.load(Ordering::Acquire)
+    pub(crate) fn bus_losses(&self) -> MutexGuard<'_, LossLog> {
+        self.bus_losses.lock()
     }
 
-    /// The last place up to position `through`; the last one forgotten if none is known there.
-    pub(crate) fn bus_place(&self, through: u64) -> BusPlace {
-        let bus = self.bus_gaps.lock();
-        let known = bus.places.partition_point(|place| place.seq <= through);
-        let last = known.checked_sub(1).and_then(|last| bus.places.get(last));
-        *last.unwrap_or(&bus.floor)
+    /// The position of the last loss of the whole bus.
+    #[inline]
+    pub(crate) fn bus_loss_seq(&self) -> u64 {
+        self.bus_loss_seq.load(Ordering::Acquire)
     }
 
-    /// Whether all losses of the whole bus behind this position are still known.
-    pub(crate) fn knows_bus_gaps_behind(&self, seq: u64) -> bool {
-        self.bus_gaps.lock().floor.seq <= seq
+    /// All losses up to this position are in their logs.
+    pub(crate) fn publish_losses(&self, seq: u64) {
+        self.losses_published.store(seq, Ordering::Release);
+    }
+
+    #[inline]
+    pub(crate) fn losses_published(&self) -> u64 {
+        self.losses_published.load(Ordering::Acquire)
     }
 
     /// Hands out every reader who waits for a conversation. O(readers). Whoever reads everything is

@@ -19,6 +19,7 @@ mod hub;
 pub mod json;
 #[cfg(feature = "layer")]
 mod layer;
+mod loss_log;
 mod metadata;
 mod names;
 mod parcel;
@@ -31,10 +32,13 @@ mod ring;
 mod runner;
 mod selector;
 mod shared;
+mod snapshot;
 mod status;
 mod subscription;
+mod sync;
 mod telemetry;
 mod text;
+mod usage;
 
 pub use builder::Builder;
 pub use draft::{Draft, Refused};

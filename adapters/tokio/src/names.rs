@@ -153,9 +153,18 @@ impl Names {
         self.table.len()
     }
 
-    /// All conversations, and the system.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<ConversationState>> {
-        self.entries.iter().map(|(_, entry)| entry)
+    /// Appends the conversations, and the system, of at most `most` numbers from `from` on; returns
+    /// the number to go on with, `None` behind the last one. Those that come or go meanwhile may be
+    /// among them or not.
+    pub(crate) fn some(
+        &self,
+        from: usize,
+        most: usize,
+        to: &mut Vec<Arc<ConversationState>>,
+    ) -> Option<usize> {
+        let next = self.span.min(from.saturating_add(most));
+        to.extend((from..next).filter_map(|number| self.entries.get(number).cloned()));
+        (from < next).then_some(next)
     }
 }
 

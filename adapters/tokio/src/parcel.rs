@@ -316,6 +316,14 @@ pub(crate) struct All<'a> {
 }
 
 impl<'a> All<'a> {
+    /// The update behind `n` more, if all that is left are copies and there are as many: O(1). Else
+    /// nothing is skipped.
+    pub(crate) fn nth_copy(&mut self, n: usize) -> Option<Update<'a>> {
+        let is_left = n < self.copies.len() && self.posts.clone().next().is_none();
+        let delivered = if is_left { self.copies.nth(n) } else { None };
+        Some(delivered?.update(self.groups))
+    }
+
     pub(crate) fn none(groups: &'a [Group]) -> Self {
         Self { posts: DetachedIter::default(), copies: [].iter(), now: 0, wall: 0, groups }
     }

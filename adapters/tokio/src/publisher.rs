@@ -7,12 +7,13 @@ use statusbus_core::{Batch, Category, CategorySet, Gap, Item};
 
 use crate::bounds::{Amount, Bounds};
 use crate::buffers::Buffers;
+use crate::event::GapScope;
 use crate::grouping::Grouping;
 use crate::hub::Hub;
 use crate::names::Names;
 use crate::parcel::{Group, Parcel, Posts};
 use crate::post::{Post, Topic};
-use crate::ring::{Record, Ring};
+use crate::ring::{Entry, Ring};
 use crate::shared::Shared;
 
 /// The runner's batch.
@@ -30,8 +31,6 @@ pub(crate) struct Publisher {
     bounds: Bounds,
     /// What the updates in the window have allocated.
     window_bytes: u64,
-    /// Parcels in the window.
-    parcels: usize,
     pub(crate) buffers: Buffers,
     grouping: Grouping,
     wakers: Vec<Waker>,
@@ -42,7 +41,6 @@ impl Publisher {
         Self {
             bounds,
             window_bytes: 0,
-            parcels: 0,
             buffers: Buffers::default(),
             grouping: Grouping::default(),
             wakers: Vec::new(),
@@ -58,26 +56,22 @@ impl Publisher {
         now: u64,
         wall: u64,
     ) {
-        let hub = &shared.hub;
         if let Some(lost) = lost {
-            self.tell(shared, lost);
+            self.report(shared, lost);
+        }
+        if posts.is_empty() {
+            self.buffers.put(posts.into_items());
+            return;
         }
         let (first_seq, len) = (posts.first_seq(), posts.len() as u64);
-        let last_seq = (first_seq + len).saturating_sub(1);
-        let mut shell = self.buffers.parcel();
-        // Nobody else holds it; if somebody did, this one would be a new one.
-        if Arc::get_mut(&mut shell).is_none() {
-            shell = Arc::default();
+        let last_seq = first_seq + len - 1;
+        let mut parcel = self.buffers.parcel();
+        // A spare parcel is shared with nobody.
+        debug_assert_eq!(Arc::strong_count(&parcel), 1);
+        if let Some(parcel) = Arc::get_mut(&mut parcel) {
+            self.grouping.group(&mut posts, &mut parcel.groups, &shared.names);
+            parcel.fill(posts, now, wall);
         }
-        if let Some(parcel) = Arc::get_mut(&mut shell) {
-            if posts.is_empty() {
-                self.buffers.put(posts.into_items());
-            } else {
-                self.grouping.group(&mut posts, &mut parcel.groups, &shared.names);
-                parcel.fill(posts, now, wall);
-            }
-        }
-        let parcel = shell;
         for (index, (group, conversation)) in
             parcel.groups.iter().zip(&self.grouping.conversations).enumerate()
         {
@@ -85,44 +79,49 @@ impl Publisher {
             let mut ring = conversation.ring();
             let index = Some(index as u32);
             let last_seq = retain(&mut ring, &parcel, index, group, self.bounds.retained);
-            let record = Record::Updates {
-                parcel: Arc::clone(&parcel),
-                group: index,
-                categories: group.categories,
-            };
-            ring.append(last_seq, u64::from(group.len), record);
+            let len = u64::from(group.len);
+            ring.append(last_seq, len, Arc::clone(&parcel), index, group.categories);
             ring.wake(&mut self.wakers);
         }
         self.grouping.clear();
         self.window_bytes += parcel.allocated(None);
-        // The conversations' rings come first: who reads everything and begins with the retained
+        // The conversations' rings come first: a reader of everything that begins with the retained
         // values takes its position before it looks at those.
         {
-            let mut everything = hub.everything();
+            let mut everything = shared.hub.everything();
             let categories = parcel.categories();
-            let record = Record::Updates { parcel, group: None, categories };
-            everything.append(last_seq, len, record);
+            everything.append(last_seq, len, parcel, None, categories);
             everything.wake(&mut self.wakers);
         }
-        self.parcels += 1;
         self.shrink(shared);
     }
 
-    /// Writes losses to the rings.
-    fn tell(&mut self, shared: &Shared, lost: &Lost) {
-        let hub = &shared.hub;
-        for (topic, losses) in lost.topics() {
-            let conversation = Names::when_needed(&shared.names).numbered(topic.conversation);
-            let record = Record::Gap(Box::new((Some(topic.category), *losses)));
-            let mut ring = conversation.ring();
-            ring.append(lost.seq(), 0, record);
-            ring.wake(&mut self.wakers);
-        }
+    /// Writes losses to the logs: that of the whole bus first, that of everything last, so that a
+    /// reader that begins behind them finds them in all.
+    fn report(&mut self, shared: &Shared, lost: &Lost) {
+        let (hub, seq) = (&shared.hub, lost.seq());
         if !lost.elsewhere().is_empty() {
-            hub.add_bus_gap(lost.seq(), *lost.elsewhere());
+            hub.append_bus_losses(seq, *lost.elsewhere());
         }
-        let record = Record::Gap(Box::new((None, lost.total())));
-        hub.everything().append(lost.seq(), 0, record);
+        let mut conversations = Vec::new();
+        for (index, (topic, _)) in lost.topics().iter().enumerate() {
+            let (before, rest) = lost.topics().split_at(index);
+            if before.iter().any(|(other, _)| other.conversation == topic.conversation) {
+                continue;
+            }
+            let theirs = rest.iter().filter(|(other, _)| other.conversation == topic.conversation);
+            let theirs: Vec<_> =
+                theirs.map(|(topic, losses)| (GapScope::Topic(topic.category), *losses)).collect();
+            let conversation = Names::when_needed(&shared.names).numbered(topic.conversation);
+            conversation.ring().append_losses(seq, &theirs);
+            conversations.push(conversation);
+        }
+        hub.everything().append_losses(seq, &[(GapScope::Bus, lost.total())]);
+        hub.publish_losses(seq);
+        hub.everything().wake(&mut self.wakers);
+        for conversation in conversations {
+            conversation.ring().wake(&mut self.wakers);
+        }
     }
 
     /// Wakes the readers for whom something has come. Holds no lock.
@@ -139,27 +138,21 @@ impl Publisher {
         loop {
             let oldest = {
                 let mut everything = hub.everything();
-                // Losses without updates between them are bounded too.
                 let Amount { updates, bytes } = self.bounds.window;
-                let fits = everything.len() <= updates
-                    && self.window_bytes <= bytes
-                    && everything.records() as u64 <= updates.saturating_mul(2).saturating_add(2);
-                if fits || self.parcels <= 1 {
+                let fits = everything.len() <= updates && self.window_bytes <= bytes;
+                if fits || everything.batches() <= 1 {
                     return;
                 }
                 everything.pop_front()
             };
-            let Some(oldest) = oldest else { return };
-            let Record::Updates { parcel, .. } = oldest.record else { continue };
-            self.parcels -= 1;
+            let Some(Entry { parcel, last_seq, .. }) = oldest else { return };
             self.window_bytes -= parcel.allocated(None);
-            let bus_gap = hub.bus_place(oldest.last_seq).seq;
             let names = shared.names.lock();
             for group in &parcel.groups {
                 // If it was forgotten, another one may have its number, and is none the worse for it.
                 if let Some(conversation) = names.numbered(group.number) {
                     let mut ring = conversation.ring();
-                    ring.age(&parcel, oldest.last_seq, self.bounds.history, bus_gap);
+                    ring.age(&parcel, last_seq, self.bounds.history);
                 }
             }
             drop(names);

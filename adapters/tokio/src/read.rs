@@ -49,6 +49,15 @@ impl Batch {
         self.last_seq
     }
 
+    /// Whether both are the same view of the same memory, so that what was made of one can be used
+    /// for the other. Batches that readers of the same selection get at the same position are mostly
+    /// the same; so are retained values.
+    #[must_use]
+    pub fn ptr_eq(&self, other: &Self) -> bool {
+        let view = |batch: &Self| (batch.group, batch.categories, batch.after, batch.last_seq);
+        Arc::ptr_eq(&self.parcel, &other.parcel) && view(self) == view(other)
+    }
+
     /// How many updates are in it. Counts them: linear in what arrived together.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -97,6 +106,15 @@ impl<'a> Iterator for Updates<'a> {
             Some(update) => Some(update),
             None => self.next_wanted(),
         }
+    }
+
+    fn nth(&mut self, n: usize) -> Option<Update<'a>> {
+        // Copies, as retained values are, can be skipped without looking at them.
+        if let Some(update) = self.rest.nth_copy(n) {
+            return Some(update);
+        }
+        (0..n).try_for_each(|_| self.next().map(drop))?;
+        self.next()
     }
 
     #[inline]

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 
 use slab::Slab;
 use statusbus_core::{Category, CategorySet, Losses};
 
 use crate::bounds::Amount;
+use crate::event::GapScope;
 use crate::history::History;
+use crate::loss_log::LossLog;
 use crate::parcel::{Delivered, Parcel};
 use crate::read::{Batch, Update};
 use crate::retained::Retained;
@@ -17,16 +19,19 @@ use crate::retained::Retained;
 /// What readers of one conversation, or of everything, can still get.
 #[derive(Default)]
 pub(crate) struct Ring {
+    /// Updates that have left the window.
     history: History,
-    /// What lies in the window.
+    /// The updates in the window, by the batches that they came with.
     entries: VecDeque<Entry>,
+    losses: LossLog,
     /// Updates that were ever appended.
     appended: u64,
-    /// Up to this position something may have left the ring.
+    /// Up to this position updates may have left the ring.
     floor: u64,
-    /// The position of the last record.
+    /// The position of the last update or loss.
     head: u64,
     pub(crate) retained: Retained,
+    snapshot: Option<Box<Snapshot>>,
     waiting: Slab<Waker>,
     /// Names a run of `waiting`: it is emptied when something comes.
     round: u64,
@@ -34,25 +39,25 @@ pub(crate) struct Ring {
     pub(crate) readers: usize,
 }
 
-/// A record of the ring: updates that came together, or a gap.
-pub(crate) struct Entry {
-    pub(crate) last_seq: u64,
-    /// Updates appended to the ring before this record.
-    pub(crate) before: u64,
-    pub(crate) len: u64,
-    pub(crate) record: Record,
+/// The retained values as the last reader got them, for as long as one has them.
+struct Snapshot {
+    parcel: Weak<Parcel>,
+    /// Updates that had ever been appended then.
+    appended: u64,
+    /// When the first of them expires, in microseconds on the bus's clock; `u64::MAX`: never.
+    expires: u64,
 }
 
-#[derive(Clone)]
-pub(crate) enum Record {
-    Updates {
-        parcel: Arc<Parcel>,
-        /// Only the updates of this group of the parcel.
-        group: Option<u32>,
-        categories: CategorySet,
-    },
-    /// A loss: of one category, or of the whole bus. Apart, because it is large and rare.
-    Gap(Box<(Option<Category>, Losses)>),
+/// Updates of the ring that came with one batch; at least one.
+pub(crate) struct Entry {
+    pub(crate) last_seq: u64,
+    /// Updates appended to the ring before these.
+    pub(crate) before: u64,
+    pub(crate) len: u64,
+    pub(crate) parcel: Arc<Parcel>,
+    /// Only the updates of this group of the parcel.
+    pub(crate) group: Option<u32>,
+    pub(crate) categories: CategorySet,
 }
 
 /// How far a reader is.
@@ -64,12 +69,12 @@ pub(crate) struct Cursor {
     pub(crate) count: u64,
 }
 
-/// What a reader finds behind its cursor.
+/// The updates that a reader finds behind its cursor.
 pub(crate) enum Found<'a> {
     Entry(&'a Entry),
-    /// Records of the history.
+    /// These of the history.
     Past(Range<usize>),
-    /// It was too slow: something behind its cursor has left the ring.
+    /// It was too slow: an update behind its cursor may have left the ring.
     Lagged,
     Nothing,
     /// There will be nothing any more.
@@ -89,25 +94,30 @@ impl Ring {
         Self { floor, head: floor, ..Self::default() }
     }
 
-    pub(crate) fn append(&mut self, last_seq: u64, len: u64, record: Record) {
+    /// Appends the updates of a group of `parcel`, or all of them; at least one.
+    pub(crate) fn append(
+        &mut self,
+        last_seq: u64,
+        len: u64,
+        parcel: Arc<Parcel>,
+        group: Option<u32>,
+        categories: CategorySet,
+    ) {
         let before = self.appended;
         self.appended += len;
         self.head = last_seq;
-        if len == 0 {
-            self.make_room_for_a_gap();
-        }
-        self.entries.push_back(Entry { last_seq, before, len, record });
+        self.entries.push_back(Entry { last_seq, before, len, parcel, group, categories });
     }
 
-    /// Losses alone do not age with the window, and must not pile up.
-    fn make_room_for_a_gap(&mut self) {
-        while let Some(first) = self.entries.front()
-            && first.len == 0
-            && self.entries.len() >= MOST_GAPS
-        {
-            self.history = History::default();
-            self.pop_front();
-        }
+    /// Appends losses.
+    pub(crate) fn append_losses(&mut self, seq: u64, losses: &[(GapScope, Losses)]) {
+        self.losses.append(seq, losses);
+        self.head = seq;
+    }
+
+    #[inline]
+    pub(crate) const fn losses(&self) -> &LossLog {
+        &self.losses
     }
 
     /// Hands out everyone who waits; to be woken without the lock.
@@ -141,58 +151,27 @@ impl Ring {
         }
     }
 
-    /// What comes behind the cursor. O(log entries), O(1) for who is at the end.
+    /// The updates behind the cursor. O(log entries), O(1) for a reader at the end.
     pub(crate) fn find(&self, cursor: Cursor) -> Found<'_> {
-        if cursor.seq >= self.head {
-            return if self.closed { Found::End } else { Found::Nothing };
-        }
         if cursor.seq < self.floor {
             return Found::Lagged;
         }
-        let index =
-            match self.entries.len().checked_sub(2).and_then(|index| self.entries.get(index)) {
-                Some(entry) if entry.last_seq <= cursor.seq => self.entries.len() - 1,
-                _ => match self.history.behind(cursor.seq) {
-                    Some(past) => return Found::Past(past),
-                    None => self.entries.partition_point(|entry| entry.last_seq <= cursor.seq),
-                },
-            };
+        let last_two = self.entries.len().saturating_sub(2)..self.entries.len();
+        let index = match self.entries.get(last_two.start) {
+            Some(entry) if entry.last_seq <= cursor.seq => last_two.end.min(last_two.start + 1),
+            _ => {
+                let past = self.history.behind(cursor.seq);
+                if !past.is_empty() {
+                    return Found::Past(past);
+                }
+                self.entries.partition_point(|entry| entry.last_seq <= cursor.seq)
+            }
+        };
         match self.entries.get(index) {
-            Some(entry) => Found::Entry(entry),
-            None => Found::Nothing,
+            Some(entry) if entry.last_seq > cursor.seq => Found::Entry(entry),
+            _ if self.closed => Found::End,
+            _ => Found::Nothing,
         }
-    }
-
-    /// A cursor behind records of the history.
-    pub(crate) fn behind(&self, past: &Range<usize>) -> Cursor {
-        let last = past.end.checked_sub(1).and_then(|last| self.history.get(last));
-        let seq = last.map_or(self.floor, |last| last.seq);
-        Cursor { seq, count: self.before() + self.history.count_to(seq) }
-    }
-
-    /// A copy of these updates of the history, for a reader who has everything up to `after`; none
-    /// if they are a loss.
-    pub(crate) fn past(
-        &self,
-        past: Range<usize>,
-        name: Option<&Arc<str>>,
-        after: u64,
-        categories: CategorySet,
-    ) -> Option<Batch> {
-        let last_seq = self.behind(&past).seq;
-        let parcel = Arc::new(self.history.parcel(past, name)?);
-        Some(Batch { parcel, group: None, categories, after, last_seq })
-    }
-
-    /// The losses that were told at one position: of each category by itself.
-    pub(crate) fn gaps_at(&self, seq: u64) -> impl Iterator<Item = (Option<Category>, Losses)> {
-        let first = self.entries.partition_point(|entry| entry.last_seq < seq);
-        let gaps = self.entries.range(first..).take_while(move |entry| entry.last_seq == seq);
-        let gaps = gaps.filter_map(|entry| match &entry.record {
-            Record::Gap(gap) => Some(**gap),
-            Record::Updates { .. } => None,
-        });
-        self.history.gaps_at(seq).chain(gaps)
     }
 
     /// The cursor of a reader who wants what comes from now on.
@@ -207,7 +186,7 @@ impl Ring {
 
     /// Updates that were appended before those that are still there.
     fn before(&self) -> u64 {
-        self.appended - self.len() - self.history.updates()
+        self.appended - self.len() - self.history.len()
     }
 
     /// The cursor of a reader who has everything up to `seq`; `None` if something behind it may
@@ -219,18 +198,38 @@ impl Ring {
         if seq >= self.head {
             return Some(Cursor { seq, count: self.appended });
         }
-        if self.history.behind(seq).is_some() {
-            return Some(Cursor { seq, count: self.before() + self.history.count_to(seq) });
+        let past = self.history.behind(seq);
+        if !past.is_empty() {
+            return Some(Cursor { seq, count: self.before() + past.start as u64 });
         }
         let index = self.entries.partition_point(|entry| entry.last_seq <= seq);
-        let Some(entry) = self.entries.get(index) else { return Some(self.head()) };
-        let read = match &entry.record {
-            Record::Gap(_) => 0,
-            Record::Updates { parcel, group, .. } => {
-                parcel.walk(*group).take_while(|(_, update)| update.seq <= seq).count()
-            }
+        let Some(entry) = self.entries.get(index) else {
+            return Some(Cursor { seq, count: self.appended });
         };
-        Some(Cursor { seq, count: entry.before + read as u64 })
+        let read = entry.parcel.walk(entry.group).take_while(|(_, update)| update.seq <= seq);
+        Some(Cursor { seq, count: entry.before + read.count() as u64 })
+    }
+
+    /// The first updates of these of the history, up to those behind position `until`, with the cursor
+    /// of a reader that has read them; for a reader that has everything up to `after`.
+    pub(crate) fn past(
+        &self,
+        past: Range<usize>,
+        until: u64,
+        name: Option<&Arc<str>>,
+        after: u64,
+        categories: CategorySet,
+    ) -> (Batch, Cursor) {
+        let end = self.history.behind(until).start.clamp(past.start, past.end);
+        let seq = end.checked_sub(1).and_then(|last| self.history.seq_at(last)).unwrap_or(after);
+        let parcel = Arc::new(self.history.parcel(past.start..end, name));
+        let batch = Batch { parcel, group: None, categories, after, last_seq: seq };
+        (batch, Cursor { seq, count: self.before() + end as u64 })
+    }
+
+    /// The position of an update of the history.
+    pub(crate) fn past_seq(&self, index: usize) -> Option<u64> {
+        self.history.seq_at(index)
     }
 
     /// Updates that lie in the window.
@@ -238,8 +237,8 @@ impl Ring {
         self.entries.front().map_or(0, |first| self.appended - first.before)
     }
 
-    /// Records of what lies in the window, those without an update among them.
-    pub(crate) fn records(&self) -> usize {
+    /// Batches of which updates lie in the window.
+    pub(crate) fn batches(&self) -> usize {
         self.entries.len()
     }
 
@@ -254,9 +253,8 @@ impl Ring {
     }
 
     /// `parcel` is about to leave the window, and with it everything up to `through`: copies out what
-    /// the ring is to keep, of its last `keep` updates, and forgets the rest. `bus_gap` is the
-    /// position of the last loss of the whole bus up to there.
-    pub(crate) fn age(&mut self, parcel: &Parcel, through: u64, keep: Amount, bus_gap: u64) {
+    /// the ring is to keep, of its last `keep` updates, and forgets the rest.
+    pub(crate) fn age(&mut self, parcel: &Parcel, through: u64, keep: Amount) {
         self.retained.copy_out(parcel, through);
         while self.entries.front().is_some_and(|entry| entry.last_seq <= through)
             && let Some(entry) = self.entries.pop_front()
@@ -268,18 +266,13 @@ impl Ring {
                 self.floor = entry.last_seq;
                 continue;
             }
-            match entry.record {
-                Record::Gap(gap) => self.history.push_gap(entry.last_seq, gap.0, gap.1),
-                Record::Updates { parcel, group, .. } => {
-                    let skip = entry.len.saturating_sub(most.updates) as usize;
-                    for (place, (_, update)) in parcel.walk(group).enumerate() {
-                        if place >= skip {
-                            self.history.push(Delivered::of(update), bus_gap);
-                        } else {
-                            self.history = History::default();
-                            self.floor = update.seq;
-                        }
-                    }
+            let skip = entry.len.saturating_sub(most.updates) as usize;
+            for (place, (_, update)) in entry.parcel.walk(entry.group).enumerate() {
+                if place >= skip {
+                    self.history.push(Delivered::of(update));
+                } else {
+                    self.history = History::default();
+                    self.floor = update.seq;
                 }
             }
             if let Some(forgotten) = self.history.fit(most) {
@@ -288,18 +281,45 @@ impl Ring {
         }
     }
 
-    /// The values that stand at `now`, which is the bus's clock in microseconds, without the name of
-    /// their conversation. Forgets what has expired.
+    /// The retained values at `now`, which is the bus's clock in microseconds, for a reader of the
+    /// conversation of that name. Readers that come without an update between them share them.
+    pub(crate) fn snapshot(&mut self, name: Option<&Arc<str>>, now: u64) -> Arc<Parcel> {
+        if let Some(last) = &self.snapshot
+            && last.appended == self.appended
+            && now < last.expires
+            && let Some(parcel) = last.parcel.upgrade()
+        {
+            return parcel;
+        }
+        let mut values: Vec<_> = self.retained(now).collect();
+        values.sort_unstable_by_key(|value| value.seq);
+        let expires = values.iter().map(|value| value.expiry).min().unwrap_or(u64::MAX);
+        let mut parcel = Parcel::default();
+        for value in values {
+            parcel.copy(name, Delivered::of(value));
+        }
+        let parcel = Arc::new(parcel);
+        let snapshot =
+            Snapshot { parcel: Arc::downgrade(&parcel), appended: self.appended, expires };
+        self.snapshot = Some(Box::new(snapshot));
+        parcel
+    }
+
+    /// Forgets the retained value of a category and key; returns whether there was one.
+    pub(crate) fn remove_retained(&mut self, category: Category, key: Option<&str>) -> bool {
+        self.snapshot = None;
+        self.retained.remove(category, key)
+    }
+
+    /// The retained values at `now`, which is the bus's clock in microseconds, without the name of
+    /// their conversation. Forgets those that have expired.
     pub(crate) fn retained(&mut self, now: u64) -> impl Iterator<Item = Update<'_>> {
         self.retained.expire(now);
         self.retained.places().filter_map(|place| match &place.own {
             Some(own) => Some(own.update(&[])),
             None => {
                 let index = self.entries.partition_point(|entry| entry.last_seq < place.seq);
-                match &self.entries.get(index)?.record {
-                    Record::Updates { parcel, .. } => parcel.at(place.seq),
-                    Record::Gap(_) => None,
-                }
+                self.entries.get(index)?.parcel.at(place.seq)
             }
         })
     }
@@ -309,31 +329,27 @@ impl Ring {
         self.entries = VecDeque::new();
         self.history = History::default();
         self.retained.clear();
+        self.snapshot = None;
         self.floor = self.head;
     }
 
     pub(crate) fn is_blank(&self) -> bool {
-        self.entries.is_empty() && self.history.is_empty() && self.retained.is_empty()
+        self.entries.is_empty()
+            && self.history.is_empty()
+            && self.losses.is_empty()
+            && self.retained.is_empty()
     }
 }
-
-/// Records of losses that a ring holds without an update in front of them.
-const MOST_GAPS: usize = 256;
 
 impl Entry {
     /// The entry's updates as a batch for a reader; `None` if none of its categories is in it.
     pub(crate) fn batch(&self, after: u64, chosen: CategorySet) -> Option<Batch> {
-        match &self.record {
-            Record::Updates { parcel, group, categories } => {
-                (!categories.intersection(chosen).is_empty()).then(|| Batch {
-                    parcel: Arc::clone(parcel),
-                    group: *group,
-                    categories: chosen,
-                    after,
-                    last_seq: self.last_seq,
-                })
-            }
-            Record::Gap(_) => None,
-        }
+        (!self.categories.intersection(chosen).is_empty()).then(|| Batch {
+            parcel: Arc::clone(&self.parcel),
+            group: self.group,
+            categories: chosen,
+            after,
+            last_seq: self.last_seq,
+        })
     }
 }

@@ -113,7 +113,7 @@ impl Runner {
     /// Wakes everyone who waits, if there is a loss of the whole bus to tell and it is time. Answers
     /// when it will be.
     fn call_everyone(&mut self) -> Option<Instant> {
-        let last_loss = self.shared.hub.bus_gap_seq();
+        let last_loss = self.shared.hub.bus_loss_seq();
         if !self.bus_call.is_owed(last_loss) {
             return None;
         }

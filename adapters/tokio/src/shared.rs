@@ -16,11 +16,11 @@ use crate::clock::Clock;
 use crate::conversation::ConversationState;
 use crate::hub::Hub;
 use crate::names::Names;
-use crate::parcel::{Delivered, Parcel};
 use crate::peak::Peak;
 use crate::post::Post;
 use crate::publisher::GAPS;
 use crate::selector::CheckedName;
+use crate::snapshot::Snapshots;
 use crate::text::Text;
 
 /// The core as this adapter uses it.
@@ -103,6 +103,7 @@ pub(crate) struct Shared {
     pub(crate) panics: AtomicU64,
     missed: AtomicU64,
     peak: Mutex<Peak>,
+    pub(crate) snapshots: Snapshots,
 }
 
 impl Shared {
@@ -134,6 +135,7 @@ impl Shared {
             panics: AtomicU64::new(0),
             missed: AtomicU64::new(0),
             peak: Mutex::default(),
+            snapshots: Snapshots::default(),
         }
     }
 
@@ -227,24 +229,6 @@ impl Shared {
         let hash = crate::names::hash(&self.seed, name);
         let now = self.clock.now().as_micros();
         self.names.lock().get(hash, name, now)
-    }
-
-    /// The values of all conversations that stand at position `through`.
-    pub(crate) fn everything_retained(&self, through: u64) -> Parcel {
-        let all: Vec<_> = self.names.lock().all().cloned().collect();
-        let now = self.clock.now().as_micros();
-        let mut values = Vec::new();
-        for conversation in &all {
-            let mut ring = conversation.ring();
-            let live = ring.retained(now).filter(|value| value.seq <= through);
-            values.extend(live.map(|value| (conversation.name().cloned(), Delivered::of(value))));
-        }
-        values.sort_unstable_by_key(|(_, delivered)| delivered.seq);
-        let mut parcel = Parcel::default();
-        for (name, delivered) in values {
-            parcel.copy(name.as_ref(), delivered);
-        }
-        parcel
     }
 
     /// Calls what is somebody else's: a log, a metrics recorder, a waker. A panic in it is counted

@@ -208,8 +208,13 @@ impl Status {
         category: Category,
         key: Option<&str>,
     ) -> bool {
-        let state = self.handle.shared.known(conversation);
-        state.is_some_and(|state| state.ring().retained.remove(category, key))
+        let shared = &self.handle.shared;
+        let known = shared.known(conversation);
+        let removed = known.is_some_and(|known| known.ring().remove_retained(category, key));
+        if removed {
+            shared.snapshots.count_removed();
+        }
+        removed
     }
 
     /// The categories of this bus.

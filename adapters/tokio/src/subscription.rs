@@ -8,16 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use parking_lot::MutexGuard;
 use statusbus_core::CategorySet;
 
 use crate::Batch;
-use crate::conversation::ConversationState;
-use crate::event::{Event, Gap, GapScope, Lagged};
-use crate::hub::{BusPlace, Source};
-use crate::parcel::{Delivered, Parcel};
-use crate::ring::{Cursor, Found, Record, Ring, Ticket};
+use crate::event::{Event, Gap, Lagged};
+use crate::hub::{Hub, Source};
+use crate::loss_log::LossRecord;
+use crate::parcel::Parcel;
+use crate::ring::{Cursor, Found, Ring, Ticket};
 use crate::selector::Selector;
 use crate::shared::Shared;
+use crate::snapshot::Start;
 
 /// What a subscription does when it was too slow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -97,13 +99,14 @@ impl Subscribe {
             categories,
             on_lag,
             cursor: Cursor::default(),
-            bus_place: BusPlace::default(),
+            reported: Reported::default(),
             pending: VecDeque::new(),
             ticket: None,
             key: Some(key),
             count,
             recovered: false,
             resume_point: None,
+            is_behind_batch: false,
         };
         subscription.begin(retained, resume);
         subscription
@@ -119,8 +122,7 @@ pub struct Subscription {
     categories: CategorySet,
     on_lag: OnLag,
     cursor: Cursor,
-    /// The last loss of the whole bus that it was told.
-    bus_place: BusPlace,
+    reported: Reported,
     pending: VecDeque<Event>,
     ticket: Option<Ticket>,
     /// Its place among the readers, until it has come to the end.
@@ -128,6 +130,17 @@ pub struct Subscription {
     count: Arc<AtomicU64>,
     recovered: bool,
     resume_point: Option<u64>,
+    /// The last event was a batch, into which it can rewind.
+    is_behind_batch: bool,
+}
+
+/// The losses that a reader was given: the last records of both logs up to there.
+#[derive(Default)]
+struct Reported {
+    /// Of its conversation, or of everything.
+    own: LossRecord,
+    /// Of the whole bus; those of everything have them already.
+    of_bus: LossRecord,
 }
 
 impl Subscription {
@@ -171,7 +184,8 @@ impl Subscription {
     /// instead of the batch. Linear in the updates that were delivered together; any other batch
     /// rewinds nothing.
     pub fn rewind(&mut self, batch: &Batch, seq: u64) {
-        if batch.last_seq != self.cursor.seq || seq >= self.cursor.seq {
+        let is_last = self.is_behind_batch && batch.last_seq == self.cursor.seq;
+        if !is_last || seq >= self.cursor.seq {
             return;
         }
         let seq = seq.max(batch.after);
@@ -182,7 +196,7 @@ impl Subscription {
         self.count.store(self.cursor.count, Ordering::Relaxed);
     }
 
-    /// Chooses other categories, from the next event on.
+    /// Chooses other categories, for what follows the next [resume point](Event::resume_point).
     pub fn set_categories(&mut self, categories: CategorySet) {
         self.categories = categories;
     }
@@ -192,24 +206,37 @@ impl Subscription {
     }
 
     fn begin(&mut self, retained: bool, resume: Option<(u64, u64)>) {
+        let Self { shared, source, .. } = self;
         // Everything up to here has been written to the rings of all conversations.
-        let head = self.shared.hub.everything().head().seq;
-        let mut ring = self.shared.hub.ring(&self.source);
-        if let Some((epoch, seq)) = resume
-            && epoch == self.shared.epoch
-            && seq <= head.max(ring.head().seq)
-            && (self.is_of_everything() || self.shared.hub.knows_bus_gaps_behind(seq))
-            && let Some(cursor) = ring.cursor_at(seq)
-        {
-            (self.cursor, self.recovered) = (cursor, true);
-        } else {
-            self.cursor = ring.head();
-            self.cursor.seq = self.cursor.seq.max(head);
-        }
-        self.bus_place = self.shared.hub.bus_place(self.cursor.seq);
-        let first = (retained || resume.is_some()) && !self.recovered;
-        let values = first.then(|| values_of(&self.shared, self.source.conversation(), &mut ring));
-        drop(ring);
+        let head = shared.hub.everything().head().seq;
+        let ring = shared.hub.ring(source);
+        let resume_at = resume
+            .filter(|&(epoch, seq)| epoch == shared.epoch && seq <= head.max(ring.head().seq));
+        let resumed = resume_at.and_then(|(_, seq)| {
+            let reported = Reported::known_at(seq, source, &shared.hub, &ring)?;
+            Some((ring.cursor_at(seq)?, reported))
+        });
+        self.recovered = resumed.is_some();
+        let mut cursor = ring.head();
+        cursor.seq = cursor.seq.max(head);
+        let values = match resumed {
+            Some(start) => {
+                drop(ring);
+                (self.cursor, self.reported) = start;
+                None
+            }
+            None if retained || resume.is_some() => {
+                let (values, cursor, reported) = with_retained(shared, source, ring, cursor);
+                (self.cursor, self.reported) = (cursor, reported);
+                Some(values)
+            }
+            None => {
+                self.reported = Reported::up_to(cursor.seq, source, &shared.hub, &ring);
+                self.cursor = cursor;
+                drop(ring);
+                None
+            }
+        };
         self.count.store(self.cursor.count, Ordering::Relaxed);
         match values {
             Some(values) => self.push_retained(values),
@@ -217,11 +244,9 @@ impl Subscription {
         }
     }
 
-    /// `values` are those of its conversation, if it reads one.
-    fn push_retained(&mut self, values: Option<Parcel>) {
-        let parcel = values.unwrap_or_else(|| self.shared.everything_retained(self.cursor.seq));
+    fn push_retained(&mut self, parcel: Arc<Parcel>) {
         self.pending.push_back(Event::Retained(Batch {
-            parcel: Arc::new(parcel),
+            parcel,
             group: None,
             categories: self.categories,
             after: 0,
@@ -233,6 +258,7 @@ impl Subscription {
         let next = self.poll_pending(cx);
         if let Poll::Ready(Some(event)) = &next {
             self.resume_point = event.resume_point().or(self.resume_point);
+            self.is_behind_batch = matches!(event, Event::Batch(_));
         }
         next
     }
@@ -260,56 +286,59 @@ impl Subscription {
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let Self { shared, source, .. } = self;
         let hub = &shared.hub;
+        // Before the ring is locked: losses that are published later may not be in all logs yet.
+        let published = hub.losses_published();
         let mut ring = hub.ring(source);
         let found = ring.find(self.cursor);
-        // Whoever reads everything has the losses of the whole bus in its ring.
-        if hub.bus_gap_seq() > self.bus_place.seq && !matches!(source, Source::Everything) {
-            let through = match &found {
-                Found::Entry(entry) => entry.last_seq,
-                Found::Past(past) => ring.behind(past).seq,
-                Found::Lagged => self.on_lag.behind(&ring).seq,
-                Found::Nothing | Found::End => u64::MAX,
-            };
-            let place = hub.bus_place(through);
-            if place.seq > self.bus_place.seq && place.seq <= through {
-                let told = std::mem::replace(&mut self.bus_place, place);
-                // Who has lagged has missed these too.
-                if !matches!(found, Found::Lagged) {
-                    let (seq, losses) = (place.seq, place.losses_behind(&told));
-                    let scope = GapScope::Bus;
-                    let more = ring.gaps_at(seq).next().is_some();
-                    let resume = (!more).then_some(seq);
-                    return Poll::Ready(Some(Event::Gap(Gap { seq, losses, scope, resume })));
-                }
-            }
+        // The losses in front of what was found come first.
+        let limit = match &found {
+            Found::Entry(entry) => entry.last_seq,
+            Found::Past(past) => ring.past_seq(past.start).unwrap_or_default(),
+            Found::Lagged => 0,
+            // What a ring holds by itself is published with it; a closed one gets nothing more.
+            Found::Nothing if source.conversation().is_some() => published,
+            Found::Nothing | Found::End => u64::MAX,
+        };
+        if let Some(through) = self.reported.next(limit, source, hub, &ring) {
+            let later = self.reported.advanced(through, source, hub, &ring);
+            let count = self.cursor.count;
+            drop(ring);
+            self.report(later, through);
+            self.end_position(through);
+            self.cursor = Cursor { seq: self.cursor.seq.max(through), count };
+            return Poll::Ready(None);
         }
         let after = self.cursor.seq;
         let batch = match found {
             Found::Entry(entry) => {
                 self.cursor = Cursor { seq: entry.last_seq, count: entry.before + entry.len };
-                if matches!(entry.record, Record::Gap(_)) {
-                    push_gaps(&mut self.pending, &ring, entry.last_seq, self.categories);
-                }
                 entry.batch(after, self.categories)
             }
             Found::Past(past) => {
-                self.cursor = ring.behind(&past);
-                let batch = ring.past(past, source.name(), after, self.categories);
-                if batch.is_none() {
-                    push_gaps(&mut self.pending, &ring, self.cursor.seq, self.categories);
-                }
-                batch
+                let until = self.reported.first_behind(source, hub, &ring).unwrap_or(u64::MAX);
+                let (batch, cursor) = ring.past(past, until, source.name(), after, self.categories);
+                self.cursor = cursor;
+                Some(batch)
             }
             Found::Nothing => {
                 self.ticket = Some(ring.wait(self.ticket, cx.waker()));
                 return Poll::Pending;
             }
             Found::Lagged => {
-                let behind = self.on_lag.behind(&ring);
-                let values = (self.on_lag == OnLag::Latest)
-                    .then(|| values_of(shared, source.conversation(), &mut ring));
-                drop(ring);
-                self.catch_up(behind, values);
+                let (values, cursor, later) = match self.on_lag {
+                    OnLag::Latest => {
+                        let head = ring.head();
+                        let (values, cursor, later) = with_retained(shared, source, ring, head);
+                        (Some(values), cursor, later.latest(&self.reported))
+                    }
+                    OnLag::Oldest => {
+                        let cursor = ring.tail();
+                        let later = self.reported.advanced(cursor.seq, source, hub, &ring);
+                        drop(ring);
+                        (None, cursor, later)
+                    }
+                };
+                self.catch_up(cursor, later, values);
                 return Poll::Ready(None);
             }
             Found::End => {
@@ -322,21 +351,40 @@ impl Subscription {
         Poll::Ready(batch.filter(Batch::has_news).map(Event::Batch))
     }
 
-    /// It was too slow: tells it so, and the values that stand where it goes on.
-    fn catch_up(&mut self, behind: Cursor, values: Option<Option<Parcel>>) {
+    /// Hands out the losses up to later records, at position `seq`, of the chosen categories.
+    fn report(&mut self, later: Reported, seq: u64) {
+        let earlier = std::mem::replace(&mut self.reported, later);
+        let of_bus = self.reported.of_bus.since(&earlier.of_bus);
+        for (scope, losses) in of_bus.chain(self.reported.own.since(&earlier.own)) {
+            if scope.is_of(self.categories) {
+                self.pending.push_back(Event::Gap(Gap { seq, losses, scope, resume: None }));
+            }
+        }
+    }
+
+    /// What is pending ends at a position, to resume behind.
+    fn end_position(&mut self, seq: u64) {
+        match self.pending.back_mut() {
+            Some(Event::Gap(gap)) => gap.resume = Some(seq),
+            Some(Event::Lagged(lagged)) => lagged.resume = Some(seq),
+            Some(Event::Retained(_) | Event::Batch(_)) | None => {}
+        }
+    }
+
+    /// It was too slow: how many it missed, the losses among them, and the retained values there where
+    /// it goes on.
+    fn catch_up(&mut self, behind: Cursor, later: Reported, values: Option<Arc<Parcel>>) {
         let missed = behind.count.saturating_sub(self.cursor.count);
         self.cursor = behind;
         self.count.store(self.cursor.count, Ordering::Relaxed);
         self.shared.count_missed(missed);
-        let resume = values.is_none().then_some(behind.seq);
-        self.pending.push_back(Event::Lagged(Lagged { seq: behind.seq, missed, resume }));
-        if let Some(values) = values {
-            self.push_retained(values);
+        let lagged = Lagged { seq: behind.seq, missed, resume: None };
+        self.pending.push_back(Event::Lagged(lagged));
+        self.report(later, behind.seq);
+        match values {
+            Some(values) => self.push_retained(values),
+            None => self.end_position(behind.seq),
         }
-    }
-
-    const fn is_of_everything(&self) -> bool {
-        matches!(self.source, Source::Everything)
     }
 
     fn leave(&mut self) {
@@ -350,42 +398,84 @@ impl Subscription {
     }
 }
 
-/// The values of a conversation that stand now, where they can be had under the ring's lock.
-fn values_of(
+/// The retained values of a source, and where a reader goes on behind them: at `head` if it reads a
+/// conversation.
+fn with_retained(
     shared: &Shared,
-    conversation: Option<&ConversationState>,
-    ring: &mut Ring,
-) -> Option<Parcel> {
-    let name = conversation?.name();
-    let mut values: Vec<_> = ring.retained(shared.clock.now().as_micros()).collect();
-    values.sort_unstable_by_key(|value| value.seq);
-    let mut parcel = Parcel::default();
-    for value in values {
-        parcel.copy(name, Delivered::of(value));
-    }
-    Some(parcel)
-}
-
-/// The losses at one position, as far as they are of these categories.
-fn push_gaps(pending: &mut VecDeque<Event>, ring: &Ring, seq: u64, categories: CategorySet) {
-    for (category, losses) in ring.gaps_at(seq) {
-        if category.is_none_or(|category| categories.contains(category)) {
-            let scope = category.map_or(GapScope::Bus, GapScope::Topic);
-            pending.push_back(Event::Gap(Gap { seq, losses, scope, resume: None }));
+    source: &Source,
+    mut ring: MutexGuard<'_, Ring>,
+    head: Cursor,
+) -> (Arc<Parcel>, Cursor, Reported) {
+    match source {
+        Source::Conversation(conversation) => {
+            let values = ring.snapshot(conversation.name(), shared.clock.now().as_micros());
+            (values, head, Reported::up_to(head.seq, source, &shared.hub, &ring))
         }
-    }
-    if let Some(Event::Gap(last)) = pending.back_mut() {
-        last.resume = Some(last.seq);
+        Source::Everything => {
+            drop(ring);
+            let (values, Start { cursor, reported }) = shared.snapshot_of_everything();
+            (values, cursor, Reported { own: reported, of_bus: LossRecord::default() })
+        }
     }
 }
 
-impl OnLag {
-    /// Where a reader goes on that was too slow.
-    fn behind(self, ring: &Ring) -> Cursor {
-        match self {
-            Self::Latest => ring.head(),
-            Self::Oldest => ring.tail(),
+impl Reported {
+    /// A reader at this position was given all losses up to there.
+    fn up_to(seq: u64, source: &Source, hub: &Hub, ring: &Ring) -> Self {
+        let of_bus = match source {
+            Source::Conversation(_) if hub.bus_loss_seq() > 0 => hub.bus_losses().last_up_to(seq),
+            _ => LossRecord::default(),
+        };
+        Self { own: ring.losses().last_up_to(seq), of_bus }
+    }
+
+    /// The losses up to a position, for a reader that was given these. A log has dropped old records and may know nothing
+    /// up to there; what was given stays given.
+    fn advanced(&self, seq: u64, source: &Source, hub: &Hub, ring: &Ring) -> Self {
+        Self::up_to(seq, source, hub, ring).latest(self)
+    }
+
+    /// The later records of both.
+    fn latest(self, earlier: &Self) -> Self {
+        let later = |one: LossRecord, other: &LossRecord| {
+            if one.seq < other.seq { other.clone() } else { one }
+        };
+        Self { own: later(self.own, &earlier.own), of_bus: later(self.of_bus, &earlier.of_bus) }
+    }
+
+    /// A reader that resumes at this position was given all losses up to there; `None` if the totals
+    /// at that position are not known any more.
+    fn known_at(seq: u64, source: &Source, hub: &Hub, ring: &Ring) -> Option<Self> {
+        let of_bus = match source {
+            Source::Conversation(_) => hub.bus_losses().known_at(seq)?,
+            Source::Everything => LossRecord::default(),
+        };
+        Some(Self { own: ring.losses().known_at(seq)?, of_bus })
+    }
+
+    /// The position of the next losses to report, up to `limit`. Those of the whole bus are reported
+    /// together: nothing of this reader lies between them.
+    fn next(&self, limit: u64, source: &Source, hub: &Hub, ring: &Ring) -> Option<u64> {
+        if let Some(own) = ring.losses().next_behind(self.own.seq)
+            && own.seq <= limit
+        {
+            return Some(own.seq);
         }
+        if matches!(source, Source::Everything) || hub.bus_loss_seq() <= self.of_bus.seq {
+            return None;
+        }
+        let of_bus = hub.bus_losses().last_up_to(limit).seq;
+        (of_bus > self.of_bus.seq).then_some(of_bus)
+    }
+
+    /// The position of the first losses that were not reported.
+    fn first_behind(&self, source: &Source, hub: &Hub, ring: &Ring) -> Option<u64> {
+        let own = ring.losses().next_behind(self.own.seq).map(|record| record.seq);
+        let of_bus = match source {
+            Source::Conversation(_) => hub.bus_losses().next_behind(self.of_bus.seq).map(|r| r.seq),
+            Source::Everything => None,
+        };
+        own.into_iter().chain(of_bus).min()
     }
 }
 

@@ -83,7 +83,7 @@ fn a_set_of_categories_holds_what_was_added() {
 }
 
 #[test]
-fn a_conversation_is_1_to_128_bytes_without_control_characters_colons_and_asterisks() {
+fn a_conversation_has_a_visible_name_of_1_to_128_bytes_without_forbidden_characters() {
     let longest = "x".repeat(CONVERSATION_MAX);
     for name in ["a", "42", "conv-1", "größer/kleiner", "a b", "System", &longest] {
         assert_eq!(ConversationName::new(name).map(ConversationName::as_str), Ok(name));
@@ -96,7 +96,11 @@ fn a_conversation_is_1_to_128_bytes_without_control_characters_colons_and_asteri
         ("a\0", ConversationError::Character('\0')),
         ("a\u{7f}", ConversationError::Character('\u{7f}')),
         ("a\u{9f}", ConversationError::Character('\u{9f}')),
+        ("a\u{202e}b", ConversationError::Character('\u{202e}')),
         ("system", ConversationError::Reserved),
+        (".", ConversationError::DotSegment),
+        ("..", ConversationError::DotSegment),
+        (" \u{200b}", ConversationError::Invisible),
     ];
     for (name, error) in refused {
         assert_eq!(ConversationName::new(name), Err(error), "{name:?}");
@@ -108,15 +112,29 @@ fn a_conversation_is_1_to_128_bytes_without_control_characters_colons_and_asteri
 }
 
 #[test]
-fn of_all_characters_control_characters_colons_and_asterisks_are_refused_wherever_they_stand() {
+fn a_forbidden_character_is_refused_wherever_it_is_in_a_name() {
     for character in '\0'..=char::MAX {
-        let expected = match character.is_control() || matches!(character, ':' | '*') {
+        let is_bidi = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let is_forbidden = character.is_control() || is_bidi || matches!(character, ':' | '*');
+        let expected = match is_forbidden {
             true => Err(ConversationError::Character(character)),
             false => Ok(()),
         };
-        for name in [format!("{character}"), format!("ß{character}ß")] {
+        for name in [format!("ß{character}"), format!("{character}ß")] {
             assert_eq!(ConversationName::new(&name).map(|_| ()), expected, "{name:?}");
         }
+        if is_forbidden {
+            let alone = character.to_string();
+            assert_eq!(ConversationName::new(&alone).map(|_| ()), expected, "{character:?}");
+        }
+    }
+}
+
+#[test]
+fn a_name_of_white_space_alone_is_refused() {
+    for character in ('\0'..=char::MAX).filter(|c| c.is_whitespace() && !c.is_control()) {
+        let name = String::from_iter([character, ' ', character]);
+        assert_eq!(ConversationName::new(&name), Err(ConversationError::Invisible), "{name:?}");
     }
 }
 
@@ -148,6 +166,8 @@ fn what_is_no_topic_is_refused_with_the_reason() {
         ("status:conv-1:tool ", TopicError::UnknownCategory),
         ("status::tool", TopicError::Conversation(ConversationError::Empty)),
         ("status:*:tool", TopicError::Conversation(ConversationError::Character('*'))),
+        ("status:..:tool", TopicError::Conversation(ConversationError::DotSegment)),
+        ("status: :tool", TopicError::Conversation(ConversationError::Invisible)),
     ];
     for (name, error) in refused {
         assert_eq!(TopicName::parse(name, &categories), Err(error), "{name:?}");
@@ -160,7 +180,10 @@ fn errors_say_what_to_do() {
         ConversationError::Empty.to_string(),
         ConversationError::TooLong(200).to_string(),
         TopicError::Conversation(ConversationError::Character('*')).to_string(),
+        ConversationError::Character('\u{202e}').to_string(),
         ConversationError::Reserved.to_string(),
+        ConversationError::DotSegment.to_string(),
+        ConversationError::Invisible.to_string(),
         CategoryError::Name.to_string(),
         ConfigError::BatchSize(0).to_string(),
         ConfigError::QueueLimit(70_000).to_string(),
@@ -170,7 +193,10 @@ fn errors_say_what_to_do() {
         "1 to 128 bytes",
         "200 bytes",
         "'*'",
+        "'\\u{202e}': leave out bidirectional overrides and isolates",
         "leave the conversation out",
+        "'.' or '..'",
+        "give it a visible one",
         "1 to 32 bytes",
         "1 to 65534",
         "70000",

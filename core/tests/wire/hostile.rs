@@ -37,7 +37,10 @@ fn an_update_with_a_bad_conversation_is_refused_by_itself() {
         ("a:b", ConversationError::Character(':')),
         ("*", ConversationError::Character('*')),
         ("a\nb", ConversationError::Character('\n')),
+        ("a\u{2066}b", ConversationError::Character('\u{2066}')),
         ("system", ConversationError::Reserved),
+        ("..", ConversationError::DotSegment),
+        ("\u{200b}", ConversationError::Invisible),
     ];
     for (name, error) in cases {
         let bad = update(NAMED, &[1], &string(name.as_bytes()), b"text");

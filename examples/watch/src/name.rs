@@ -21,18 +21,25 @@ pub(crate) fn of_whole_path(path: &OsStr) -> String {
 
 /// `text` with as little changed as makes it the name of a conversation.
 pub(crate) fn valid(text: &str) -> String {
-    let allowed = |c: char| !c.is_control() && c != ':' && c != '*';
+    // The core decides which characters a name may have.
+    let allowed = |c: char| ConversationName::new(&String::from_iter([INSTEAD, c])).is_ok();
     let mut name = text.replace(|c| !allowed(c), INSTEAD.encode_utf8(&mut [0; 4]));
-    let mut end = name.len().min(CONVERSATION_MAX);
+    cut(&mut name, CONVERSATION_MAX);
+    // It is empty, `system`, `.` or `..`, or it has nothing visible.
+    if ConversationName::new(&name).is_err() {
+        cut(&mut name, CONVERSATION_MAX - INSTEAD.len_utf8());
+        name.push(INSTEAD);
+    }
+    name
+}
+
+/// Shortens `name` to at most `limit` bytes, between characters.
+fn cut(name: &mut String, limit: usize) {
+    let mut end = name.len().min(limit);
     while !name.is_char_boundary(end) {
         end -= 1;
     }
     name.truncate(end);
-    // It is empty, or it is `system`.
-    if ConversationName::new(&name).is_err() {
-        name.push(INSTEAD);
-    }
-    name
 }
 
 #[cfg(test)]
@@ -42,13 +49,20 @@ mod tests {
     #[test]
     fn any_text_becomes_a_name() {
         let long = format!("{}é", "x".repeat(127));
+        let blank = " ".repeat(200);
+        let blank_127 = format!("{}-", &blank[..127]);
         let rules = [
             ("cargo", "cargo"),
             ("résumé 2", "résumé 2"),
             ("a:b*c\n", "a-b-c-"),
+            ("a\u{202e}b\u{2066}", "a-b-"),
             ("system", "system-"),
+            (".", ".-"),
+            ("..", "..-"),
+            ("\u{200b} ", "\u{200b} -"),
             ("", "-"),
             (&long, &long[..127]),
+            (&blank, &blank_127),
         ];
         for (text, name) in rules {
             assert_eq!(valid(text), name);

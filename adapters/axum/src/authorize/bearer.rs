@@ -4,7 +4,7 @@ use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq};
 
-use super::{Access, Authorize, Decision, Denied, Grant};
+use super::{Access, Authorize, Decision, Denied, Grant, Target};
 use crate::caller::Caller;
 
 /// Whoever brings a token may read and say everything, or only read it. Tokens are compared in a
@@ -84,6 +84,11 @@ fn is_sendable(character: char) -> bool {
 impl Authorize for Bearer {
     fn authorize<'a>(&'a self, caller: &'a Caller, access: Access<'a>) -> Decision<'a> {
         Box::pin(std::future::ready(self.decide(caller, access)))
+    }
+
+    fn admit_publisher<'a>(&'a self, caller: &'a Caller) -> Decision<'a, ()> {
+        let decided = self.decide(caller, Access::Publish(Target::Everything));
+        Box::pin(std::future::ready(decided.map(|_| ())))
     }
 }
 

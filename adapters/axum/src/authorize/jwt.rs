@@ -91,6 +91,16 @@ impl Jwt {
         }
     }
 
+    /// Whether the token is valid and lists anything to publish.
+    fn decide_publisher(&self, caller: &Caller, now: SystemTime) -> Result<(), Denied> {
+        let token = caller.token().ok_or_else(Denied::no_token)?;
+        let (claims, _) = self.read(&token, now)?;
+        if claims.publish.is_empty() {
+            return Err(Denied::forbidden("the token's claim `publish` is missing or empty"));
+        }
+        Ok(())
+    }
+
     /// What a token claims, and when it expires.
     fn read(&self, token: &str, now: SystemTime) -> Result<(Claims, SystemTime), Denied> {
         let wrong = |why: &dyn fmt::Display| Denied::unauthenticated(format!("the token: {why}"));
@@ -143,6 +153,10 @@ fn covers(list: &[String], target: Target<'_>) -> bool {
 impl Authorize for Jwt {
     fn authorize<'a>(&'a self, caller: &'a Caller, access: Access<'a>) -> Decision<'a> {
         Box::pin(std::future::ready(self.decide(caller, access, SystemTime::now())))
+    }
+
+    fn admit_publisher<'a>(&'a self, caller: &'a Caller) -> Decision<'a, ()> {
+        Box::pin(std::future::ready(self.decide_publisher(caller, SystemTime::now())))
     }
 }
 
@@ -227,6 +241,24 @@ mod tests {
         let all = signed(SECRET, &json!({"exp": EXPIRES, "read": ["*"]}));
         assert_eq!(decide(&jwt, &all, Access::Read(Target::Everything), now), granted);
         assert_eq!(decide(&jwt, &all, Access::Publish(Target::System), now), Err(403));
+    }
+
+    #[test]
+    fn a_token_that_publishes_nothing_is_refused_before_a_body_is_read() {
+        let jwt = Jwt::new(SECRET).expect("long enough");
+        let decide = |claims: Value, now| {
+            let caller = caller(&signed(SECRET, &claims));
+            jwt.decide_publisher(&caller, at(now)).map_err(|denied| match denied {
+                Denied::Unauthenticated(_) => 401,
+                Denied::Forbidden(_) => 403,
+            })
+        };
+        let now = EXPIRES - 60;
+        let publishes = json!({"exp": EXPIRES, "publish": ["conv-1"]});
+        assert_eq!(decide(publishes.clone(), now), Ok(()));
+        assert_eq!(decide(publishes, EXPIRES + 6), Err(401));
+        assert_eq!(decide(json!({"exp": EXPIRES, "read": ["*"]}), now), Err(403));
+        assert_eq!(decide(json!({"exp": EXPIRES, "read": ["*"], "publish": []}), now), Err(403));
     }
 
     #[test]

@@ -126,8 +126,8 @@ impl Form for AgUi {
         write_position(to, id);
     }
 
-    fn gap(&self, to: &mut Vec<u8>, id: Position, gap: &json::Gap) {
-        write_message(to, Some(id), &Event::Custom { name: "statusbus.gap", value: gap });
+    fn gap(&self, to: &mut Vec<u8>, id: Option<Position>, gap: &json::Gap) {
+        write_message(to, id, &Event::Custom { name: "statusbus.gap", value: gap });
     }
 
     fn end(&self, to: &mut Vec<u8>, run: &Run, ending: Ending) {
@@ -247,6 +247,6 @@ mod tests {
     #[test]
     fn a_gap_is_an_event_of_ours() {
         let gap = |data| json!({"type": "CUSTOM", "name": "statusbus.gap", "value": parsed(data)});
-        assert_eq!(gaps(&AgUi), [(id(7), gap(EVICTED)), (id(9), gap(LAGGED))]);
+        assert_eq!(gaps(&AgUi), [(id(7), gap(EVICTED)), (None, gap(LAGGED))]);
     }
 }

@@ -74,8 +74,8 @@ impl Form for AiSdk {
         write_position(to, id);
     }
 
-    fn gap(&self, to: &mut Vec<u8>, id: Position, gap: &json::Gap) {
-        write_message(to, Some(id), &Part::DataGap { data: gap, transient: true });
+    fn gap(&self, to: &mut Vec<u8>, id: Option<Position>, gap: &json::Gap) {
+        write_message(to, id, &Part::DataGap { data: gap, transient: true });
     }
 
     fn end(&self, to: &mut Vec<u8>, _: &Run, ending: Ending) {
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_gap_is_told_and_not_kept() {
         let part = |data| json!({"type": "data-gap", "data": parsed(data), "transient": true});
-        assert_eq!(gaps(&AiSdk), [(id(7), part(EVICTED)), (id(9), part(LAGGED))]);
+        assert_eq!(gaps(&AiSdk), [(id(7), part(EVICTED)), (None, part(LAGGED))]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,9 @@ use serde::Serialize;
 use statusbus_tokio::Update;
 use statusbus_tokio::json::{self, Epoch, Position};
 
-use super::{Bus, Ending, Form, Kind, Recovered, Run, write_json, write_retry, write_text};
+use super::{
+    Bus, Ending, Form, Kind, Recovered, Run, write_id, write_json, write_retry, write_text,
+};
 
 pub(super) struct Native;
 
@@ -44,8 +46,10 @@ impl Form for Native {
         write_text(to, format_args!("]\nid: {id}\n\n"));
     }
 
-    fn gap(&self, to: &mut Vec<u8>, id: Position, gap: &json::Gap) {
-        write_text(to, format_args!("event: gap\nid: {id}\ndata: "));
+    fn gap(&self, to: &mut Vec<u8>, id: Option<Position>, gap: &json::Gap) {
+        to.extend_from_slice(b"event: gap\n");
+        write_id(to, id);
+        to.extend_from_slice(b"data: ");
         write_json(to, gap);
         to.extend_from_slice(b"\n\n");
     }

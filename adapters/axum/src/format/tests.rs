@@ -95,9 +95,9 @@ pub(super) fn gaps(form: &dyn Form) -> Vec<Frame> {
     losses.dropped.evicted = 3;
     let gap = Gap { seq: 7, losses, scope: GapScope::Topic(Category::TOOL), resume: Some(7) };
     let mut bytes = Vec::new();
-    form.gap(&mut bytes, Position { epoch: 0xab, seq: 7 }, &json::Gap::from(&gap));
+    form.gap(&mut bytes, Some(Position { epoch: 0xab, seq: 7 }), &json::Gap::from(&gap));
     let lagged = Lagged { seq: 9, missed: 2, resume: None };
-    form.gap(&mut bytes, Position { epoch: 0xab, seq: 9 }, &json::Gap::from(&lagged));
+    form.gap(&mut bytes, None, &json::Gap::from(&lagged));
     read(&bytes)
 }
 
@@ -149,6 +149,14 @@ async fn hostile_text_stays_within_its_frame_in_every_form() {
         let mut ids = frames.iter().filter_map(|(id, _)| id.as_deref());
         assert!(ids.clone().all(|id| id.starts_with("00000000000000ab-")));
         assert_eq!(ids.next_back(), Some("00000000000000ab-6"));
+    }
+}
+
+#[test]
+fn a_gap_has_an_id_only_where_a_reader_can_resume() {
+    for format in Format::ALL {
+        let ids: Vec<_> = gaps(format.form()).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(ids, [id(7), None], "{format:?}");
     }
 }
 

@@ -257,14 +257,15 @@ impl Session {
             }
             Event::Retained(batch) => self.told.extend(channel.standing(batch).map(Told::Updates)),
             Event::Gap(gap) => {
-                let frame = channel.to.gap((&gap).into(), Some(id(&self.status, gap.seq)));
+                let id = gap.resume.map(|seq| id(&self.status, seq));
+                let frame = channel.to.gap((&gap).into(), id);
                 self.told.push_back(Told::Frame(frame));
             }
             Event::Lagged(lagged) => {
                 // The values that stand come right behind. If there are any, the last of them says
                 // where to resume: resuming before it has come would leave it out.
                 let standing = channel.standing_next();
-                let id = standing.is_none().then(|| id(&self.status, lagged.seq));
+                let id = standing.is_none().then(|| id(&self.status, channel.seq()));
                 let frame = channel.to.gap((&lagged).into(), id);
                 self.told.push_back(Told::Frame(frame));
                 self.told.extend(standing.map(Told::Updates));

@@ -1,14 +1,18 @@
 //! Reading the body of a request: no more than may be, not for ever, and not more of all together
 //! than there is room for.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use futures_util::StreamExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use parking_lot::Mutex;
 
+use crate::caller::Caller;
 use crate::problem::Problem;
 
 /// How long a body may take to come.
@@ -17,43 +21,80 @@ const TIME: Duration = Duration::from_secs(30);
 /// Bytes of bodies that are being read, of all requests together.
 const TOGETHER: usize = 64 * 1024 * 1024;
 
-/// Room for the bodies of all requests together. It is taken as the bytes come, so that one who
-/// announces much and sends nothing takes nothing.
+/// Memory for the bodies of all requests together. It is taken as the bytes arrive, so that a body
+/// that is announced and not sent takes nothing, and no peer takes more of it than it leaves to
+/// others: one peer at most half, two at most a third each.
 #[derive(Clone, Debug)]
-pub(crate) struct Room(Arc<Semaphore>);
+pub(crate) struct Room(Arc<Budget>);
 
-impl Default for Room {
-    fn default() -> Self {
-        Self::of(TOGETHER)
-    }
+#[derive(Debug)]
+struct Budget {
+    bytes: usize,
+    taken: Mutex<Taken>,
 }
 
-/// A body, and the room it takes.
+#[derive(Debug, Default)]
+struct Taken {
+    bytes: usize,
+    by_peer: HashMap<Peer, usize>,
+}
+
+/// The sender of a body: a token, or without one an address. A hash of the token, so that no copy of
+/// it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Peer {
+    Token(u64),
+    Address(IpAddr),
+    Unknown,
+}
+
+/// What a body takes of the budget, until it is dropped.
+#[derive(Debug)]
+struct Share {
+    budget: Arc<Budget>,
+    peer: Peer,
+    bytes: usize,
+}
+
+/// A body, and its share of the budget.
+#[derive(Debug)]
 pub(crate) struct Whole {
     pub(crate) bytes: Vec<u8>,
-    _room: Option<OwnedSemaphorePermit>,
+    _share: Share,
 }
 
 impl Room {
-    fn of(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes)))
+    /// For bodies of at most `most` bytes: 64 MiB, or four bodies of that size if that is more.
+    pub(crate) fn for_bodies_of(most: usize) -> Self {
+        Self::of(most.saturating_mul(4).max(TOGETHER))
     }
 
-    /// Reads a body of at most `most` bytes.
+    fn of(bytes: usize) -> Self {
+        Self(Arc::new(Budget { bytes, taken: Mutex::default() }))
+    }
+
+    /// Bytes of bodies that are being read.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.taken.lock().bytes
+    }
+
+    /// Reads a body of at most `most` bytes. Decide from the head of the request whether the caller
+    /// may send one, before this is called.
     pub(crate) async fn read(
         &self,
-        headers: &HeaderMap,
+        caller: &Caller,
         body: Body,
         most: usize,
     ) -> Result<Whole, Problem> {
-        let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        let announced = caller.header(header::CONTENT_LENGTH);
         if announced
             .and_then(|length| length.parse().ok())
             .is_some_and(|length: u64| length > most as u64)
         {
             return Err(too_large(most));
         }
-        match tokio::time::timeout(TIME, self.read_to_end(body, most)).await {
+        let share = Share { budget: Arc::clone(&self.0), peer: Peer::of(caller), bytes: 0 };
+        match tokio::time::timeout(TIME, read_to_end(body, most, share)).await {
             Ok(read) => read,
             Err(_) => Err(Problem::new(
                 StatusCode::REQUEST_TIMEOUT,
@@ -62,32 +103,71 @@ impl Room {
             )),
         }
     }
+}
 
-    async fn read_to_end(&self, body: Body, most: usize) -> Result<Whole, Problem> {
-        let mut whole = Whole { bytes: Vec::new(), _room: None };
-        let mut pieces = body.into_data_stream();
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|_| {
-                Problem::bad_request("incomplete", "the body ended before it was complete")
-            })?;
-            if whole.bytes.len() + piece.len() > most {
-                return Err(too_large(most));
-            }
-            let more = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-            let Ok(room) = Arc::clone(&self.0).try_acquire_many_owned(more) else {
-                return Err(Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "busy",
-                    "too much is being sent at once: come back",
-                ));
-            };
-            match &mut whole._room {
-                Some(taken) => taken.merge(room),
-                None => whole._room = Some(room),
-            }
-            whole.bytes.extend_from_slice(&piece);
+async fn read_to_end(body: Body, most: usize, share: Share) -> Result<Whole, Problem> {
+    let mut whole = Whole { bytes: Vec::new(), _share: share };
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|_| {
+            Problem::bad_request("incomplete", "the body ended before it was complete")
+        })?;
+        if whole.bytes.len() + piece.len() > most {
+            return Err(too_large(most));
         }
-        Ok(whole)
+        if !whole._share.grow(piece.len()) {
+            return Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                "too much is being sent at once: come back",
+            ));
+        }
+        whole.bytes.extend_from_slice(&piece);
+    }
+    Ok(whole)
+}
+
+impl Share {
+    /// Takes more. Answers whether there was room.
+    fn grow(&mut self, more: usize) -> bool {
+        let mut taken = self.budget.taken.lock();
+        let own = taken.by_peer.get(&self.peer).copied().unwrap_or_default() + more;
+        let all = taken.bytes + more;
+        if self.budget.bytes.checked_sub(all).is_none_or(|left| own > left) {
+            return false;
+        }
+        taken.bytes = all;
+        taken.by_peer.insert(self.peer, own);
+        self.bytes += more;
+        true
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.budget.taken.lock();
+        taken.bytes -= self.bytes;
+        if let Some(own) = taken.by_peer.get_mut(&self.peer) {
+            *own -= self.bytes;
+            if *own == 0 {
+                taken.by_peer.remove(&self.peer);
+            }
+        }
+    }
+}
+
+impl Peer {
+    fn of(caller: &Caller) -> Self {
+        static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        match (caller.token(), caller.peer()) {
+            (Some(token), _) => Self::Token(KEYS.hash_one(&*token)),
+            (None, Some(peer)) => Self::Address(match peer.ip().to_canonical() {
+                // A network of this size has one subscriber, who can use all of its addresses.
+                IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
+                ip => ip,
+            }),
+            (None, None) => Self::Unknown,
+        }
     }
 }
 
@@ -99,15 +179,33 @@ fn too_large(most: usize) -> Problem {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
+    use std::net::SocketAddr;
 
+    use axum::extract::{ConnectInfo, Request};
     use bytes::Bytes;
     use futures_util::stream;
     use tokio::time::Instant;
 
     use super::*;
 
+    /// A request with this token, from this address.
+    fn caller(token: Option<&str>, address: &str) -> Caller {
+        let mut request = Request::builder();
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        let peer: SocketAddr = address.parse().expect("an address");
+        parts.extensions.insert(ConnectInfo(peer));
+        Caller::of(&parts)
+    }
+
+    async fn read_from(caller: &Caller, room: &Room, body: Body) -> Result<Whole, &'static str> {
+        room.read(caller, body, 100).await.map_err(|problem| problem.reason())
+    }
+
     async fn read(room: &Room, body: Body) -> Result<Whole, &'static str> {
-        room.read(&HeaderMap::new(), body, 100).await.map_err(|problem| problem.reason())
+        read_from(&caller(None, "192.0.2.1:1"), room, body).await
     }
 
     /// A body of which no more comes.
@@ -118,7 +216,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn bodies_take_room_together_while_they_are_there_and_no_longer() {
-        let room = Room::of(10);
+        let room = Room::of(20);
         let seven = read(&room, Body::from("seven b")).await.expect("there is room");
         assert_eq!(read(&room, Body::from("four")).await.err(), Some("busy"));
         let three = read(&room, Body::from("abc")).await.expect("there is room");
@@ -131,14 +229,43 @@ mod tests {
         });
         assert_eq!((slow.err(), fast), (Some("slow"), Some("busy")));
         assert!(read(&room, Body::from("seven b")).await.is_ok(), "what was given up is free");
+        drop(three);
+        assert!(room.0.taken.lock().by_peer.is_empty());
+        assert_eq!(room.taken(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_takes_no_more_than_it_leaves_to_others() {
+        let room = Room::of(60);
+        let mut held = Vec::new();
+        // By token, wherever it comes from; else by address, of IPv6 by network.
+        for (token, address, most) in [
+            (Some("one"), ["192.0.2.1:1", "192.0.2.2:2"], 30),
+            (Some("two"), ["192.0.2.1:1", "192.0.2.2:2"], 15),
+            (None, ["[2001:db8::1]:1", "[2001:db8::ffff:2]:2"], 7),
+            (None, ["192.0.2.1:1", "[::ffff:192.0.2.1]:2"], 4),
+            (None, ["192.0.2.2:1", "192.0.2.2:2"], 2),
+        ] {
+            for number in 0..most {
+                let caller = caller(token, address[number % 2]);
+                held.push(read_from(&caller, &room, Body::from("x")).await.expect("there is room"));
+            }
+            for address in address {
+                let refused = read_from(&caller(token, address), &room, Body::from("x")).await;
+                assert_eq!(refused.err(), Some("busy"), "{token:?} {address}");
+            }
+        }
+        drop(held);
+        assert_eq!(room.taken(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_given_up() {
+        let room = Room::for_bodies_of(100);
         let began = Instant::now();
-        assert_eq!(read(&Room::default(), unfinished("{")).await.err(), Some("slow"));
+        assert_eq!(read(&room, unfinished("{")).await.err(), Some("slow"));
         assert_eq!(began.elapsed(), TIME);
         let large = "x".repeat(101);
-        assert_eq!(read(&Room::default(), Body::from(large)).await.err(), Some("too_large"));
+        assert_eq!(read(&room, Body::from(large)).await.err(), Some("too_large"));
     }
 }

@@ -121,14 +121,12 @@ impl Stream {
     }
 
     fn frame(&mut self, event: Event) -> Bytes {
-        // The event has just been taken, and so there is a position behind it.
-        let seq = event.resume_point().or(self.subscription.resume_point()).unwrap_or_default();
-        let id = Position { epoch: self.run.epoch, seq };
+        let id = event.resume_point().map(|seq| Position { epoch: self.run.epoch, seq });
         match event {
             Event::Batch(batch) => {
                 let oldest = batch.iter().next();
                 let first = oldest.map_or(0, |update| update.seq());
-                let Frame { bytes, through } = self.member.frame(first, id.seq, || {
+                let Frame { bytes, through } = self.member.frame(first, batch.seq(), || {
                     let said = oldest.and_then(|update| update.at().elapsed().ok());
                     self.context.latency.observe(said.unwrap_or_default());
                     self.written(&batch)
@@ -178,7 +176,7 @@ impl Stream {
         self.context.frames.hold(piece)
     }
 
-    fn gap(&self, id: Position, gap: &json::Gap) -> Bytes {
+    fn gap(&self, id: Option<Position>, gap: &json::Gap) -> Bytes {
         let mut frame = Vec::new();
         self.form.gap(&mut frame, id, gap);
         frame.into()

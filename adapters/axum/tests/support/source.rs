@@ -26,6 +26,9 @@ pub(crate) struct Parser {
     ready: VecDeque<Frame>,
     name: String,
     data: String,
+    /// Of the event that is being read.
+    id: String,
+    /// Of the last event that was complete.
     pub(crate) last_id: String,
 }
 
@@ -129,6 +132,7 @@ impl Parser {
     fn line(&mut self, line: &str) {
         if line.is_empty() {
             let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
+            self.last_id.clone_from(&self.id);
             if let Some(data) = data.strip_suffix('\n') {
                 // The end of a stream in the form of the AI SDK, which is no JSON.
                 let data = match data {
@@ -148,7 +152,7 @@ impl Parser {
                 self.data.push_str(value);
                 self.data.push('\n');
             }
-            "id" if !value.contains('\0') => value.clone_into(&mut self.last_id),
+            "id" if !value.contains('\0') => value.clone_into(&mut self.id),
             "retry" => self.ready.push_back(Frame::Retry(value.parse().expect("a number"))),
             other => panic!("{other:?} is no field that we write"),
         }

@@ -12,6 +12,7 @@ mod depth;
 mod flush;
 mod gaps;
 mod lag;
+mod losses_kept;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod model;
@@ -19,6 +20,7 @@ mod origin;
 mod parts;
 mod resume;
 mod retained;
+mod shared_values;
 mod shutdown;
 mod sizes;
 mod storms;

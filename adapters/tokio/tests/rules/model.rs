@@ -11,7 +11,7 @@ use statusbus_tokio::{Category, CategorySet, Ledger, OnLag, Overflow, Selector, 
 use crate::support::follower::Follower;
 use crate::support::naive::{Knobs, Naive, Said};
 use crate::support::random::Random;
-use crate::support::{SECOND, config, of, seq_of};
+use crate::support::{SECOND, config, of};
 
 const CONVERSATIONS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -250,16 +250,18 @@ impl Case {
         let follower = &mut self.followers[which];
         for _ in 0..most {
             let Some(event) = follower.read(&self.model) else { break };
-            self.places.push(seq_of(&event));
+            self.places.extend(event.resume_point());
         }
     }
 
     /// A reader breaks off and comes back.
     fn come_back(&mut self) {
         let Some(follower) = self.followers.pop() else { return };
-        let Follower { source, categories, seq, missed, .. } = follower;
+        let Follower { subscription, source, categories, missed, .. } = follower;
+        let seq = subscription.resume_point();
+        drop(subscription);
         self.missed += missed;
-        self.open_at(source, categories, Some(seq));
+        self.open_at(source, categories, seq);
     }
 
     fn leave(&mut self) {
@@ -271,9 +273,8 @@ impl Case {
 
     fn close(mut self) {
         let unread = self.followers.iter().map(|follower| {
-            self.model
-                .updates(follower.source, follower.subscription.resume_point().expect("it began"))
-                .count() as u64
+            let read = follower.subscription.resume_point().expect("it began").max(follower.seq);
+            self.model.updates(follower.source, read).count() as u64
         });
         assert_eq!(self.status.unread(), unread.sum::<u64>());
         let mut closing = Box::pin(self.status.shutdown(SECOND));

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use statusbus_tokio::{CategorySet, Event, GapScope, Lagged, OnLag, Subscription};
+use statusbus_tokio::{Batch, CategorySet, Event, GapScope, Lagged, OnLag, Subscription};
 
 use super::naive::{Naive, Scope, What};
 use super::{seq_of, texts};
@@ -24,6 +24,8 @@ pub(crate) struct Follower {
     /// Losses that it came to, less those it was told.
     owed: BTreeMap<Scope, i64>,
     pub(crate) missed: u64,
+    /// It has lagged and goes on with these retained values.
+    expected: Option<Vec<u64>>,
 }
 
 impl Follower {
@@ -45,6 +47,7 @@ impl Follower {
             next: model.records.partition_point(|record| record.seq <= start),
             owed: BTreeMap::new(),
             missed: 0,
+            expected: None,
         }
     }
 
@@ -81,7 +84,12 @@ impl Follower {
             Event::Lagged(lagged) => {
                 self.lag(before, *lagged, model);
             }
-            Event::Retained(_) => panic!("retained values come first or after a lag"),
+            Event::Retained(batch) => {
+                let expected = self.expected.take();
+                let expected = expected.expect("retained values come first or after a lag");
+                self.expect_nothing_owed();
+                self.check_retained(batch, &expected, model);
+            }
         }
         self.seq = seq_of(&event);
         Some(event)
@@ -94,12 +102,14 @@ impl Follower {
         assert_eq!(lagged.missed, updates(before) - updates(lagged.seq));
         self.missed += lagged.missed;
         self.seq = lagged.seq;
-        self.owed.clear();
-        self.next = model.records.partition_point(|record| record.seq <= lagged.seq);
+        // The losses in between are reported all the same, behind this.
+        while self.come_to(lagged.seq, model).is_some() {}
         match self.on_lag {
             OnLag::Latest => {
-                assert_eq!(lagged.seq, self.head(model));
-                self.expect_retained(model);
+                // Of everything, readers that come together begin together.
+                assert!(self.source.is_none() || lagged.seq == self.head(model));
+                let expected = model.retained(self.source, self.categories, lagged.seq);
+                self.expected = Some(expected);
             }
             OnLag::Oldest => {
                 let kept = model.kept_behind(self.source, before);
@@ -160,9 +170,16 @@ impl Follower {
         let Some(Event::Retained(batch)) = self.subscription.try_next() else {
             panic!("the values that stand come first");
         };
+        assert!(self.source.is_none() || batch.seq() == self.seq);
+        self.seq = batch.seq();
+        self.next = model.records.partition_point(|record| record.seq <= self.seq);
+        let expected = model.retained(self.source, self.categories, self.seq);
+        self.check_retained(&batch, &expected, model);
+    }
+
+    fn check_retained(&self, batch: &Batch, standing: &[u64], model: &Naive) {
         let numbers: Vec<u64> =
-            texts(&batch).iter().map(|text| text.parse().expect("a number")).collect();
-        let standing = model.retained(self.source, self.categories);
+            texts(batch).iter().map(|text| text.parse().expect("a number")).collect();
         match (model.knobs.bytes, self.source) {
             (None, _) => assert_eq!(numbers, standing),
             // The most recent ones, as many as there is room for, of each conversation by itself.

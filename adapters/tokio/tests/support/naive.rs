@@ -175,25 +175,22 @@ impl Naive {
         positions.find(kept).unwrap_or(self.seq())
     }
 
-    /// Whether what a conversation keeps at least reaches back behind a position: its last updates,
-    /// and the losses between them.
+    /// Whether what a conversation keeps at least reaches back behind a position.
     fn is_history(&self, source: usize, after: u64) -> bool {
-        let behind = self.updates(Some(source), after).count() as u64;
-        let first = self.records.iter().find_map(|record| match &record.what {
-            _ if record.seq <= after => None,
-            What::Update(said) => (said.conversation == source).then_some(false),
-            What::Gap(gap) => {
-                let theirs = |scope: &Scope| scope.is_some_and(|(other, _)| other == source);
-                gap.keys().any(theirs).then_some(true)
-            }
-        });
-        behind + u64::from(first == Some(true)) <= self.knobs.history
+        self.updates(Some(source), after).count() as u64 <= self.knobs.history
     }
 
-    /// The numbers of the values that stand, in order.
-    pub(crate) fn retained(&self, source: Option<usize>, categories: CategorySet) -> Vec<u64> {
+    /// The numbers of the values that are retained at a position, in order.
+    pub(crate) fn retained(
+        &self,
+        source: Option<usize>,
+        categories: CategorySet,
+        at: u64,
+    ) -> Vec<u64> {
         let mut values: Vec<(Said, u64)> = Vec::new();
-        for (place, said) in self.updates(source, 0).enumerate() {
+        let later = self.updates(source, at).count();
+        let up_to_there = self.updates(source, 0).count() - later;
+        for (place, said) in self.updates(source, 0).take(up_to_there).enumerate() {
             let topic = |said: &Said| (said.conversation, said.category, said.key);
             values.retain(|(known, _)| topic(known) != topic(&said));
             let keyed = |known: &Said| known.key.is_some();

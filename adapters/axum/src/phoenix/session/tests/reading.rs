@@ -170,3 +170,85 @@ async fn the_end_comes_when_everything_is_read() {
     assert_eq!(client.hears(), [Value::Null; 0]);
     assert_eq!((status.readers(), status.unread()), (0, 0));
 }
+
+/// The id from which a client resumes behind these frames, as the README's does.
+fn last_id(heard: &[Value]) -> Value {
+    let mut ids = heard.iter().flat_map(|frame| {
+        let payload = &frame[4];
+        [&payload["id"], &payload["last_event_id"], &payload["response"]["last_event_id"]]
+    });
+    ids.rfind(|id| id.is_string()).cloned().unwrap_or_default()
+}
+
+/// What a client hears that joins behind these frames.
+fn resume_behind(status: &Status, heard: &[Value]) -> Vec<Value> {
+    let mut client = Client::of(status);
+    let params = json!({"categories": Category::BUILT_IN, "last_event_id": last_id(heard)});
+    client.join("status:a", params);
+    client.hears()
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_each_of_several_gaps_at_one_position_a_client_resumes_without_losing_one() {
+    let config = Config::new().queue_limit(2).expect("a limit").overflow(Overflow::DropNewest);
+    let status = Status::builder().epoch(EPOCH).config(config).spawn();
+    let mut client = Client::of(&status);
+    client.join("status:a", json!({"categories": Category::BUILT_IN}));
+    let mut full = client.hears();
+    for _ in 0..3 {
+        // In one go: the runner has no turn in between, and takes two.
+        let [tool, info] = [Category::TOOL, Category::INFO];
+        for category in [tool, info, tool, info, Category::ERROR] {
+            status.update("a", category, "x").send();
+        }
+        status.flush().await;
+        say(&status, "a", tool, &["alone"]).await;
+    }
+    full.extend(client.hears());
+    let gaps = full.iter().filter(|frame| frame[3] == "gap");
+    assert_eq!(gaps.clone().count(), 9);
+    assert_eq!(gaps.filter(|gap| gap[4]["id"].is_string()).count(), 3, "one of a position");
+    for cut in 1..=full.len() {
+        let last = last_id(&full[..cut]);
+        let has_id = (1..=cut).find(|&to| last_id(&full[..to]) == last).expect("it is one of them");
+        let resumed = resume_behind(&status, &full[..cut]);
+        assert_eq!(reply(&resumed[0]).1["recovered"], true, "cut behind {cut}");
+        let payloads = |frames: &[Value]| frames.iter().map(|frame| frame[4].clone()).collect();
+        let (got, expected): (Vec<_>, Vec<_>) =
+            (payloads(&resumed[1..]), payloads(&full[has_id..]));
+        assert_eq!(got, expected, "cut behind {cut}");
+    }
+    balances(status).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_each_frame_of_a_lag_a_client_resumes_to_all_values() {
+    let bus = Status::builder().epoch(EPOCH).window(16).history(4).conversation_bytes(1 << 20);
+    let status = bus.spawn();
+    let mut client = Client::of(&status);
+    client.join("status:a", json!({"categories": Category::BUILT_IN}));
+    let mut full = client.hears();
+    for number in 0..10 {
+        let text = number.to_string().repeat(16 * 1024);
+        status.update("a", Category::PROGRESS, text).key(number.to_string()).send();
+    }
+    for _ in 0..200 {
+        say(&status, "a", Category::TOOL, &["too much"]).await;
+    }
+    full.extend(client.hears());
+    say(&status, "a", Category::INFO, &["goes on"]).await;
+    full.extend(client.hears());
+    let places = |frames: &[Value]| {
+        let updates = frames.iter().filter(|frame| frame[3] == "status_update");
+        let place = |frame: &Value| (frame[4]["category"].to_string(), frame[4]["key"].to_string());
+        updates.map(place).collect::<std::collections::BTreeSet<_>>()
+    };
+    let all = places(&full);
+    assert_eq!(all.len(), 12);
+    for cut in 0..=full.len() {
+        let mut seen = full[..cut].to_vec();
+        seen.extend(resume_behind(&status, &full[..cut]));
+        assert_eq!(places(&seen), all, "cut behind {cut}");
+    }
+    balances(status).await;
+}

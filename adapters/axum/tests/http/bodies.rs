@@ -1,0 +1,126 @@
+//! Bodies of requests over real connections: who may send one, and that no peer keeps others from it.
+
+use serde_json::json;
+use statusbus_axum::{Access, Bearer, Caller, Denied, Grant};
+use statusbus_tokio::Status;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{Answer, Served, serve_with, within};
+
+/// Most bytes of a body, as announced by those who do not send the last of them.
+const ANNOUNCED: usize = 2_000_000;
+const SENT: usize = 1_990_000;
+
+async fn connect(served: &Served, path: &str, token: Option<&str>) -> TcpStream {
+    let mut stream = within(TcpStream::connect(served.address)).await.expect("it listens");
+    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n"));
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-length: {ANNOUNCED}\r\n{}\r\n",
+        served.address,
+        authorization.unwrap_or_default()
+    );
+    stream.write_all(head.as_bytes()).await.expect("room");
+    stream
+}
+
+/// The first line of what is answered.
+async fn status_line(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    while !answer.contains(&b'\r') {
+        let mut piece = [0; 1_024];
+        let read = within(stream.read(&mut piece)).await.expect("an answer");
+        assert!(read > 0, "closed without an answer");
+        answer.extend_from_slice(&piece[..read]);
+    }
+    String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+}
+
+/// A figure of `/metrics`.
+async fn metric(served: &Served, name: &str) -> usize {
+    let client = served.client().await;
+    let request = client.request("GET", "/metrics").header("authorization", "Bearer good");
+    let all = client.answer(request, "").await.text;
+    let line = all.lines().find(|line| line.split_once(' ').is_some_and(|(of, _)| of == name));
+    let value = line.and_then(|line| line.rsplit(' ').next()).expect("it is there");
+    value.parse().expect("a number")
+}
+
+async fn publish(served: &Served, token: &str, text: usize) -> Answer {
+    let update = json!({"conversation": "conv-1", "category": "tool", "text": "x".repeat(10_000)});
+    let client = served.client().await;
+    let authorization = format!("Bearer {token}");
+    let request = client.request("POST", "/v1/status").header("authorization", authorization);
+    client.answer(request, json!(vec![update; text / 10_000]).to_string()).await
+}
+
+#[tokio::test]
+async fn without_a_token_no_byte_of_a_body_is_read() {
+    let bearer = Bearer::new("good").expect("sendable").reads("wall").expect("sendable");
+    let served =
+        serve_with(Status::builder().spawn(), |routes| routes.authorize(bearer), |server| server)
+            .await;
+    let mut stalled = Vec::new();
+    for (token, status) in
+        [(None, "401"), (Some("wrong"), "401"), (Some("wall"), "403"), (Some("good"), "")]
+    {
+        for path in ["/v1/status", "/v1/events?format=ag-ui"] {
+            // To read with POST is for those who may read.
+            if status == "403" && path != "/v1/status" {
+                continue;
+            }
+            for _ in 0..20 {
+                let mut stream = connect(&served, path, token).await;
+                stream.write_all(b"[").await.expect("room");
+                if status.is_empty() {
+                    stalled.push(stream);
+                    continue;
+                }
+                let line = status_line(&mut stream).await;
+                assert!(line.contains(status), "{token:?} {path}: {line}");
+            }
+        }
+    }
+    // Only those with the token are read: one byte each.
+    while metric(&served, "statusbus_http_body_bytes").await < stalled.len() {}
+    assert_eq!(metric(&served, "statusbus_http_body_bytes").await, stalled.len());
+    assert_eq!(publish(&served, "good", 10_000).await.json()["accepted"], 1);
+    drop(stalled);
+    assert_eq!(served.end().await.refused.unauthorized, 0, "what was not read is not counted");
+}
+
+#[tokio::test]
+async fn one_peer_cannot_keep_others_from_publishing() {
+    const CONNECTIONS: usize = 40;
+    let known = |caller: &Caller, _: Access<'_>| match caller.token().as_deref() {
+        Some("good" | "greedy") => Ok(Grant::unlimited()),
+        _ => Err(Denied::unauthenticated("there is no such token")),
+    };
+    let served =
+        serve_with(Status::builder().spawn(), |routes| routes.authorize(known), |server| server)
+            .await;
+    let mut stalled = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut stream = connect(&served, "/v1/status", Some("greedy")).await;
+        stalled.push(tokio::spawn(async move {
+            // It may be refused before all of it is sent.
+            let _ = stream.write_all(&vec![b' '; SENT]).await;
+            stream
+        }));
+    }
+    // Until each is refused, or read as far as it was sent.
+    loop {
+        let refused = metric(&served, "statusbus_http_answers_total{status=\"503\"}").await;
+        let read = metric(&served, "statusbus_http_body_bytes").await;
+        if refused > 0 && read == (CONNECTIONS - refused) * SENT {
+            break;
+        }
+    }
+    let good = publish(&served, "good", 1_800_000).await;
+    assert_eq!(good.status, 202, "{}", good.text);
+    assert_eq!(good.json()["accepted"], 180);
+    let read = metric(&served, "statusbus_http_body_bytes").await;
+    assert!(read <= 32 * 1024 * 1024, "as much is left to others: {read}");
+    drop(stalled);
+    served.end().await;
+}
