@@ -53,8 +53,9 @@ pub(crate) struct Log {
     pub(crate) vague: u64,
 }
 
-/// Losses that a source remembers one by one; older ones may be told together with the next.
-pub(crate) const APART: usize = 250;
+/// Positions with losses that a source remembers one by one; older ones may be told together with
+/// the next.
+const APART: usize = 256;
 
 impl Log {
     pub(crate) fn new(conversations: usize, window: u64, history: u64, bytes: bool) -> Self {
@@ -158,7 +159,14 @@ impl Log {
 
     /// Whether a loss at this position may be told later, together with others.
     pub(crate) fn may_be_late(&self, source: Source, seq: u64) -> bool {
-        self.losses(source, seq).len() >= APART
+        let losses = self.losses(source, seq);
+        let many = |of_bus: bool| {
+            let positions = losses.iter().filter(|loss| loss.scope.is_none() == of_bus);
+            let mut positions: Vec<u64> = positions.map(|loss| loss.seq).collect();
+            positions.dedup();
+            positions.len() >= APART
+        };
+        losses.len() >= APART && (many(true) || many(false))
     }
 
     /// Whether a reader of a source who is at this position may be too slow.
@@ -189,6 +197,11 @@ impl Log {
             }
         };
         !in_window && left >= kept
+    }
+
+    /// Whether there are conversations whose updates have all been given up.
+    pub(crate) const fn may_keep_nothing(&self) -> bool {
+        self.history_size == 0 || self.bytes
     }
 
     /// Whether it may be refused to resume behind a position.

@@ -51,8 +51,8 @@ pub(crate) struct ReaderOracle {
     debts: Vec<Loss>,
     /// Losses up to here are among the debts.
     synced: u64,
-    /// The position in front of the batch that was read last.
-    before_batch: Option<u64>,
+    /// The positions in front of the batch that was read last, and in front of its first update.
+    before_batch: Option<(u64, u64)>,
     last_given: u64,
     /// It may have passed what it does not want, unseen.
     pub(crate) reads_unseen: bool,
@@ -184,7 +184,7 @@ impl ReaderOracle {
         given: &Given,
         event: &Event,
         log: &Log,
-        standing: impl FnOnce(u64) -> Standing,
+        standing: impl FnOnce() -> Standing,
     ) -> Result<(), Failure> {
         self.sync(log);
         self.before_batch = None;
@@ -207,7 +207,7 @@ impl ReaderOracle {
                 ensure!("middle", self.middle.is_none(), "{given:?} amid {:?}", self.middle);
                 self.read_lagged(*lagged, log)?;
                 if self.on_lag == OnLag::Latest {
-                    self.expect_retained(standing(lagged.seq));
+                    self.expect_retained(standing());
                 }
             }
         }
@@ -232,23 +232,31 @@ impl ReaderOracle {
         let Some((standing, chosen)) = self.retained.take() else {
             return Err(Failure { rule: "retained twice", detail: format!("{ids:?} at {seq}") });
         };
-        let fits = standing.is(ids, chosen) || standing.is(ids, self.categories);
+        let fits = standing.is(ids, seq, chosen) || standing.is(ids, seq, self.categories);
         ensure!(
             "retained",
             fits,
             "{:?} gets {ids:?} of {chosen:?} at {seq}, not {standing:?}",
             self.source
         );
-        let least = log.last_update(self.source).min(self.pos);
+        // Readers of everything may share values that stood a little earlier, and begin there.
+        let least = match self.source {
+            _ if self.middle.is_some() => self.pos,
+            Source::Everything => log.floor.min(self.pos),
+            Source::Conversation(_) => log.last_update(self.source).min(self.pos),
+        };
         ensure!(
             "retained position",
             (least..=self.pos).contains(&seq),
             "{seq} is not in {least}..={}",
             self.pos
         );
-        self.pos = self.pos.max(seq);
         if self.middle.is_none() {
-            self.debts.retain(|loss| loss.seq > seq);
+            self.is_plain &= seq == self.pos;
+            self.debts.clear();
+            self.pos = seq;
+            self.synced = seq;
+            self.sync(log);
         }
         Ok(())
     }
@@ -283,7 +291,7 @@ impl ReaderOracle {
         ensure!("empty batch", !updates.is_empty(), "a batch up to {seq} without an update");
         self.expect_told(log, seq)?;
         self.seen += updates.len() as u64;
-        self.before_batch = Some(self.pos);
+        self.before_batch = updates.first().map(|first| (self.pos, first.seq - 1));
         self.pos = seq;
         self.last_given = updates.last().map_or(0, |update| update.seq);
         Ok(())
@@ -330,7 +338,7 @@ impl ReaderOracle {
         );
         ensure!(
             "gap position",
-            vague || last == seq || lagged,
+            vague || lagged || last == seq || last > 0 && self.debts.iter().any(|loss| loss.seq == seq),
             "the last loss of {scope:?} is at {last}, and is told at {seq}"
         );
         self.debts.retain(|loss| !here(loss));
@@ -374,6 +382,8 @@ impl ReaderOracle {
         let right = (skipped - passed..=skipped).contains(&missed);
         ensure!("missed", right, "{source:?} at {pos}: {lagged:?}, not {skipped}");
         let right = match self.on_lag {
+            // It may share values that stood a little earlier.
+            OnLag::Latest if source == Source::Everything => seq >= log.floor,
             OnLag::Latest => seq >= log.last_update(source),
             OnLag::Oldest => log.may_skip(source, pos, seq),
         };
@@ -403,13 +413,9 @@ impl ReaderOracle {
     }
 
     /// Where a rewind into the batch that was read last leads, at the least and at the most.
-    pub(crate) fn rewound(&self, log: &Log, seq: u64) -> Option<(u64, u64)> {
-        let before = self.before_batch?;
-        if seq >= self.pos {
-            return None;
-        }
-        let first = wanted(log.updates(self.source, before, self.pos), self.categories).next()?;
-        Some((seq.max(before), seq.max(first.seq - 1)))
+    pub(crate) fn rewound(&self, seq: u64) -> Option<(u64, u64)> {
+        let (least, most) = self.before_batch?;
+        (seq < self.pos).then(|| (seq.max(least), seq.max(most)))
     }
 
     pub(crate) fn rewind(&mut self, to: u64, log: &Log) {

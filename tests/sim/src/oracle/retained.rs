@@ -12,6 +12,9 @@ struct Value {
     id: u64,
     seq: u64,
     expiry: u64,
+    /// The position at which a newer one took its place, or it was forgotten to make room for one;
+    /// `u64::MAX`: it stands.
+    until: u64,
     /// It may have been forgotten: with an idle conversation, or to make room.
     may_be_gone: bool,
 }
@@ -23,11 +26,11 @@ pub(crate) struct RetainedOracle {
     bytes: bool,
 }
 
-/// What a reader may get as the values that stand.
+/// What a reader may get as the values that stand, at any position that it may begin behind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Standing {
-    /// In order: position, number, category, and whether it must be among them.
-    values: Vec<(u64, u64, Category, bool)>,
+    /// In the order of their positions.
+    values: Vec<Value>,
 }
 
 impl RetainedOracle {
@@ -35,27 +38,31 @@ impl RetainedOracle {
         Self { values: vec![Vec::new(); conversations], keys, bytes }
     }
 
-    pub(crate) fn set(&mut self, queued: &Queued, seq: u64, now: u64) {
+    /// An update is delivered. Positions before `floor` do not matter any more.
+    pub(crate) fn set(&mut self, queued: &Queued, seq: u64, now: u64, floor: u64) {
         let update = &queued.update;
         let (category, key) = (update.topic.category, update.key);
         let values = &mut self.values[update.topic.conversation];
-        values.retain(|value| value.category != category || value.key != key);
-        if self.bytes {
-            values.iter_mut().for_each(|value| value.may_be_gone = true);
+        values.retain(|value| value.until > floor);
+        for value in values.iter_mut().filter(|value| value.until == u64::MAX) {
+            if (value.category, value.key) == (category, key) {
+                value.until = seq;
+            }
+            value.may_be_gone |= self.bytes;
         }
         let (id, expiry) = (update.id, queued.expiry);
-        values.push(Value { category, key, id, seq, expiry, may_be_gone: false });
+        let until = u64::MAX;
+        values.push(Value { category, key, id, seq, expiry, until, may_be_gone: false });
         let (mut newer, mut surely_newer) = (0, 0);
-        let keys = self.keys;
-        for value in values.iter_mut().rev().filter(|value| value.key.is_some()) {
-            value.may_be_gone |= newer >= keys;
-            if surely_newer >= keys {
-                value.expiry = 0; // it is gone
+        let keyed = |value: &&mut Value| value.key.is_some() && value.until == u64::MAX;
+        for value in values.iter_mut().rev().filter(keyed) {
+            value.may_be_gone |= newer >= self.keys;
+            if surely_newer >= self.keys {
+                value.until = seq;
             }
             newer += 1;
             surely_newer += usize::from(!value.may_be_gone && value.expiry > now);
         }
-        values.retain(|value| value.expiry > 0);
     }
 
     /// Whether a value is there to be removed, as far as that is known; removes it.
@@ -67,7 +74,9 @@ impl RetainedOracle {
         now: u64,
     ) -> Option<bool> {
         let values = &mut self.values[conversation];
-        let found = values.iter().position(|v| v.category == category && v.key == key);
+        let found = values.iter().position(|value| {
+            (value.category, value.key, value.until) == (category, key, u64::MAX)
+        });
         let Some(value) = found.map(|index| values.remove(index)) else { return Some(false) };
         (!value.may_be_gone && value.expiry > now).then_some(true)
     }
@@ -77,29 +86,28 @@ impl RetainedOracle {
         self.values[conversation].iter_mut().for_each(|value| value.may_be_gone = true);
     }
 
-    /// The values that stand now, of positions up to `through`.
-    pub(crate) fn standing(&self, source: Source, through: u64, now: u64) -> Standing {
+    /// The values that stand now.
+    pub(crate) fn standing(&self, source: Source, now: u64) -> Standing {
         let of = self.values.iter().enumerate().filter(|(number, _)| source.wants(*number));
-        let live = of.flat_map(|(_, values)| values);
-        let live = live.filter(|value| value.expiry > now && value.seq <= through);
-        let mut values: Vec<_> =
-            live.map(|v| (v.seq, v.id, v.category, !v.may_be_gone)).collect();
-        values.sort_unstable_by_key(|value| value.0);
+        let live = of.flat_map(|(_, values)| values).filter(|value| value.expiry > now);
+        let mut values: Vec<Value> = live.copied().collect();
+        values.sort_unstable_by_key(|value| value.seq);
         Standing { values }
     }
 }
 
 impl Standing {
-    /// Whether these are the values, of the categories that were chosen.
-    pub(crate) fn is(&self, ids: &[u64], categories: CategorySet) -> bool {
+    /// Whether these are the values behind a position, of the categories that were chosen.
+    pub(crate) fn is(&self, ids: &[u64], seq: u64, categories: CategorySet) -> bool {
         let mut ids = ids.iter().peekable();
-        for (_, id, category, must) in &self.values {
-            if !categories.contains(*category) {
+        for value in &self.values {
+            let stands = value.seq <= seq && seq < value.until;
+            if !stands || !categories.contains(value.category) {
                 continue;
             }
-            if ids.peek() == Some(&id) {
+            if ids.peek() == Some(&&value.id) {
                 ids.next();
-            } else if *must {
+            } else if !value.may_be_gone {
                 return false;
             }
         }

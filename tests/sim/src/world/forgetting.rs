@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::oracle::Source;
+use crate::oracle::log::Log;
 use crate::oracle::retained::RetainedOracle;
 
 pub(super) struct Forgetting {
@@ -47,9 +48,13 @@ impl Forgetting {
         }
     }
 
-    pub(super) fn leave(&mut self, source: Source) {
+    pub(super) fn leave(&mut self, source: Source, log: &Log) {
         if let Source::Conversation(conversation) = source {
             self.readers[conversation] -= 1;
+            // With its last reader goes a conversation of which nothing is kept.
+            if self.readers[conversation] == 0 && log.may_keep_nothing() {
+                self.to = self.to.max(log.last_update(source));
+            }
         }
     }
 

@@ -203,7 +203,7 @@ impl World<'_> {
         let now = self.now();
         let reader = &mut self.readers[index];
         let (log, retained, source) = (&self.log, &self.retained, reader.oracle.source);
-        reader.oracle.read(&given, event, log, |through| retained.standing(source, through, now))?;
+        reader.oracle.read(&given, event, log, || retained.standing(source, now))?;
         if let Some(last) = reader.batches[0].take() {
             reader.batches[1] = Some(last);
         }
@@ -253,7 +253,7 @@ impl World<'_> {
         };
         subscription.rewind(batch, seq);
         let point = subscription.resume_point();
-        let rewound = if last_is_newest { reader.oracle.rewound(&self.log, seq) } else { None };
+        let rewound = if last_is_newest { reader.oracle.rewound(seq) } else { None };
         match (rewound, point) {
             (Some((least, most)), Some(point)) => {
                 let right = (least..=most).contains(&point);

@@ -71,7 +71,7 @@ impl World<'_> {
         let first = self.log.head + 1;
         self.log.deliver(&batch.updates);
         for (queued, seq) in batch.updates.iter().zip(first..) {
-            self.retained.set(queued, seq, now);
+            self.retained.set(queued, seq, now, self.log.floor);
             self.forgetting.deliver(queued.update.topic.conversation, now);
         }
         self.forgetting.look(now, self.log.head, &mut self.retained);
