@@ -105,9 +105,12 @@ pub(crate) enum Ending {
     RunnerGoes,
 }
 
+/// Updates that are delivered or lost one by one in a scenario.
+const MOST_TRICKLED: u64 = 700;
+
 pub(crate) fn operations(knobs: &Knobs, random: &mut Random) -> Vec<Operation> {
     let total: u64 = knobs.weights.iter().sum();
-    let mut list = Vec::new();
+    let (mut list, mut trickled) = (Vec::new(), 0);
     for _ in 0..random.among(1, 2) {
         list.push(Operation::Open(opening(knobs, random)));
     }
@@ -118,7 +121,14 @@ pub(crate) fn operations(knobs: &Knobs, random: &mut Random) -> Vec<Operation> {
             rest = rest.saturating_sub(*weight);
             here
         });
-        list.push(operation(knobs, random, kind.unwrap_or(0)));
+        let next = operation(knobs, random, kind.unwrap_or(0));
+        if let Operation::Trickle { times, .. } = next {
+            trickled += times;
+        }
+        // Enough for losses by the hundred; more takes long.
+        if trickled <= MOST_TRICKLED || !matches!(next, Operation::Trickle { .. }) {
+            list.push(next);
+        }
     }
     let ending =
         random.pick(&[Ending::Shutdown, Ending::Shutdown, Ending::ShutdownAtOnce, Ending::RunnerGoes]);

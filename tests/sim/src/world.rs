@@ -31,6 +31,9 @@ use read::Reader;
 /// The run of the bus that readers may resume in.
 const EPOCH: u64 = 7;
 
+/// Readers that resume behind the events of others in a scenario: each reads all that follows.
+const MOST_RESUMES: u64 = 200;
+
 pub(crate) struct World<'a> {
     knobs: &'a Knobs,
     runtime: &'a Runtime,
@@ -52,6 +55,8 @@ pub(crate) struct World<'a> {
     merged: Vec<u64>,
     next_id: u64,
     missed: u64,
+    /// Readers that may still resume behind an event, where all events are resumed behind.
+    resumes: u64,
     panics: Panics,
     shutdown: Option<Pin<Box<dyn Future<Output = Ledger>>>>,
     ended: bool,
@@ -92,6 +97,7 @@ impl<'a> World<'a> {
             merged: vec![0; names],
             next_id: 0,
             missed: 0,
+            resumes: if knobs.resumes_everywhere { MOST_RESUMES } else { 0 },
             panics,
             shutdown: None,
             ended: false,

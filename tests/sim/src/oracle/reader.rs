@@ -37,6 +37,16 @@ struct Middle {
     lagged: bool,
 }
 
+/// The values that come next.
+#[derive(Clone, Debug)]
+struct Values {
+    standing: Standing,
+    /// The categories that were chosen when they were looked up.
+    chosen: CategorySet,
+    /// The position behind which the reader goes on, at the least.
+    least: u64,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct ReaderOracle {
     pub(crate) source: Source,
@@ -45,8 +55,7 @@ pub(crate) struct ReaderOracle {
     /// Everything up to here is accounted for.
     pub(crate) pos: u64,
     middle: Option<Middle>,
-    /// The values that come next, those of the categories chosen when they were looked up.
-    retained: Option<(Standing, CategorySet)>,
+    retained: Option<Values>,
     /// Losses that it must still be told.
     debts: Vec<Loss>,
     /// Losses up to here are among the debts.
@@ -109,8 +118,14 @@ impl ReaderOracle {
         self.last_given
     }
 
-    pub(crate) fn expect_retained(&mut self, standing: Standing) {
-        self.retained = Some((standing, self.categories));
+    pub(crate) fn expect_retained(&mut self, standing: Standing, log: &Log) {
+        // Readers of everything may share values that stood a little earlier, and begin there.
+        let least = match self.source {
+            _ if self.middle.is_some() => self.pos,
+            Source::Everything => log.floor.min(self.pos),
+            Source::Conversation(_) => log.last_update(self.source).min(self.pos),
+        };
+        self.retained = Some(Values { standing, chosen: self.categories, least });
     }
 
     /// Whether more of the same position must follow.
@@ -207,7 +222,7 @@ impl ReaderOracle {
                 ensure!("middle", self.middle.is_none(), "{given:?} amid {:?}", self.middle);
                 self.read_lagged(*lagged, log)?;
                 if self.on_lag == OnLag::Latest {
-                    self.expect_retained(standing());
+                    self.expect_retained(standing(), log);
                 }
             }
         }
@@ -229,7 +244,7 @@ impl ReaderOracle {
     }
 
     fn read_retained(&mut self, seq: u64, ids: &[u64], log: &Log) -> Result<(), Failure> {
-        let Some((standing, chosen)) = self.retained.take() else {
+        let Some(Values { standing, chosen, least }) = self.retained.take() else {
             return Err(Failure { rule: "retained twice", detail: format!("{ids:?} at {seq}") });
         };
         let fits = standing.is(ids, seq, chosen) || standing.is(ids, seq, self.categories);
@@ -239,12 +254,6 @@ impl ReaderOracle {
             "{:?} gets {ids:?} of {chosen:?} at {seq}, not {standing:?}",
             self.source
         );
-        // Readers of everything may share values that stood a little earlier, and begin there.
-        let least = match self.source {
-            _ if self.middle.is_some() => self.pos,
-            Source::Everything => log.floor.min(self.pos),
-            Source::Conversation(_) => log.last_update(self.source).min(self.pos),
-        };
         ensure!(
             "retained position",
             (least..=self.pos).contains(&seq),
@@ -336,9 +345,11 @@ impl ReaderOracle {
             self.source,
             self.pos
         );
+        let same = self.middle.as_ref().is_some_and(|middle| middle.to == seq);
+        let with_others = same || self.debts.iter().any(|loss| loss.seq == seq);
         ensure!(
             "gap position",
-            vague || lagged || last == seq || last > 0 && self.debts.iter().any(|loss| loss.seq == seq),
+            vague || lagged || last == seq || last > 0 && with_others,
             "the last loss of {scope:?} is at {last}, and is told at {seq}"
         );
         self.debts.retain(|loss| !here(loss));

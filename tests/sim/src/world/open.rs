@@ -99,7 +99,7 @@ impl World<'_> {
         let mut oracle = ReaderOracle::new(source, categories, on_lag, pos, resumed);
         let point = subscription.resume_point();
         if (retained || resume.is_some()) && !recovered {
-            oracle.expect_retained(self.retained.standing(source, now));
+            oracle.expect_retained(self.retained.standing(source, now), &self.log);
             ensure!("resume point", point.is_none(), "{point:?} before the values that stand");
         } else {
             let least = self.log.last_update(source).min(pos);

@@ -140,9 +140,10 @@ impl World<'_> {
             if !self.read(index)? {
                 break;
             }
-            if self.knobs.resumes_everywhere
+            if self.resumes > 0
                 && let Some(point) = self.readers[index].resume_point()
             {
+                self.resumes -= 1;
                 self.resume_behind(index, point)?;
             }
         }
