@@ -65,9 +65,9 @@ impl Knobs {
         }
         // Without these nothing happens.
         weights[0] += 3;
-        weights[1] += 1;
+        weights[1] += 3;
         weights[2] += 2;
-        let knobs = Self {
+        Self {
             conversations: random.pick(&[1, 2, 3, 5, 24]),
             categories,
             config: config(random, limit, batch),
@@ -87,14 +87,13 @@ impl Knobs {
             reconfigures: random.chance(25),
             filters: random.chance(40),
             handlers: random.chance(20),
-            trickles: if random.chance(8) { random.pick(&[20, 150, 320]) } else { 0 },
+            trickles: if random.chance(10) { random.pick(&[20, 320, 320]) } else { 0 },
             resumes_everywhere: random.chance(35),
             panics: if random.chance(15) { random.pick(&[5, 50]) } else { 0 },
             readers: random.pick(&[1, 2, 4, 6]),
             operations: random.pick(&[8, 20, 50, 90]),
             weights,
-        };
-        knobs
+        }
     }
 
     /// Categories that a reader wants.

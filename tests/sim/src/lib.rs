@@ -2,6 +2,7 @@
 
 mod failure;
 mod knobs;
+mod marks;
 mod operation;
 mod oracle;
 mod panics;

@@ -30,9 +30,11 @@ pub(crate) enum Operation {
     Open(Opening),
     Read { reader: usize, events: u64 },
     ReadAll { reader: usize },
-    SetCategories { reader: usize, categories: CategorySet },
-    /// Into the batch that was read last, or an older one; so many of 8 parts of it are kept.
-    Rewind { reader: usize, eighths: u64 },
+    /// After an event, if it is to be read `first`.
+    SetCategories { reader: usize, categories: CategorySet, first: bool },
+    /// Into the batch that was read last, or an older one; so many of 8 parts of it are kept. After an
+    /// event, if it is to be read `first`.
+    Rewind { reader: usize, eighths: u64, first: bool },
     /// A reader breaks off, and comes back: as itself, or as a reader of something else.
     ComeBack { reader: usize, as_other: Option<Opening> },
     Leave { reader: usize },
@@ -122,12 +124,28 @@ pub(crate) fn operations(knobs: &Knobs, random: &mut Random) -> Vec<Operation> {
             here
         });
         let next = operation(knobs, random, kind.unwrap_or(0));
-        if let Operation::Trickle { times, .. } = next {
-            trickled += times;
+        if let (Operation::Open(first), true) = (&next, random.chance(15)) {
+            // Readers that come one soon after the other begin with the same values.
+            let all = Opening { source: Source::Everything, retained: true, ..*first };
+            let all = Operation::Open(Opening { resume: Resume::Not, ..all });
+            let between = [Operation::Send(draft(knobs, random)), Operation::Quiet];
+            list.extend([Operation::Quiet, all.clone()].into_iter().chain(between));
+            list.push(all);
+            continue;
         }
-        // Enough for losses by the hundred; more takes long.
-        if trickled <= MOST_TRICKLED || !matches!(next, Operation::Trickle { .. }) {
+        let Operation::Trickle { times, lost, conversation, category } = next else {
             list.push(next);
+            continue;
+        };
+        // Enough for losses by the hundred; more takes long.
+        trickled += times;
+        if trickled <= MOST_TRICKLED {
+            // Often between two of the other kind.
+            let other = Operation::Trickle { times: 1, lost: !lost, conversation, category };
+            let around = if random.chance(60) { vec![other] } else { Vec::new() };
+            list.extend(around.clone());
+            list.push(next);
+            list.extend(around);
         }
     }
     let ending =
@@ -163,9 +181,10 @@ fn operation(knobs: &Knobs, random: &mut Random, kind: usize) -> Operation {
             reader,
             as_other: random.chance(30).then(|| opening(knobs, random)),
         },
-        5 => Operation::Rewind { reader, eighths: random.below(9) },
+        5 => Operation::Rewind { reader, eighths: random.below(9), first: random.chance(80) },
         6 if knobs.filters => {
-            Operation::SetCategories { reader, categories: knobs.chosen(random) }
+            let (categories, first) = (knobs.chosen(random), random.chance(70));
+            Operation::SetCategories { reader, categories, first }
         }
         6 | 7 => Operation::Leave { reader },
         8 => Operation::RemoveRetained {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
+use crate::marks::{self, Marks};
 use crate::scenario::Scenario;
 use crate::shrink::shrink;
 
@@ -20,6 +21,7 @@ pub struct Report {
     pub took: Duration,
     /// The first seed that broke each rule, what it saw, and how many others broke it.
     failures: BTreeMap<&'static str, (u64, Failure, u64)>,
+    marks: Marks,
 }
 
 /// Rules of which a scenario is shrunk.
@@ -31,18 +33,18 @@ pub fn run(seeds: Range<u64>) -> Report {
     let began = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (next, ran) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
-    let failures = Mutex::new(BTreeMap::new());
+    let (failures, all) = (Mutex::new(BTreeMap::new()), Mutex::new(Marks::new()));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
-                        return;
+                        break;
                     }
                     ran.fetch_add(1, Ordering::Relaxed);
                     let Err(failure) = Scenario::new(seed).run() else { continue };
-                    let Ok(mut failures) = failures.lock() else { return };
+                    let Ok(mut failures) = failures.lock() else { break };
                     let known = failures.entry(failure.rule);
                     let (first, _, count) = known.or_insert((seed, failure.clone(), 0));
                     *count += 1;
@@ -51,11 +53,16 @@ pub fn run(seeds: Range<u64>) -> Report {
                         failures.insert(failure.rule, (seed, failure, count));
                     }
                 }
+                let Ok(mut all) = all.lock() else { return };
+                for (situation, count) in marks::take() {
+                    *all.entry(situation).or_default() += count;
+                }
             });
         }
     });
     let failures = failures.into_inner().unwrap_or_default();
-    Report { ran: ran.into_inner(), took: began.elapsed(), failures }
+    let marks = all.into_inner().unwrap_or_default();
+    Report { ran: ran.into_inner(), took: began.elapsed(), failures, marks }
 }
 
 impl Report {
@@ -64,11 +71,18 @@ impl Report {
     pub fn is_clean(&self) -> bool {
         self.failures.is_empty()
     }
+
+    /// Situations that no seed has come to: what is found in them, nobody has looked at.
+    #[must_use]
+    pub fn unreached(&self) -> Vec<&'static str> {
+        let unreached = marks::ALL.iter().filter(|situation| !self.marks.contains_key(*situation));
+        unreached.copied().collect()
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} seeds in {:.1?}", self.ran, self.took)?;
+        writeln!(f, "{} seeds in {:.1?}: {:?}", self.ran, self.took, self.marks)?;
         for (index, (seed, failure, count)) in self.failures.values().enumerate() {
             writeln!(f, "\nseed {seed}, the first of {count}: {failure}")?;
             writeln!(f, "  STATUSBUS_SIM_SEED={seed} cargo test -p statusbus-sim")?;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::failure::{Failure, ensure};
 use crate::knobs::Knobs;
+use crate::marks::mark;
 use crate::operation::Operation;
 use crate::oracle::bus::BusOracle;
 use crate::oracle::log::Log;
@@ -113,6 +114,7 @@ impl<'a> World<'a> {
             }
             self.act(operation)?;
             self.forgetting.look(self.now(), self.log.head, &mut self.retained);
+            self.look()?;
             self.expect_ledger()?;
         }
         self.finish()
@@ -121,7 +123,12 @@ impl<'a> World<'a> {
     fn act(&mut self, operation: &Operation) -> Result<(), Failure> {
         match operation {
             Operation::Send(draft) => self.send(draft),
-            Operation::Burst(drafts) => drafts.iter().try_for_each(|draft| self.send(draft)),
+            Operation::Burst(drafts) => {
+                if drafts.len() >= 100 {
+                    mark("a burst of 100");
+                }
+                drafts.iter().try_for_each(|draft| self.send(draft))
+            }
             Operation::Trickle { times, lost, conversation, category } => {
                 self.trickle(*times, *lost, *conversation, *category)
             }
@@ -139,14 +146,17 @@ impl<'a> World<'a> {
             Operation::ReadAll { reader } => {
                 self.reader(*reader).map_or(Ok(()), |reader| self.read_some(reader, u64::MAX))
             }
-            Operation::SetCategories { reader, categories } => {
+            Operation::SetCategories { reader, categories, first } => {
                 if let Some(index) = self.reader(*reader) {
+                    self.read_some(index, u64::from(*first))?;
                     self.readers[index].set_categories(*categories);
                 }
                 Ok(())
             }
-            Operation::Rewind { reader, eighths } => {
-                self.reader(*reader).map_or(Ok(()), |reader| self.rewind(reader, *eighths))
+            Operation::Rewind { reader, eighths, first } => {
+                let Some(index) = self.reader(*reader) else { return Ok(()) };
+                self.read_some(index, u64::from(*first))?;
+                self.rewind(index, *eighths)
             }
             Operation::ComeBack { reader, as_other } => {
                 let index = self.reader(*reader);
@@ -159,6 +169,7 @@ impl<'a> World<'a> {
                 self.remove_retained(*conversation, *category, *key)
             }
             Operation::Reconfigure(config) => {
+                mark("reconfigured");
                 let (left, now) = (self.status.reconfigure(*config), self.now());
                 let expected = self.bus.reconfigure(*config, now);
                 ensure!("reconfigure", left == expected, "{left} left, not {expected}");

@@ -14,4 +14,7 @@ fn no_seed_breaks_a_rule() {
     let report = statusbus_sim::run(seeds);
     assert!(report.is_clean(), "{report}");
     println!("{report}");
+    if report.ran >= 1_000 {
+        assert_eq!(report.unreached(), [""; 0], "no seed comes to these: {report}");
+    }
 }

@@ -7,6 +7,7 @@ use statusbus_tokio::{Category, CategorySet};
 
 use super::bus::{Lost, Queued};
 use super::{Counts, Source, Topic};
+use crate::marks::mark;
 
 /// A delivered update.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +75,9 @@ impl Log {
         let counts = lost.total();
         self.told += counts.total();
         self.losses.push(Loss { seq, scope: None, counts });
+        if self.losses.len() == 300 {
+            mark("losses by the hundred");
+        }
         if vague {
             self.vague = seq;
             return;
@@ -166,7 +170,11 @@ impl Log {
             positions.dedup();
             positions.len() >= APART
         };
-        losses.len() >= APART && (many(true) || many(false))
+        let late = losses.len() >= APART && (many(true) || many(false));
+        if late {
+            mark("a loss may come late");
+        }
+        late
     }
 
     /// Whether a reader of a source who is at this position may be too slow.
@@ -197,6 +205,12 @@ impl Log {
             }
         };
         !in_window && left >= kept
+    }
+
+    /// Whether updates on both sides of a position came together.
+    pub(crate) fn is_amid_a_batch(&self, seq: u64) -> bool {
+        let end = self.window.partition_point(|(last, _)| *last <= seq);
+        self.window.get(end).is_some_and(|(last, len)| seq > last - len)
     }
 
     /// Whether there are conversations whose updates have all been given up.

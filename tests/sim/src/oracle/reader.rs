@@ -7,6 +7,7 @@ use super::log::{Log, Loss, wanted};
 use super::retained::Standing;
 use super::{Conversation, Counts, Source};
 use crate::failure::{Failure, ensure};
+use crate::marks::mark;
 
 /// An update as a reader saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +137,7 @@ impl ReaderOracle {
     pub(crate) fn set_categories(&mut self, categories: CategorySet) {
         if let Some(middle) = &mut self.middle {
             middle.chosen_before.get_or_insert(self.categories);
+            mark("categories chosen amid gaps");
         }
         self.categories = categories;
         self.is_plain = false;
@@ -247,6 +249,15 @@ impl ReaderOracle {
         let Some(Values { standing, chosen, least }) = self.retained.take() else {
             return Err(Failure { rule: "retained twice", detail: format!("{ids:?} at {seq}") });
         };
+        if !ids.is_empty() {
+            mark("retained, not empty");
+        }
+        if self.middle.is_some() {
+            mark("retained after a lag");
+        }
+        if seq < self.pos {
+            mark("shared values");
+        }
         let fits = standing.is(ids, seq, chosen) || standing.is(ids, seq, self.categories);
         ensure!(
             "retained",
@@ -324,6 +335,12 @@ impl ReaderOracle {
             GapScope::Topic(category) => Some(category),
             GapScope::Bus => None,
         };
+        mark(if scope.is_some() { "gap of a topic" } else { "gap of all" });
+        if lagged {
+            mark("gap after a lag");
+        } else if self.middle.is_some() {
+            mark("gaps at one position");
+        }
         let here = |loss: &Loss| loss.seq <= seq && loss.scope == scope;
         let (mut least, mut most) = (Counts::default(), Counts::default());
         let mut last = 0;
@@ -399,6 +416,11 @@ impl ReaderOracle {
             OnLag::Oldest => log.may_skip(source, pos, seq),
         };
         ensure!("skips what is there", right, "{source:?} at {pos}: {lagged:?}");
+        mark(match (self.on_lag, source) {
+            (_, Source::Everything) => "lagged, everything",
+            (OnLag::Latest, _) => "lagged, latest",
+            (OnLag::Oldest, _) => "lagged, oldest",
+        });
         self.missed += missed;
         (self.pos, self.last_given) = (seq, seq);
         self.middle = Some(Middle { to: seq, chosen_before: None, lagged: true });

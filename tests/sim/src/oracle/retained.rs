@@ -71,13 +71,18 @@ impl RetainedOracle {
         conversation: Conversation,
         category: Category,
         key: Option<u8>,
+        removed: bool,
         now: u64,
     ) -> Option<bool> {
         let values = &mut self.values[conversation];
         let found = values.iter().position(|value| {
             (value.category, value.key, value.until) == (category, key, u64::MAX)
         });
-        let Some(value) = found.map(|index| values.remove(index)) else { return Some(false) };
+        let Some(index) = found else { return Some(false) };
+        if values[index].may_be_gone && !removed {
+            return None; // it is forgotten, and readers of everything may share it for a moment
+        }
+        let value = values.remove(index);
         (!value.may_be_gone && value.expiry > now).then_some(true)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{World, nobody};
 use crate::failure::{Failure, ensure};
+use crate::marks::mark;
 use crate::operation::Ending;
 use crate::oracle::Source;
 
@@ -18,6 +19,9 @@ impl World<'_> {
             return Ok(());
         }
         let status = self.status.clone();
+        if self.bus.queue.len() > 1 && self.bus.in_flight > 0 {
+            mark("close amid");
+        }
         match ending {
             Ending::Shutdown => {
                 let mut shutdown = Box::pin(async move { status.shutdown(LONG).await });
@@ -77,7 +81,13 @@ impl World<'_> {
             };
             ensure!("shutdown", ledger == self.status.ledger(), "it returns {ledger:?}");
         }
+        if self.panics.so_far() > 0 {
+            mark("panic contained");
+        }
         let ledger = self.status.ledger();
+        if ledger.dropped.shrunk > 0 {
+            mark("shrunk");
+        }
         ensure!("end", (ledger.queued, ledger.in_flight) == (0, 0), "{ledger:?}");
         self.expect_ledger()
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::marks::mark;
 use crate::oracle::Source;
 use crate::oracle::log::Log;
 use crate::oracle::retained::RetainedOracle;
@@ -66,6 +67,9 @@ impl Forgetting {
             let long = self.idle_after.is_some_and(idle);
             if self.readers[conversation] == 0 && (crowded || long) {
                 retained.may_be_forgotten(conversation);
+                if head > self.to {
+                    mark("a conversation may be forgotten");
+                }
                 self.to = head;
             }
         }

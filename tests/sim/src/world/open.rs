@@ -5,6 +5,7 @@ use statusbus_tokio::{CategorySet, OnLag, Selector, Subscription};
 use super::read::Reader;
 use super::{EPOCH, World, name};
 use crate::failure::{Failure, ensure};
+use crate::marks::mark;
 use crate::operation::{Opening, Resume};
 use crate::oracle::Source;
 use crate::oracle::reader::ReaderOracle;
@@ -90,6 +91,10 @@ impl World<'_> {
                     "{source:?} cannot go on behind {seq} of {head}, floor {}: all of it is there",
                     self.log.floor
                 );
+                mark(if recovered { "recovered" } else { "resume refused" });
+                if recovered && self.log.is_amid_a_batch(seq) {
+                    mark("resume amid a batch");
+                }
                 if recovered { seq } else { head }
             }
             None => head,
@@ -132,6 +137,7 @@ impl World<'_> {
         if let Some(other) = as_other {
             source = self.existing(other.source);
             (categories, on_lag) = (other.categories, other.on_lag);
+            mark("recovered by another");
         }
         self.leave(index)?;
         let resume = Some((EPOCH, point));

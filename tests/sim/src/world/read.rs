@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::World;
 use crate::failure::{Failure, ensure};
+use crate::marks::mark;
 use crate::oracle::reader::{Given, ReaderOracle, Seen};
 use crate::oracle::{Counts, Source};
 use crate::panics::{Flag, Panics};
@@ -159,7 +160,8 @@ impl World<'_> {
     fn read(&mut self, index: usize) -> Result<bool, Failure> {
         let reader = &mut self.readers[index];
         let How::Polled { subscription, flag } = &mut reader.how else { return Ok(false) };
-        let must_wake = reader.waits && !flag.is_woken();
+        let reader_waited = reader.waits;
+        let must_wake = reader_waited && !flag.is_woken();
         let news = reader.oracle.has_news(&self.log);
         flag.set(false);
         let waker = Waker::from(Arc::clone(flag));
@@ -169,6 +171,9 @@ impl World<'_> {
         reader.waits = polled.is_pending();
         match polled {
             Poll::Ready(Some(event)) => {
+                if reader_waited && !must_wake {
+                    mark("woken");
+                }
                 ensure!("not woken", !must_wake || !news, "nobody woke it for {event:?}");
                 self.take(index, &event)?;
                 self.expect_position(index, &event, point, unread)?;
@@ -259,6 +264,9 @@ impl World<'_> {
             (Some((least, most)), Some(point)) => {
                 let right = (least..=most).contains(&point);
                 ensure!("rewind", right, "to {point}, not {least} to {most}");
+                if kept > 0 && kept < all.len() {
+                    mark("a rewind into the middle");
+                }
                 reader.oracle.rewind(point, &self.log);
                 reader.waits = false;
                 reader.batches = [None, None];
@@ -268,6 +276,7 @@ impl World<'_> {
                 ensure!("unread", unread == expected, "{unread} after a rewind, not {expected}");
             }
             _ => {
+                mark("a rewind with another batch");
                 ensure!("rewind", point == before, "to {point:?} with another batch");
                 let expected = reader.oracle.unread(&self.log);
                 let unread = subscription.unread();
@@ -281,6 +290,7 @@ impl World<'_> {
     pub(super) fn read_handled(&mut self) -> Result<(), Failure> {
         for index in 0..self.readers.len() {
             while let Some(event) = self.readers[index].next_handled() {
+                mark("handler called");
                 self.take(index, &event)?;
             }
         }

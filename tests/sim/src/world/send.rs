@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, RefuseReason, Sent};
+use statusbus_tokio::{Category, DropReason, RefuseReason, Sent};
 
 use super::{World, name};
 use crate::failure::{Failure, ensure};
+use crate::marks::mark;
 use crate::operation::Draft;
 use crate::oracle::Topic;
 use crate::oracle::bus::Update;
@@ -37,6 +38,11 @@ impl World<'_> {
         let (key, priority, ttl) = (draft.key, draft.priority, draft.ttl);
         let expected = self.bus.send(Update { id, topic, key, priority, ttl }, now);
         ensure!("outcome", outcome == expected, "{draft:?}: {outcome:?}, not {expected:?}");
+        match outcome {
+            Ok(Sent::Merged) => mark("merged"),
+            Ok(Sent::Dropped(DropReason::Outranked)) => mark("outranked"),
+            _ => {}
+        }
         self.sent[conversation] += u64::from(outcome.is_ok());
         self.merged[conversation] += u64::from(outcome == Ok(Sent::Merged));
         Ok(())
@@ -88,6 +94,7 @@ impl World<'_> {
             _ => self.status.conversation(&name(conversation)),
         };
         if let Ok(handle) = handle {
+            mark("handles held");
             self.handles.push((conversation, handle));
         }
     }
@@ -102,7 +109,10 @@ impl World<'_> {
         let text = key.map(|key| key.to_string());
         let removed =
             self.status.remove_retained(&name(conversation), category, text.as_deref());
-        let expected = self.retained.remove(conversation, category, key, self.now());
+        if removed {
+            mark("a value is removed");
+        }
+        let expected = self.retained.remove(conversation, category, key, removed, self.now());
         ensure!(
             "removal",
             expected.is_none_or(|expected| expected == removed),
