@@ -57,8 +57,13 @@ impl Knobs {
         let categories = all[..random.pick(&[1, 2, 3, 5])].to_vec();
         let limit = random.pick(&[1, 2, 3, 7, 20, 60, 300, 1_000]);
         let batch = random.pick(&[1, 1, 2, 5, 20, 100, 300]);
-        let (window, history) =
-            (random.pick(&[0, 1, 2, 10, 40, 200, 16_384]), random.pick(&[0, 0, 1, 3, 16, 60]));
+        let history = random.pick(&[0, 0, 1, 3, 16, 60]);
+        let trickles = if random.chance(10) { random.pick(&[20, 320, 320]) } else { 0 };
+        let window = match trickles {
+            0 => random.pick(&[0, 1, 2, 10, 40, 200, 16_384]),
+            // Nothing but what is told late may be missing then.
+            _ => random.pick(&[0, 200, 16_384, 16_384]),
+        };
         let mut weights = [0; 12];
         for weight in &mut weights {
             *weight = random.pick(&[0, 1, 3, 10]);
@@ -67,6 +72,7 @@ impl Knobs {
         weights[0] += 3;
         weights[1] += 3;
         weights[2] += 2;
+        weights[10] += 2;
         Self {
             conversations: random.pick(&[1, 2, 3, 5, 24]),
             categories,
@@ -87,7 +93,7 @@ impl Knobs {
             reconfigures: random.chance(25),
             filters: random.chance(40),
             handlers: random.chance(20),
-            trickles: if random.chance(10) { random.pick(&[20, 320, 320]) } else { 0 },
+            trickles,
             resumes_everywhere: random.chance(35),
             panics: if random.chance(15) { random.pick(&[5, 50]) } else { 0 },
             readers: random.pick(&[1, 2, 4, 6]),

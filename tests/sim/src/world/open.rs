@@ -114,10 +114,14 @@ impl World<'_> {
         Ok((subscription, oracle))
     }
 
-    /// Opens one that resumes behind a position, reads all that comes, and lets it go.
+    /// Opens one that resumes behind a position, as the same or, now and then, as a reader of everything;
+    /// reads all that comes, and lets it go.
     pub(super) fn resume_behind(&mut self, index: usize, seq: u64) -> Result<(), Failure> {
         let reader = &self.readers[index];
-        let (source, categories, on_lag) = reader.terms();
+        let (mut source, categories, on_lag) = reader.terms();
+        if self.resumes.is_multiple_of(4) {
+            source = Source::Everything;
+        }
         let resume = Some((EPOCH, seq));
         let (subscription, oracle) = self.begin(source, categories, on_lag, false, resume)?;
         let reader = Reader::polled(subscription, oracle, &self.panics);
