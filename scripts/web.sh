@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests that need Node, npm packages and a browser: the page in Chromium, the phoenix and
-# eventsource packages, curl, and a cable that is cut between two network namespaces. Gets what the
+# eventsource packages, curl, Python, and a cable that is cut between two network namespaces. Gets what the
 # machine lacks, where it may: from apt as root.
 #
 #   scripts/web.sh            all of them
@@ -14,6 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/need.sh
 need_node
 need curl curl
+need python3 python3
 need ip iproute2
 need_browser
 

@@ -34,7 +34,7 @@ pub struct Batch<U: Update, B, const GAPS: usize = 4> {
     is_unsettled: bool,
     /// Whether more is to come into it.
     is_growing: bool,
-    /// Since when the place in it that was taken longest has been.
+    /// Arrival time of the oldest slot in this batch.
     pub(crate) oldest: Instant,
     /// Updates that have come into it and were counted as in flight.
     handed_on: usize,
@@ -98,6 +98,15 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
     /// Takes out the loss that stands in front of this batch: the caller tells it.
     pub fn take_gap(&mut self) -> Option<Gap<U::Topic, GAPS>> {
         self.gap.is_told().then(|| core::mem::replace(&mut self.gap, Gap::new()))
+    }
+
+    /// The next `count` losses of the gap that stands in front of this batch have been passed on: if
+    /// the batch fails, only the others are told again. When all have been, the gap is taken out. For
+    /// who passes them on one by one, in an order that [`Gap::loss`] gives.
+    pub fn confirm_losses(&mut self, count: usize) {
+        if !self.gap.confirm(count) {
+            self.gap.clear();
+        }
     }
 
     /// Why the batch was due.

@@ -81,14 +81,22 @@ impl Loss {
 pub struct Gap<T, const GAPS: usize> {
     pub(crate) seq: u64,
     /// See [`retold`](Self::retold).
-    pub(crate) retold: u64,
+    retold: u32,
+    /// See [`confirmed`](Self::confirmed).
+    confirmed: u32,
     pub(crate) topics: heapless::Vec<(T, Losses), GAPS>,
     pub(crate) elsewhere: Losses,
 }
 
 impl<T, const GAPS: usize> Gap<T, GAPS> {
     pub(crate) const fn new() -> Self {
-        Self { seq: 0, retold: 0, topics: heapless::Vec::new(), elsewhere: Losses::NONE }
+        Self {
+            seq: 0,
+            retold: 0,
+            confirmed: 0,
+            topics: heapless::Vec::new(),
+            elsewhere: Losses::NONE,
+        }
     }
 
     /// Whether it has a position: it is told in front of a batch.
@@ -98,7 +106,8 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
 
     pub(crate) fn clear(&mut self) {
         self.topics.clear();
-        (self.seq, self.retold, self.elsewhere) = (0, 0, Losses::NONE);
+        (self.seq, self.elsewhere) = (0, Losses::NONE);
+        (self.retold, self.confirmed) = (0, 0);
     }
 
     /// The position of this record.
@@ -107,11 +116,39 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
         self.seq
     }
 
-    /// How many records before this one had a position, were accepted by nobody, and are told here.
-    /// Whoever follows the positions misses those, besides the updates that the sink did not accept.
+    /// How many records before this one had a position, were accepted by nobody, not even in part, and
+    /// are told here. Whoever follows the positions misses those, besides the updates that the sink did
+    /// not accept.
     #[must_use]
     pub const fn retold(&self) -> u64 {
-        self.retold
+        self.retold as u64
+    }
+
+    /// How many of its losses have been passed on one by one, by
+    /// [`Batch::confirm_losses`](crate::Batch::confirm_losses).
+    #[must_use]
+    pub const fn confirmed(&self) -> usize {
+        self.confirmed as usize
+    }
+
+    /// Its losses one by one: those of [topics](Self::topics), in order, then those
+    /// [elsewhere](Self::elsewhere), without a topic, if there are any. `None` behind the last.
+    #[must_use]
+    pub fn loss(&self, index: usize) -> Option<(Option<&T>, &Losses)> {
+        match self.topics.get(index) {
+            Some((topic, losses)) => Some((Some(topic), losses)),
+            None if index == self.topics.len() && self.elsewhere != Losses::NONE => {
+                Some((None, &self.elsewhere))
+            }
+            None => None,
+        }
+    }
+
+    /// So many more of its losses have been passed on. Answers whether some have not.
+    pub(crate) fn confirm(&mut self, losses: usize) -> bool {
+        let losses = u32::try_from(losses).unwrap_or(u32::MAX);
+        self.confirmed = self.confirmed.saturating_add(losses);
+        self.loss(self.confirmed()).is_some()
     }
 
     /// The losses of single topics. Each is news for the readers of its topic.
@@ -150,17 +187,22 @@ impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
         self.losses_of(topic).count(loss);
     }
 
-    /// Takes in the losses of a gap that could not be told.
+    /// Takes in the losses of a gap that could not be told, or not all of it. One of which a part was
+    /// told has come through as a record, with how many are told again there.
     // By reference: taking the topics out by value would link heapless's panics.
     pub(crate) fn take_back(&mut self, gap: &Self)
     where
         T: Clone,
     {
-        self.retold += 1 + gap.retold;
-        for (topic, losses) in &gap.topics {
+        if gap.confirmed == 0 {
+            self.retold = self.retold.saturating_add(gap.retold).saturating_add(1);
+        }
+        for (topic, losses) in gap.topics.get(gap.confirmed()..).unwrap_or_default() {
             self.losses_of(Some(topic.clone())).add(losses);
         }
-        self.elsewhere.add(&gap.elsewhere);
+        if gap.confirmed() <= gap.topics.len() {
+            self.elsewhere.add(&gap.elsewhere);
+        }
     }
 
     /// Where the losses of a topic are counted: in its place in the table, in a new one, or elsewhere.

@@ -17,7 +17,7 @@ pub trait KeyMode: sealed::Sealed {
     fn write(links: &mut Self::Links) -> Option<&mut KeyLinks>;
 }
 
-/// Updates may have a key: each slot carries 8 bytes of index.
+/// Updates may have a key: each slot carries 8 bytes of index, and 4 for what was merged into it.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Keyed {}
@@ -35,8 +35,13 @@ mod sealed {
 
 impl KeyMode for Keyed {
     type Links = KeyLinks;
-    const NONE: KeyLinks =
-        KeyLinks { bucket: Link::NONE, home: Link::NONE, before: Link::NONE, after: Link::NONE };
+    const NONE: KeyLinks = KeyLinks {
+        bucket: Link::NONE,
+        home: Link::NONE,
+        before: Link::NONE,
+        after: Link::NONE,
+        merged_after: 0,
+    };
     const KEYED: bool = true;
 
     #[inline(always)]
@@ -77,6 +82,9 @@ pub struct KeyLinks {
     home: Link,
     before: Link,
     after: Link,
+    /// How long the slot had been taken when the update in it came, in microseconds: zero unless it has
+    /// replaced another one. Saturates after 71 minutes, which is longer than any flush interval.
+    merged_after: u32,
 }
 
 #[inline(always)]
@@ -119,7 +127,22 @@ pub(crate) fn insert<U: Update>(slots: &mut [Slot<U>], link: Link, hash: u32) {
     }
     if let Some(links) = at_mut(slots, link) {
         (links.home, links.before, links.after) = (home, Link::NONE, after);
+        links.merged_after = 0;
     }
+}
+
+/// The update in a slot is replaced by one that came so many microseconds later.
+pub(crate) fn merge<U: Update>(slot: &mut Slot<U>, later: u64) {
+    if let Some(links) = U::Keys::write(&mut slot.key) {
+        let later = u32::try_from(later).unwrap_or(u32::MAX);
+        links.merged_after = links.merged_after.saturating_add(later);
+    }
+}
+
+/// How long a slot had been taken when the update in it came, in microseconds.
+pub(crate) fn merged_after<U: Update>(slot: &Slot<U>) -> u64 {
+    let links = U::Keys::read(&slot.key).filter(|links| links.home != Link::NONE);
+    links.map_or(0, |links| links.merged_after.into())
 }
 
 /// Whether the update in a slot can be found.

@@ -19,7 +19,7 @@ pub(crate) struct Queue {
     len: u16,
     /// As far as it was looked at: the length only shrinks where something is taken out.
     peak: u16,
-    /// When the update came that was at the front when its place came there.
+    /// Since when the slot at the front has been taken.
     since: Instant,
 }
 
@@ -171,7 +171,8 @@ impl Queue {
         offered: &mut Place<U>,
     ) {
         let Some(slot) = slots.get_mut(link.index()) else { return };
-        let old = slot.terms.get().priority;
+        let Terms { arrival, priority: old, .. } = slot.terms.get();
+        index::merge(slot, terms.arrival.micros_since(arrival));
         core::mem::swap(&mut slot.place, offered);
         slot.terms = StoredTerms::new(&terms);
         if U::RANKED && old != terms.priority {
@@ -180,10 +181,12 @@ impl Queue {
         }
     }
 
-    /// Another place has come to the front.
+    /// Another slot has come to the front.
+    #[inline(never)] // else there are two of it
     fn look_at_front<U: Update>(&mut self, slots: &[Slot<U>]) {
-        if let Some(terms) = terms(slots, self.order.first) {
-            self.since = terms.arrival;
+        if let Some(slot) = slots.get(self.order.first.index()) {
+            let arrival = slot.terms.get().arrival.as_micros();
+            self.since = Instant::from_micros(arrival.saturating_sub(index::merged_after(slot)));
         }
     }
 
@@ -200,9 +203,8 @@ impl Queue {
         expired.or_else(|| oldest.clone().find(|&link| link != Link::NONE)).unwrap_or(Link::NONE)
     }
 
-    /// Since when the place at the front has been taken; `None` if nothing is queued. What is
-    /// replaced there does not make it younger. A place whose update was replaced before it came to
-    /// the front is as old as the newer one: a slot knows the arrival of what is in it.
+    /// Since when the slot at the front has been taken, which is longest of all; `None` if nothing is
+    /// queued. An update that replaces another one does not make its slot younger.
     pub(crate) const fn since(&self) -> Option<Instant> {
         if self.len > 0 { Some(self.since) } else { None }
     }

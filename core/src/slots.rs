@@ -308,7 +308,7 @@ impl Ends {
 }
 
 // What a slot may cost: what it holds (the update, arrival, expiry and priority), 8 bytes for the two
-// lists it is in, and 8 more for keys. On targets of 32 bits as on those of 64.
+// lists it is in, and 12 more for keys. On targets of 32 bits as on those of 64.
 const _: () = {
     #[allow(dead_code)] // only its size matters
     struct Text<K>([u32; 16], core::marker::PhantomData<K>);
@@ -324,6 +324,6 @@ const _: () = {
 
     const HELD: usize = size_of::<(Text<crate::Unkeyed>, StoredTerms, Priority)>();
     assert!(size_of::<Slot<Text<crate::Unkeyed>>>() <= HELD + 8);
-    assert!(size_of::<Slot<Text<crate::Keyed>>>() <= HELD + 16);
+    assert!(size_of::<Slot<Text<crate::Keyed>>>() <= HELD + 20);
     assert!(align_of::<Slot<Text<crate::Keyed>>>() == 4);
 };

@@ -70,9 +70,9 @@ pub struct Depth {
     /// Most updates queued at once since the last call of [`Bus::depth`](crate::Bus::depth).
     pub peak: usize,
     /// For how long the place at the front of the queue has been taken: for how long readers have
-    /// waited for what comes next. An update that replaces another there does not make its place
-    /// younger, so that a value that changes all the time cannot hide that nothing is handed on. (A
-    /// place whose update was replaced before it came to the front counts from the newest one then.)
+    /// waited for what comes next. An update that replaces another does not make its place younger, so
+    /// that a value that changes all the time cannot hide that nothing is handed on. (Of a place that
+    /// was replaced behind the front for longer than 71 minutes, the last 71 count.)
     pub oldest: Duration,
 }
 

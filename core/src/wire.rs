@@ -52,8 +52,8 @@
 //! A batch becomes as many frames as it needs. What does not fit a frame by itself is left out with
 //! [`Bus::failed_at`](crate::Bus::failed_at), and the encoder is made anew behind it; when the line
 //! goes down, [`Bus::failed`](crate::Bus::failed) is told how far the device came. What is lost
-//! either way is told as a gap with its topic. The gap in front of a batch goes first, and is taken
-//! out once it is on its way, so that it is not told twice.
+//! either way is told as a gap with its topic. The gap in front of a batch goes first; what of it is on
+//! its way is [confirmed](crate::Batch::confirm_losses), so that it is not told twice.
 //!
 //! ```
 //! use statusbus_core::wire::{Conversation, Encoder, Missing, Update};
@@ -93,13 +93,17 @@
 //! fn send_gap(batch: &mut Buffer, uart: &mut Uart) -> Result<(), (usize, Down)> {
 //!     let name = |&sensor: &u32| (Some(Conversation::Number(sensor)), Category::ENGINE.into());
 //!     let mut encoder = Encoder::new(EPOCH, Missing::of(batch.gap(), name));
-//!     let mut buffer = [0; 72]; // 71 hold any loss
-//!     while let Some(Ok(frame)) = encoder.next_frame(&mut buffer) {
-//!         uart.write(frame).map_err(|down| (0, down))?;
-//!     }
+//!     let mut buffer = [0; 74]; // they hold any loss
+//!     let (written, result) = loop {
+//!         let so_far = encoder.losses();
+//!         let Some(Ok(frame)) = encoder.next_frame(&mut buffer) else { break (so_far, Ok(())) };
+//!         if let Err(down) = uart.write(frame) {
+//!             break (so_far, Err((0, down)));
+//!         }
+//!     };
 //!     drop(encoder); // it borrows the batch
-//!     batch.take_gap();
-//!     Ok(())
+//!     batch.confirm_losses(written);
+//!     result
 //! }
 //!
 //! /// The error says how many updates had passed when the line went down.
@@ -213,12 +217,20 @@
 //!
 //! | what | when |
 //! |---|---|
+//! | index: small, below 2¹⁶: which loss of its gap it is, from 0 | |
 //! | flags: small | |
 //! | category and conversation as above, with the same flags | flag 4 is 1: the losses of a topic; else of the whole bus |
 //! | how many counts follow: small | |
 //! | counts: small: for other reasons, expired, dropped as newest, oldest, evicted, outranked, shrunk, by the sink; where there are any, positions of gaps before that did not get through and are told here | |
 //!
-//! Losses that do not fit one frame follow in another with the same position.
+//! Losses that do not fit one frame follow in another with the same position. A gap may break off, when
+//! a write fails: those of its losses that were not written are then told in a later one.
+//!
+//! A frame has no sign of its own that it is a duplicate: one with the epoch, the position and the
+//! checksum of the frame before it is taken for one. So a device needs another epoch each time it starts.
+//!
+//! What a device knows of its line ends at its driver: a frame that the driver has taken whole and then
+//! reports as failed may arrive all the same. The device counts what is in it as lost, and tells so.
 //!
 //! So a frame takes 17 to 24 bytes, and one for each 254, besides what is in it; an update mostly 6
 //! to 9 besides its strings.

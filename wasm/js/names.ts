@@ -6,7 +6,7 @@ import type { StatusUpdate } from './types.js'
 const INVALID_NAME = /^(system|\.\.?)$|[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069:*]/u
 const VISIBLE = /[^\s\p{DI}]/u
 
-export const NAME_RULE = "1 to 128 bytes, a visible character among them, without control characters, bidirectional overrides and isolates, ':' and '*'; not 'system', '.' or '..'"
+export const NAME_RULE = "1 to 128 bytes, a visible one among them, without control and bidirectional characters, ':' and '*'; not 'system', '.' or '..'"
 
 /** Whether a text can be the name of a conversation. */
 export function isConversation(name: string): boolean {

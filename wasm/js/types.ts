@@ -175,7 +175,7 @@ export interface Options extends Settings {
   /** The application's own categories, at most 25: names of 1 to 32 bytes without control characters, `:`,
    * `*` and `,`. As an object also what holds for each, built-in ones included. */
   categories?: readonly string[] | Readonly<Record<string, CategorySettings>> | undefined
-  /** What {@link Settings.queueLimit} may become later: that many slots of 52 bytes are set aside.
+  /** What {@link Settings.queueLimit} may become later: that many slots of 56 bytes are set aside.
    * Default: the queue limit. */
   capacity?: number | undefined
   /** Largest sizes in bytes of UTF-8; what is larger is refused. Default: text 16,384, metadata (as JSON)

@@ -15,7 +15,7 @@ test('names: a bus agrees with the core', () => {
   const { bus } = manual()
   for (const { verdict, name } of names) {
     const { outcome, reason } = bus.tool(name, 'a')
-    assert.deepEqual([outcome, reason], verdict === 'ok' ? ['queued', undefined] : ['refused', 'invalid'], JSON.stringify(name))
+    assert.deepEqual([outcome, reason], verdict === 'ok' ? ['queued', null] : ['refused', 'invalid'], JSON.stringify(name))
   }
 })
 
@@ -26,7 +26,7 @@ test('names: subscriptions agree with the core, here and at a server', () => {
     for (const here of [bus, server]) {
       const subscribe = () => here.subscribe({ conversation: name }, () => {})()
       if (verdict === 'ok') subscribe()
-      else assert.throws(subscribe, { name: 'RangeError', message: /its name has 1 to 128 bytes, a visible character among them/ }, JSON.stringify(name))
+      else assert.throws(subscribe, { name: 'RangeError', message: /its name has 1 to 128 bytes, a visible one among them/ }, JSON.stringify(name))
     }
   }
   server.close()

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{OriginalUri, State};
-use axum::http::header;
 use axum::response::Response;
 use axum::routing::get;
 use serde_json::{Value, json};
@@ -43,7 +42,7 @@ async fn asyncapi(
     let mut document = document(ASYNCAPI, &context);
     for server in ["http", "ws"] {
         fill(&mut document, &format!("/servers/{server}/pathname"), json!(folder(uri.path())));
-        if let Some(host) = caller.header(header::HOST) {
+        if let Some(host) = caller.host() {
             fill(&mut document, &format!("/servers/{server}/host"), json!(host));
         }
     }

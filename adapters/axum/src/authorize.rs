@@ -10,8 +10,6 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::SystemTime;
 
-use axum::http::header;
-
 use crate::caller::Caller;
 
 /// What somebody asks for.
@@ -198,7 +196,7 @@ fn from_this_machine(caller: &Caller) -> Result<(), Denied> {
             "a proxy asks for somebody else, and nobody was chosen to decide who may",
         ));
     }
-    match caller.header(header::HOST).map(is_loopback) {
+    match caller.host().map(is_loopback) {
         Some(true) | None => Ok(()),
         Some(false) => Err(Denied::forbidden(
             "ask for localhost or a loopback address: nobody was chosen to decide who else may",
@@ -206,7 +204,7 @@ fn from_this_machine(caller: &Caller) -> Result<(), Denied> {
     }
 }
 
-/// Whether a `Host` names this machine by a name that is nobody else's.
+/// Whether a host names this machine by a name that is nobody else's.
 fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<axum::http::uri::Authority>() else { return false };
     let name = authority.host();

@@ -13,6 +13,8 @@ use axum::http::{HeaderMap, header};
 pub struct Caller {
     headers: HeaderMap,
     query: Box<str>,
+    /// The host that the target of the request names, if it names one.
+    target: Option<Box<str>>,
     peer: Option<SocketAddr>,
 }
 
@@ -22,6 +24,7 @@ impl Caller {
         Self {
             headers: parts.headers.clone(),
             query: parts.uri.query().unwrap_or_default().into(),
+            target: parts.uri.authority().map(|authority| authority.as_str().into()),
             peer: peer.map(|ConnectInfo(peer)| *peer),
         }
     }
@@ -38,6 +41,14 @@ impl Caller {
     #[must_use]
     pub const fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// The host and port that the request is for, as in `localhost:7077`: that of its target if the
+    /// target names one (a request in absolute form, or over HTTP/2), else that of the header `Host`.
+    /// `None` if neither is there.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.target.as_deref().or_else(|| self.header(header::HOST))
     }
 
     /// A parameter of the query, decoded; the first one of that name.

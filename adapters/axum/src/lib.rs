@@ -20,6 +20,7 @@ mod retained;
 mod routes;
 mod seats;
 mod server;
+mod shape;
 mod sse;
 
 pub use authorize::bearer::{Bearer, TokenError};

@@ -45,7 +45,7 @@ impl Origins {
         let Some(value) = caller.headers().get(header::ORIGIN) else { return Ok(()) };
         let origin = value.to_str().unwrap_or("null").to_ascii_lowercase();
         let own = parse(&origin).is_some_and(|authority| {
-            caller.header(header::HOST).is_some_and(|host| host.eq_ignore_ascii_case(authority))
+            caller.host().is_some_and(|host| host.eq_ignore_ascii_case(authority))
         });
         match own || self.0.contains(&*origin) {
             true => Ok(()),

@@ -56,6 +56,12 @@ impl Problem {
         Self { allow: Some("GET"), ..problem }
     }
 
+    /// Of a path that there is not.
+    pub(crate) fn not_found() -> Self {
+        let detail = "there is no such path: `openapi.json` lists those that there are";
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
     /// Of a path that does not take a method: the router says in `allow` which it takes.
     pub(crate) fn method() -> Self {
         let detail = "another method is taken here: `allow` says which";

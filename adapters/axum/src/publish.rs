@@ -55,10 +55,6 @@ async fn publish(
     if context.closing.has_begun() {
         return Err(Problem::closing());
     }
-    if caller.header(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
-        let detail = "the body is packed: send it as it is";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "packed", detail));
-    }
     let form = Form::of(caller.header(header::CONTENT_TYPE));
     let body = request.into_body();
     let body = context.room.read(&caller, body, context.limits.body).await?;

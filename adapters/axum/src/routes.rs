@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
 use statusbus_tokio::Status;
 
 use crate::authorize::{Authorize, LoopbackOnly};
@@ -73,7 +75,8 @@ impl Routes {
         self.closing.clone()
     }
 
-    /// The router: nest it where you like, or serve it as it is.
+    /// The router: nest it where you like, or serve it as it is. Served as it is, it answers paths
+    /// that there are not with 404 in JSON; nested, the application's fallback does.
     pub fn router(self) -> Router {
         let Self { status, authorize, origins, limits, closing } = self;
         let seats = Seats::new(limits.streams);
@@ -102,6 +105,14 @@ impl Routes {
             .merge(retained::router())
             .merge(sse::router())
             .method_not_allowed_fallback(async || Problem::method());
+        // With a fallback of its own it could not be nested below a parameter.
+        let router = router.layer(middleware::map_response(async |response: Response| {
+            let is_of_router = !response.headers().contains_key(header::CONTENT_TYPE);
+            match response.status() {
+                StatusCode::NOT_FOUND if is_of_router => Problem::not_found().into_response(),
+                _ => response,
+            }
+        }));
         let router = metrics::count(router, &context).with_state(context);
         match cors {
             Some(cors) => router.layer(cors),

@@ -1,6 +1,8 @@
 //! A server that nobody can hold up.
 
 mod connections;
+mod head;
+mod linger;
 mod patient;
 
 use std::convert::Infallible;
@@ -14,8 +16,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
-use axum::response::Response;
+use axum::http::{HeaderValue, Request, header};
+use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -28,6 +30,7 @@ use tower_service::Service;
 use crate::closing::Closing;
 pub(crate) use connections::Connections;
 use connections::Open;
+use linger::{Unread, Watched};
 use patient::Patient;
 
 /// Serves a router over HTTP/1.1, with what `axum::serve` leaves to others: connections are bounded
@@ -141,7 +144,8 @@ impl Server {
                 continue;
             };
             set_up(&stream, patience, send_buffer);
-            let stream = Patient::new(stream, patience);
+            let unread = Unread::default();
+            let stream = Patient::new(stream, patience, unread.clone());
             let place = Place { _permit: place, _open: counts.open_one() };
             let counts = Arc::clone(&counts);
             open.spawn(connection(
@@ -149,7 +153,7 @@ impl Server {
                 peer,
                 router.clone(),
                 closing.clone(),
-                (Arc::new(place), counts),
+                (Arc::new(place), counts, unread),
             ));
         }
         drop(listener);
@@ -184,16 +188,26 @@ async fn connection(
     peer: SocketAddr,
     router: Router,
     closing: Closing,
-    (place, counts): (Arc<Place>, Arc<Connections>),
+    (place, counts, unread): (Arc<Place>, Arc<Connections>, Unread),
 ) {
     let counted = Arc::clone(&counts);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.extensions_mut().insert(Arc::clone(&place));
         request.extensions_mut().insert(Arc::clone(&counted));
-        let mut router = router.clone();
-        // A router is always ready.
-        async move { answer(router.call(request.map(Body::new)).await) }
+        let (mut router, unread) = (router.clone(), unread.clone());
+        async move {
+            let request = request.map(|body| Watched::new(body, &unread));
+            let answer = match head::check(&request) {
+                // A router is always ready.
+                Ok(()) => router.call(request.map(Body::new)).await,
+                Err(problem) => {
+                    drop(request);
+                    Ok(problem.into_response())
+                }
+            };
+            closes_if(unread.has_body(), answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -215,8 +229,17 @@ async fn connection(
     }
 }
 
-fn answer(response: Result<Response, Infallible>) -> Result<Response, Infallible> {
-    response
+/// Tells a client whose body was not read that its connection is closed.
+fn closes_if(
+    is_unread: bool,
+    mut answer: Result<Response, Infallible>,
+) -> Result<Response, Infallible> {
+    if let Ok(response) = &mut answer
+        && is_unread
+    {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// Bounds what the system keeps for a peer, and how long for one that has vanished.

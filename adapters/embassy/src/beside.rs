@@ -11,9 +11,9 @@ use crate::report::Report;
 
 /// Who hears what [`Frames`](crate::Frames) writes: a [`Hub`], or nobody.
 pub trait Beside<U: Update>: sealed::Sealed {
-    /// The line was told this batch's gap.
+    /// The line took the next loss of this batch's gap.
     #[doc(hidden)]
-    fn gap<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
+    fn loss<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
         &self,
         batch: &Outgoing<'_, '_, '_, L, U, SLOTS, T, CATEGORIES, GAPS>,
     ) where
@@ -37,7 +37,7 @@ pub trait Beside<U: Update>: sealed::Sealed {
 /// Nobody.
 impl<U: Update> Beside<U> for () {
     #[inline(always)]
-    fn gap<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
+    fn loss<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
         &self,
         _: &Outgoing<'_, '_, '_, L, U, SLOTS, T, CATEGORIES, GAPS>,
     ) where
@@ -76,7 +76,7 @@ where
     K: Keying,
     R: Ranking,
 {
-    fn gap<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
+    fn loss<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
         &self,
         batch: &Outgoing<
             '_,
@@ -93,11 +93,12 @@ where
         L: RawMutex,
         T: Report,
     {
+        let Some(gap) = batch.gap() else { return };
+        let Some((topic, losses)) = gap.loss(gap.confirmed()) else { return };
         // what the line did not take has come to the readers
-        self.add_gap(batch, |losses| Losses {
-            dropped: Dropped { sink: 0, ..losses.dropped },
-            ..losses
-        });
+        let dropped = Dropped { sink: 0, ..losses.dropped };
+        self.add_loss(gap.seq(), topic.copied(), Losses { dropped, ..*losses });
+        self.wake();
     }
 
     fn updates<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(

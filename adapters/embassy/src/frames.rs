@@ -123,9 +123,9 @@ impl<W: Write, const FRAME: usize, B> Frames<W, FRAME, B> {
                 beside.end();
                 pending().await
             };
-            let (mut told, mut heard) = (0, false);
-            let delivered = 'batch: loop {
-                let frame = next_frame(&mut batch, &mut told, *epoch, buffer, beside);
+            let mut heard = false;
+            let delivered = loop {
+                let frame = next_frame(&mut batch, *epoch, buffer);
                 if !heard && batch.gap().is_none() {
                     heard = true;
                     beside.updates(&batch);
@@ -134,22 +134,38 @@ impl<W: Write, const FRAME: usize, B> Frames<W, FRAME, B> {
                 // A frame that was not ended eats the next one, unless a delimiter comes before it.
                 let mut at = usize::from(core::mem::replace(clean, false));
                 let until = clock::after(*patience);
-                while let Some(rest @ [_, ..]) = buffer.get(at..frame.end) {
+                let mut works = true;
+                while works && let Some(rest @ [_, ..]) = buffer.get(at..frame.end) {
                     let mut writing = pin!(writer.write(rest));
                     match poll_fn(|cx| in_time(writing.as_mut(), until, batch.runner.status, cx))
                         .await
                     {
                         Some(Ok(written)) if written > 0 => at = at.saturating_add(written),
-                        _ => break 'batch false,
+                        _ => works = false,
                     }
                 }
-                let mut flushing = pin!(writer.flush());
-                match poll_fn(|cx| in_time(flushing.as_mut(), until, batch.runner.status, cx)).await
-                {
-                    Some(Ok(())) => *clean = true,
-                    _ => break false,
+                if works {
+                    let mut flushing = pin!(writer.flush());
+                    match poll_fn(|cx| in_time(flushing.as_mut(), until, batch.runner.status, cx))
+                        .await
+                    {
+                        Some(Ok(())) => *clean = true,
+                        _ => break false,
+                    }
+                } else if at.saturating_add(1) < frame.end {
+                    break false;
                 }
-                batch.accept(frame.last);
+                // A frame of which only the delimiter is missing is whole with that of the next one.
+                match frame.last {
+                    0 => {
+                        beside.loss(&batch);
+                        batch.loss_told();
+                    }
+                    last => batch.accept(last),
+                }
+                if !works {
+                    break false;
+                }
             };
             if !heard {
                 beside.updates(&batch);
@@ -187,7 +203,7 @@ where
 struct Ready {
     /// Where it ends.
     end: usize,
-    /// The position of the last update in it; zero: it holds none.
+    /// The position of the last update in it; zero: it holds a loss.
     last: u64,
 }
 
@@ -197,7 +213,7 @@ impl Ready {
     }
 }
 
-/// Makes the next frame of a batch, of whose gap so much is told.
+/// Encodes the next frame of a batch: the next loss of its gap, or behind them updates.
 fn next_frame<
     M,
     const TEXT: usize,
@@ -209,7 +225,6 @@ fn next_frame<
     T,
     const CATEGORIES: usize,
     const GAPS: usize,
-    B,
 >(
     batch: &mut Outgoing<
         '_,
@@ -222,34 +237,27 @@ fn next_frame<
         CATEGORIES,
         GAPS,
     >,
-    told: &mut usize,
     epoch: u64,
     buffer: &mut [u8],
-    beside: &B,
 ) -> Option<Ready>
 where
     M: RawMutex,
     K: Keying,
     R: Ranking,
     T: Report,
-    B: Beside<Message<TEXT, NAME, META, K, R>>,
 {
     let (delimiter, buffer) = buffer.split_first_mut()?;
     *delimiter = DELIMITER;
     let names = batch.names;
     loop {
-        let missing = Missing::of(batch.gap(), |topic| named(topic, names)).nth(*told);
-        if let Some(missing) = missing {
-            *told += 1;
-            let mut encoder = Encoder::new(epoch, core::iter::once(missing));
-            match encoder.next_frame(buffer) {
-                Some(Ok(frame)) => return Some(Ready::new(frame.len(), 0)),
-                _ => continue,
-            }
-        }
         if batch.gap().is_some() {
-            beside.gap(batch);
-            batch.gap_told();
+            // one at a time: it is confirmed when its frame is written
+            let losses = Missing::of(batch.gap(), |topic| named(topic, names)).take(1);
+            if let Some(Ok(frame)) = Encoder::new(epoch, losses).next_frame(buffer) {
+                return Some(Ready::new(frame.len(), 0));
+            }
+            batch.loss_told(); // not so: `run` has checked that a frame holds any loss
+            continue;
         }
         let late = batch.age_micros();
         let mut first = None;

@@ -10,7 +10,7 @@ use statusbus_core::{Losses, Place, Priority, Update};
 
 use crate::clock;
 use crate::key::{Keying, Ranking};
-use crate::message::Message;
+use crate::message::{Message, Topic};
 use crate::outgoing::Outgoing;
 use crate::report::Report;
 use crate::runner::Runner;
@@ -140,7 +140,7 @@ where
         });
     }
 
-    fn wake(&self) {
+    pub(crate) fn wake(&self) {
         for number in 0..READERS {
             let waker = self.with(|shared| shared.seats.get_mut(number)?.waker.take());
             if let Some(waker) = waker.flatten() {
@@ -242,38 +242,22 @@ where
         L: RawMutex,
         T: Report,
     {
-        self.add_gap(batch, |losses| losses);
+        if let Some(gap) = batch.gap() {
+            let mut index = gap.confirmed();
+            while let Some((topic, losses)) = gap.loss(index) {
+                self.add_loss(gap.seq(), topic.copied(), *losses);
+                index += 1;
+            }
+            self.wake();
+        }
         self.add_updates(batch);
     }
 
-    /// Adds what is missing, as readers see it.
-    pub(crate) fn add_gap<L, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>(
-        &self,
-        batch: &Outgoing<
-            '_,
-            '_,
-            '_,
-            L,
-            Message<TEXT, NAME, META, K, R>,
-            SLOTS,
-            T,
-            CATEGORIES,
-            GAPS,
-        >,
-        seen: impl Fn(Losses) -> Losses,
-    ) where
-        L: RawMutex,
-        T: Report,
-    {
-        let Some(gap) = batch.gap() else { return };
-        let topics = gap.topics().iter().map(|(topic, losses)| (Some(*topic), losses));
-        for (topic, losses) in topics.chain([(None, gap.elsewhere())]) {
-            let losses = seen(*losses);
-            if !losses.is_empty() {
-                self.add(Entry { seq: gap.seq(), content: Content::Gap(topic, losses) });
-            }
+    /// Adds what is missing, as readers see it. They are not woken yet.
+    pub(crate) fn add_loss(&self, seq: u64, topic: Option<Topic<NAME>>, losses: Losses) {
+        if !losses.is_empty() {
+            self.add(Entry { seq, content: Content::Gap(topic, losses) });
         }
-        self.wake();
     }
 
     pub(crate) fn add_updates<

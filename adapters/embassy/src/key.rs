@@ -27,7 +27,7 @@ pub trait Keying: sealed::Sealed {
 pub enum NoKey {}
 
 /// Messages may have a key of at most `LEN` bytes, 1 to 128: each takes `LEN` + 4 bytes for it, and
-/// its slot 8 more.
+/// its slot 12 more.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Key<const LEN: usize> {}

@@ -53,6 +53,13 @@ where
         self.runner.batch.take_gap();
     }
 
+    /// The next loss of the gap was passed on: the first time, the one at index 0 of
+    /// [`Gap::loss`](statusbus_core::Gap::loss). Behind the last, the gap is
+    /// [told](Self::gap_told). What is told with the next batch are the others.
+    pub fn loss_told(&mut self) {
+        self.runner.batch.confirm_losses(1);
+    }
+
     /// The updates that are not accepted yet, in order.
     pub fn updates(&self) -> impl Iterator<Item = Handed<&U>> {
         let accepted = self.runner.accepted;

@@ -55,7 +55,7 @@ impl Builder {
     }
 
     /// Slots of the queue: what the queue limit can be raised to while the bus runs. 1 to 65,534;
-    /// default: the queue limit. A slot takes 104 bytes.
+    /// default: the queue limit. A slot takes 112 bytes.
     #[must_use]
     pub const fn capacity(mut self, slots: usize) -> Self {
         self.capacity = Some(slots);

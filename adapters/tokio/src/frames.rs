@@ -34,6 +34,12 @@ use crate::{Draft, Metadata, Status, Text};
 /// | `restarts` | the device has started anew: another epoch, or positions that go back |
 /// | `frames` | what could not be read, and why; at most once a second |
 ///
+/// A frame that comes twice in a row is read once. A device that keeps its epoch when it starts anew, and
+/// begins with the very frame that came last, looks the same: give it an epoch for each run.
+///
+/// What the device counts as lost has not always been lost: a frame that its driver took whole and then
+/// reported as failed may have arrived. Its updates are then said here and counted as lost in the device.
+///
 /// What is about no conversation is said system-wide, or in that of a [named](Self::named) device.
 /// A text that the device had to cut ends with `…`.
 ///
@@ -68,8 +74,11 @@ pub struct DeviceReport {
     /// that it could not send them. A gap has a position, too, so that one whose record was lost counts
     /// as an update here.
     pub lost: u64,
-    /// Updates that the device told were lost there.
+    /// Updates that the device told were lost there. What it told in a frame that was lost is not among
+    /// them.
     pub lost_in_device: u64,
+    /// Frames that came twice in a row: the second was left out.
+    pub duplicates: u64,
     /// How many times the device has started anew.
     pub restarts: u64,
 }
@@ -175,6 +184,10 @@ impl DeviceReader {
 impl Ear {
     fn take(&mut self, frame: &Frame<'_>) {
         let Frame { epoch, seq, ref body, .. } = *frame;
+        if self.positions.is_duplicate(epoch, seq, frame.checksum()) {
+            self.report.duplicates += 1;
+            return;
+        }
         let step = match body {
             Body::Gap(gap) => {
                 // updates that the device could not send, and gaps that it told again

@@ -15,7 +15,7 @@ use crate::shared::Shared;
 #[derive(Default)]
 pub(crate) struct Snapshots {
     last: Mutex<Option<Snapshot>>,
-    /// Retained values that were removed by request.
+    /// Requests to remove a retained value.
     removed: AtomicU64,
 }
 
@@ -35,7 +35,7 @@ struct Snapshot {
 }
 
 impl Snapshots {
-    /// Retained values were removed: no reader begins with them any more.
+    /// A retained value was to be removed: no reader begins with those that are shared any more.
     pub(crate) fn count_removed(&self) {
         self.removed.fetch_add(1, Ordering::Relaxed);
     }

@@ -211,9 +211,9 @@ impl Status {
         let shared = &self.handle.shared;
         let known = shared.known(conversation);
         let removed = known.is_some_and(|known| known.ring().remove_retained(category, key));
-        if removed {
-            shared.snapshots.count_removed();
-        }
+        // Also if it is not known: values that readers share may still have one of a conversation that
+        // was forgotten since.
+        shared.snapshots.count_removed();
         removed
     }
 

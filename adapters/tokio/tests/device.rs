@@ -112,7 +112,7 @@ async fn what_the_device_lost_is_said_where_it_was_lost() {
     losses.expired = 1;
     let conversation = Some(ConversationName::new("pump").unwrap().into());
     let scope = Scope::Topic { conversation, category: Category::PROGRESS.into() };
-    let missing = Record::Missing(Missing { seq: 2, scope, losses, other: 0, retold: 0 });
+    let missing = Record::Missing(Missing { seq: 2, index: 0, scope, losses, other: 0, retold: 0 });
     let line = frames(1, [said(1, "on"), missing, said(3, "off")]).concat();
     let (report, all) = read(&line).await;
     assert_eq!(
@@ -205,12 +205,13 @@ async fn losses_are_told_with_all_there_were_so_that_merging_forgets_none() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_device_could_not_send_is_told_once() {
-    let losses = |sink, evicted| {
+    let losses_of = |sink, evicted| {
         let mut losses = Losses::default();
         (losses.dropped.sink, losses.dropped.evicted) = (sink, evicted);
         losses
     };
-    let missing = Missing { seq: 9, scope: Scope::Bus, losses: losses(5, 2), other: 0, retold: 0 };
+    let (scope, losses) = (Scope::Bus, losses_of(5, 2));
+    let missing = Missing { seq: 9, index: 0, scope, losses, other: 0, retold: 0 };
     // 3 to 8 are missing; five of them it could not send, and says so.
     let records = [said(1, "a"), said(2, "b"), missing.into(), said(10, "c")];
     let (report, all) = read(&frames(1, records).concat()).await;
@@ -226,7 +227,7 @@ async fn what_the_device_could_not_send_is_told_once() {
         ]
     );
     // Nor is a gap that it could not send, and tells again: 3 was the gap, 4 what came with it.
-    let missing = Missing { seq: 5, losses: losses(1, 2), retold: 1, ..missing };
+    let missing = Missing { seq: 5, losses: losses_of(1, 2), retold: 1, ..missing };
     let records = [said(1, "a"), said(2, "b"), missing.into(), said(6, "c")];
     let (report, all) = read(&frames(1, records).concat()).await;
     assert_eq!((report.lost, report.lost_in_device), (0, 3));
@@ -243,6 +244,47 @@ async fn positions_that_go_back_are_a_device_that_starts_anew() {
     assert_eq!((report.restarts, report.lost, report.updates), (1, 4, 4));
     // Told before "b", and once more before "c".
     assert_eq!(texts(&all)[1], "1 update was lost on the line (4 in all)", "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_comes_twice_is_read_once() {
+    let mut losses = Losses::default();
+    losses.dropped.evicted = 3;
+    let missing = Missing { seq: 4, scope: Scope::Bus, losses, other: 0, retold: 0, index: 0 };
+    let second = Missing { index: 1, ..missing };
+    let records = [said(1, "a"), said(3, "b"), missing.into(), second.into(), said(5, "c")];
+    let frames = frames(1, records);
+    let (once, expected) = read(&frames.concat()).await;
+    assert_eq!((once.lost, once.lost_in_device, once.duplicates), (1, 6, 0));
+    for twice in 0..frames.len() {
+        let mut line = frames.clone();
+        line.insert(twice, frames[twice].clone());
+        let (report, all) = read(&line.concat()).await;
+        assert_eq!(all, expected, "frame {twice}");
+        assert_eq!(report.duplicates, 1, "frame {twice}");
+        let counts = |report: &DeviceReport| {
+            (report.updates, report.lost, report.lost_in_device, report.restarts)
+        };
+        assert_eq!(counts(&report), counts(&once), "frame {twice}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_that_comes_again_with_something_else_is_a_device_that_starts_anew() {
+    // A device without an epoch of its own for each run.
+    let line = frames(1, [said(1, "boot"), said(1, "boot again")]).concat();
+    let (report, all) = read(&line).await;
+    assert_eq!((report.restarts, report.duplicates), (1, 0));
+    assert_eq!(texts(&all), ["boot", "the device has started anew", "boot again"]);
+    // What cannot be told from a frame that comes twice.
+    let line = frames(1, [said(1, "boot"), said(1, "boot")]).concat();
+    let (report, all) = read(&line).await;
+    assert_eq!((report.restarts, report.duplicates), (0, 1));
+    assert_eq!(texts(&all), ["boot"]);
+    // Another epoch tells them apart.
+    let line = [frames(1, [said(1, "boot")]), frames(2, [said(1, "boot")])].concat().concat();
+    let (report, _) = read(&line).await;
+    assert_eq!((report.restarts, report.duplicates), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]

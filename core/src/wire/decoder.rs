@@ -160,11 +160,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Decoder<B> {
             bad.torn += 1;
             return None;
         }
-        if checksum(frame) != u32::from_le_bytes(*crc) {
+        let crc = u32::from_le_bytes(*crc);
+        if checksum(frame) != crc {
             bad.checksum += 1;
             return None;
         }
-        match Seen::look(frame) {
+        match Seen::look(frame, crc) {
             Ok(seen) => {
                 self.counters.frames += 1;
                 return Some(seen);

@@ -35,6 +35,7 @@ pub struct Encoder<'a, I> {
     /// What did not fit the frame before.
     held: Option<Record<'a>>,
     passed: usize,
+    losses: usize,
 }
 
 /// What frames are made of.
@@ -52,13 +53,13 @@ impl<'a, I: Iterator<Item: Into<Record<'a>>>> Encoder<'a, I> {
     /// frame holds one kind, and each hole in the positions starts another frame. `epoch` names
     /// this run of the device.
     pub const fn new(epoch: u64, records: I) -> Self {
-        Self { epoch, records, held: None, passed: 0 }
+        Self { epoch, records, held: None, passed: 0, losses: 0 }
     }
 
     /// Writes the next frame into the buffer and answers with its bytes, the 0x00 at its end
     /// included; `None` when all is written. Uses at most 65,535 bytes of the buffer.
     ///
-    /// A loss whose topic does not fit is written as one of the whole bus, for which 71 bytes are
+    /// A loss whose topic does not fit is written as one of the whole bus, for which 74 bytes are
     /// always enough.
     ///
     /// # Errors
@@ -67,7 +68,7 @@ impl<'a, I: Iterator<Item: Into<Record<'a>>>> Encoder<'a, I> {
     /// [here](crate::wire#a-line-that-can-fail-and-texts-of-any-length).
     #[must_use = "what is in the frame does not come again"]
     pub fn next_frame<'b>(&mut self, buffer: &'b mut [u8]) -> Option<Result<&'b [u8], TooLarge>> {
-        let Self { epoch, records, held, passed } = self;
+        let Self { epoch, records, held, passed, losses } = self;
         let mut peek = |held: &mut Option<Record<'a>>| {
             if held.is_none() {
                 *held = records.next().map(Into::into);
@@ -89,6 +90,7 @@ impl<'a, I: Iterator<Item: Into<Record<'a>>>> Encoder<'a, I> {
                 continue;
             }
             *passed += usize::from(step);
+            *losses += usize::from(1 - step);
             *held = None;
             if draft.is_empty {
                 return Some(Err(TooLarge { seq: first }));
@@ -105,6 +107,13 @@ impl<I> Encoder<'_, I> {
     #[must_use]
     pub const fn passed(&self) -> usize {
         self.passed
+    }
+
+    /// How many losses are in the frames so far. Asked before a frame is made that then cannot be
+    /// sent, it is what [`Batch::confirm_losses`](crate::Batch::confirm_losses) wants to know.
+    #[must_use]
+    pub const fn losses(&self) -> usize {
+        self.losses
     }
 }
 

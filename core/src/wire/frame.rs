@@ -15,6 +15,7 @@ pub struct Frame<'a> {
     /// What is in it.
     pub body: Body<'a>,
     pub(super) next_seq: u64,
+    pub(super) checksum: u32,
 }
 
 /// What a frame holds. Newer writers may send what is not here; it is counted and left out.
@@ -37,6 +38,13 @@ impl Frame<'_> {
     #[must_use]
     pub const fn next_seq(&self) -> u64 {
         self.next_seq
+    }
+
+    /// Its checksum. Two frames with the same epoch, position and checksum are the same frame: the
+    /// second is a duplicate, or comes from a device that started anew with the epoch it had before.
+    #[must_use]
+    pub const fn checksum(&self) -> u32 {
+        self.checksum
     }
 }
 
@@ -83,6 +91,7 @@ pub(super) struct Seen {
     next_seq: u64,
     body_at: usize,
     end: usize,
+    checksum: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +111,7 @@ pub(super) enum Unseen {
 impl Seen {
     /// Looks through a frame without its checksum. When this has answered `Ok`, the iterators over
     /// the body do not stop before its end.
-    pub(super) fn look(frame: &[u8]) -> Result<Self, Unseen> {
+    pub(super) fn look(frame: &[u8], checksum: u32) -> Result<Self, Unseen> {
         let mut reader = Reader::new(frame);
         if reader.array() != Some([VERSION]) {
             return Err(Unseen::Version);
@@ -113,10 +122,10 @@ impl Seen {
             Some(_) => return Err(Unseen::Kind),
             None => return Err(Unseen::Malformed),
         };
-        Self::look_at(kind, frame.len(), reader).ok_or(Unseen::Malformed)
+        Self::look_at(kind, frame.len(), reader, checksum).ok_or(Unseen::Malformed)
     }
 
-    fn look_at(kind: Kind, end: usize, mut reader: Reader<'_>) -> Option<Self> {
+    fn look_at(kind: Kind, end: usize, mut reader: Reader<'_>, checksum: u32) -> Option<Self> {
         let epoch = u64::from_le_bytes(reader.array()?);
         let seq = reader.number().filter(|&seq| seq > 0)?;
         let body_at = end - reader.len();
@@ -127,18 +136,18 @@ impl Seen {
                 Kind::Gap => Missing::read(seq, &mut reader).map(|_| seq + 1)?,
             };
         }
-        let seen = Self { kind, epoch, seq, next_seq, body_at, end };
+        let seen = Self { kind, epoch, seq, next_seq, body_at, end, checksum };
         Some(seen).filter(|seen| seen.next_seq <= NUMBER_END)
     }
 
     /// The frame, from the buffer that was looked through.
     pub(super) fn frame(self, buffer: &[u8]) -> Frame<'_> {
-        let Self { kind, epoch, seq, next_seq, body_at, end } = self;
+        let Self { kind, epoch, seq, next_seq, body_at, end, checksum } = self;
         let reader = Reader::new(buffer.get(body_at..end).unwrap_or_default());
         let body = match kind {
             Kind::Updates => Body::Updates(Updates { seq, reader }),
             Kind::Gap => Body::Gap(Gap { seq, reader }),
         };
-        Frame { epoch, seq, body, next_seq }
+        Frame { epoch, seq, body, next_seq, checksum }
     }
 }

@@ -11,6 +11,8 @@ use crate::{Dropped, Losses};
 pub struct Missing<'a> {
     /// The position of the gap; the same for all that belong to it.
     pub seq: u64,
+    /// Which loss of its gap it is, from zero: a reader that has it already leaves it out.
+    pub index: u16,
     /// Whose updates are missing.
     pub scope: Scope<'a>,
     /// How many, by reason. Each count travels as 2³² − 1 if it is larger.
@@ -39,32 +41,30 @@ pub enum Scope<'a> {
 }
 
 impl<'a> Missing<'a> {
-    /// What a batch's gap tells, in the form in which it travels; nothing if there is none. `name`
-    /// says how a topic is called.
+    /// What a batch's gap tells, in the form in which it travels, from the first loss on that is not
+    /// [confirmed](crate::Batch::confirm_losses); nothing if there is none. `name` gives the names of a
+    /// topic.
     pub fn of<T, const GAPS: usize>(
         gap: Option<&'a crate::Gap<T, GAPS>>,
         name: impl Fn(&'a T) -> (Option<Conversation<'a>>, CategoryName<'a>),
     ) -> impl Iterator<Item = Self> {
-        let mut told = 0;
+        let mut next = gap.map_or(0, crate::Gap::confirmed);
         core::iter::from_fn(move || {
-            let gap = gap?;
-            let (scope, losses) = match gap.topics().get(told) {
-                Some((topic, losses)) => {
-                    let (conversation, category) = name(topic);
-                    (Scope::Topic { conversation, category }, losses)
-                }
-                None if told == gap.topics().len() && *gap.elsewhere() != Losses::NONE => {
-                    (Scope::Bus, gap.elsewhere())
-                }
-                None => return None,
-            };
-            told += 1;
-            let retold = if told == 1 { gap.retold() } else { 0 };
-            Some(Self { seq: gap.seq(), scope, losses: *losses, other: 0, retold })
+            let (gap, index) = (gap?, next);
+            let (topic, losses) = gap.loss(index)?;
+            next += 1;
+            let scope = topic.map_or(Scope::Bus, |topic| {
+                let (conversation, category) = name(topic);
+                Scope::Topic { conversation, category }
+            });
+            let retold = if index == 0 { gap.retold() } else { 0 };
+            let index = u16::try_from(index).unwrap_or(u16::MAX);
+            Some(Self { seq: gap.seq(), index, scope, losses: *losses, other: 0, retold })
         })
     }
 
     pub(super) fn write(&self, writer: &mut Writer<'_>) {
+        writer.number(u64::from(self.index));
         match &self.scope {
             Scope::Bus => writer.number(0),
             Scope::Topic { conversation, category } => {
@@ -89,6 +89,7 @@ impl<'a> Missing<'a> {
     /// Reads up to the end of what is missing of one scope; `None` if there is none. A topic that
     /// cannot be one makes it a loss of the whole bus: that it is missing stays true.
     pub(super) fn read(seq: u64, reader: &mut Reader<'a>) -> Option<Self> {
+        let index = u16::try_from(reader.small()?).ok()?;
         let flags = reader.small()?;
         let mut scope = Scope::Bus;
         if flags & TOPIC != 0
@@ -106,7 +107,7 @@ impl<'a> Missing<'a> {
         let [other, expired, newest, oldest, evicted, outranked, shrunk, sink, retold] = counts;
         skip_added(flags, reader)?;
         let dropped = Dropped { newest, oldest, evicted, outranked, shrunk, sink };
-        Some(Self { seq, scope, losses: Losses { dropped, expired }, other, retold })
+        Some(Self { seq, index, scope, losses: Losses { dropped, expired }, other, retold })
     }
 }
 

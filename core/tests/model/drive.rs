@@ -41,7 +41,10 @@ pub(crate) fn run<K: KeyMode, const RANKED: bool>(case: &Case) -> Result<(), Str
         told: None,
     };
     for (step, &(reading, call)) in case.calls.iter().enumerate() {
-        let outcome = both.call(call, reading).and_then(|()| both.compare());
+        let depth = case.depths.then_some(Call::Depth);
+        let mut calls = [Some(call), depth].into_iter().flatten();
+        let outcome = calls.try_for_each(|call| both.call(call, reading));
+        let outcome = outcome.and_then(|()| both.compare());
         outcome.map_err(|why| format!("after call {step}, {call:?} at {reading}: {why}"))?;
     }
     let last = case.calls.last().map_or(0, |&(reading, _)| reading);
@@ -122,6 +125,10 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
             Call::TakeGap(at) => {
                 let gap = buffers[at].take_gap();
                 same("gap", gap.as_ref().map(SeenGap::of), flights[at].take_gap())?;
+            }
+            Call::ConfirmLosses(at, count) => {
+                buffers[at].confirm_losses(count);
+                flights[at].confirm_losses(count);
             }
             Call::Flush => {
                 let queued = naive.queued().collect();

@@ -20,11 +20,11 @@ struct Waiting {
     facts: Facts,
     priority: Priority,
     arrival: u64,
+    /// When the first of those came that it has replaced, one after the other.
+    since: u64,
     expiry: Option<u64>,
     /// Grows with each update that comes to a priority: the smallest is the oldest of it.
     age: u64,
-    /// The place it has taken: another one for each update that joins the end.
-    place: u64,
 }
 
 pub(crate) struct Naive {
@@ -36,8 +36,6 @@ pub(crate) struct Naive {
     defaults: [(Priority, Option<u64>); CATEGORIES],
     queue: Vec<Waiting>,
     ages: u64,
-    /// The place at the front, and when the update came that was in it when it came there.
-    front: Option<(u64, u64)>,
     elapsed: u64,
     reading: u64,
     tally: Tally,
@@ -72,7 +70,6 @@ impl Naive {
             defaults,
             queue: Vec::new(),
             ages: 0,
-            front: None,
             elapsed: 0,
             reading: 0,
             tally: Tally::default(),
@@ -111,9 +108,7 @@ impl Naive {
 
     pub(crate) fn push(&mut self, facts: Facts, reading: u64) -> Became {
         self.advance(reading);
-        let became = self.take_in(facts);
-        self.look_at_front();
-        became
+        self.take_in(facts)
     }
 
     /// Rule 13: the reading is only taken if it is needed. Says whether it was.
@@ -123,9 +118,7 @@ impl Naive {
         if needed {
             self.advance(reading);
         }
-        let became = self.take_in(facts);
-        self.look_at_front();
-        (became, needed)
+        (self.take_in(facts), needed)
     }
 
     fn take_in(&mut self, facts: Facts) -> Became {
@@ -144,7 +137,7 @@ impl Naive {
         let expiry = expiry.filter(|&expiry| expiry < u64::MAX);
         self.ages += 1;
         let (arrival, age) = (self.elapsed, self.ages);
-        let new = Waiting { facts, priority, arrival, expiry, age, place: age };
+        let new = Waiting { facts, priority, arrival, since: arrival, expiry, age };
         // Rule 4. Decided: of several with its key the newest is the one merged with, also if it
         // has expired.
         if self.keyed && facts.key.is_some() {
@@ -159,7 +152,10 @@ impl Naive {
                 if priority >= old.priority {
                     // decided: one that is raised in place is the youngest of its new priority
                     let age = if priority > old.priority { new.age } else { old.age };
-                    self.queue[place] = Waiting { age, place: old.place, ..new };
+                    // decided: behind the front the core knows the last 71 minutes
+                    let known = arrival.saturating_sub(u64::from(u32::MAX));
+                    let since = if place == 0 { old.since } else { old.since.max(known) };
+                    self.queue[place] = Waiting { age, since, ..new };
                     return self.tally.coalesced(old.facts);
                 }
             }
@@ -225,15 +221,6 @@ impl Naive {
         }
     }
 
-    /// Decided: what merges at the front does not make it younger, what merged before it came there
-    /// does.
-    fn look_at_front(&mut self) {
-        let first = self.queue.first();
-        if first.map(|first| first.place) != self.front.map(|(place, _)| place) {
-            self.front = first.map(|first| (first.place, first.arrival));
-        }
-    }
-
     // Rule 3
 
     fn deadline_of(&self, arrival: u64) -> u64 {
@@ -296,9 +283,8 @@ impl Naive {
             left.push((old.facts, self.lose(old, DropReason::Shrunk)));
         }
         // rule 3: nothing waits longer than the interval, counted from the arrival of the oldest
-        self.look_at_front();
-        if let Some((_, since)) = self.front {
-            let latest = since.saturating_add(knobs.interval);
+        if let Some(oldest) = self.queue.first() {
+            let latest = oldest.since.saturating_add(knobs.interval);
             self.deadline = self.deadline.map(|at| at.min(latest));
         }
         let latest = self.elapsed.saturating_add(knobs.interval);
@@ -333,7 +319,7 @@ impl Naive {
 
     /// Queued, the peak since the last call, and how long the place at the front has been taken.
     pub(crate) fn depth(&mut self) -> (usize, usize, u64) {
-        let oldest = self.front.map_or(0, |(_, since)| self.elapsed - since);
+        let oldest = self.queue.first().map_or(0, |oldest| self.elapsed - oldest.since);
         let peak = std::mem::replace(&mut self.peak, self.queue.len());
         (self.queue.len(), peak, oldest)
     }

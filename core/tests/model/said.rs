@@ -75,6 +75,7 @@ pub(crate) enum Call {
     GiveAway(usize, usize),
     TakeOut(usize, usize),
     TakeGap(usize),
+    ConfirmLosses(usize, usize),
     Flush,
     Close,
     Reconfigure(Knobs),
@@ -111,6 +112,8 @@ pub(crate) struct Case {
     pub(crate) knobs: Knobs,
     pub(crate) buffers: [usize; 2],
     pub(crate) calls: Vec<(u64, Call)>,
+    /// Whether the depth is compared after each call: its peak is then that of one call.
+    pub(crate) depths: bool,
     /// In the end.
     pub(crate) sink_fails: bool,
 }
@@ -128,8 +131,8 @@ impl Case {
             (reading, random.call(id as u32))
         });
         let calls = calls.collect();
-        let sink_fails = random.chance(2);
-        Self { slots, knobs, buffers, calls, sink_fails }
+        let (sink_fails, depths) = (random.chance(2), random.chance(2));
+        Self { slots, knobs, buffers, calls, depths, sink_fails }
     }
 }
 
@@ -180,7 +183,8 @@ impl Random {
             74..77 => Call::FailedAt(buffer, self.pick(&[0, 0, 1, 1, 2, 3, 9])),
             77..79 => Call::GiveAway(buffer, self.pick(&[0, 1, 2, 9, 9, 9])),
             79..82 => Call::TakeOut(buffer, 1 + self.below(4)),
-            82..83 => Call::TakeGap(buffer),
+            82..83 if self.chance(2) => Call::TakeGap(buffer),
+            82..83 => Call::ConfirmLosses(buffer, self.below(3)),
             83..87 => Call::Flush,
             87..91 => Call::Reconfigure(self.knobs()),
             91..93 => {

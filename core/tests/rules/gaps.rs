@@ -262,6 +262,39 @@ fn a_gap_that_the_caller_took_out_is_told() {
 }
 
 #[test]
+fn of_a_gap_that_was_passed_on_in_part_the_rest_is_told_with_the_next_batch() {
+    let lost = |host: &Host| {
+        let gap = host.batch.gap().expect("some are missing");
+        let losses = (0..).map_while(|index| gap.loss(index));
+        let losses = losses.map(|(topic, losses)| (topic.is_some(), losses.total()));
+        (losses.collect::<Vec<_>>(), gap.retold())
+    };
+    // Of three topics the table has room for two.
+    let all = [(true, 1), (true, 1), (false, 1)];
+    for passed_on in 0..=all.len() {
+        let mut host = failed(["c", "d", "e"].map(|chat| note("a").about(chat)));
+        host.at(50).poll();
+        assert_eq!(lost(&host), (all.to_vec(), 0));
+        for _ in 0..passed_on {
+            host.batch.confirm_losses(1);
+        }
+        host.fail(0);
+        host.at(100).queue([note("b")]);
+        host.poll();
+        if passed_on == all.len() {
+            assert!(host.batch.gap().is_none());
+        } else {
+            // A record of which a part came through has not been missed.
+            let retold = u64::from(passed_on == 0);
+            assert_eq!(lost(&host), (all[passed_on..].to_vec(), retold), "{passed_on} passed on");
+        }
+        host.batch.confirm_losses(usize::MAX);
+        assert!(host.batch.gap().is_none());
+        host.deliver();
+    }
+}
+
+#[test]
 fn a_sink_that_keeps_failing_makes_nothing_spin() {
     let mut host = failed([note("a")]);
     host.at(50).expect_in_flight([("sink", 1)], []);

@@ -139,6 +139,22 @@ fn what_has_waited_longer_than_a_shorter_interval_is_due_at_once() {
 }
 
 #[test]
+fn a_shorter_interval_counts_from_when_a_place_was_taken_and_not_from_its_newest_value() {
+    let interval = |ms| {
+        let config = config(10, 10).leading(Leading::Delayed);
+        config.flush_interval(Duration::from_millis(ms)).expect("in range")
+    };
+    let mut host = Host::new(interval(1_000));
+    host.queue([note("a"), note("1 %").key("k")]);
+    host.at(90).push(note("2 %").key("k"));
+    let one = interval(1_000).overflow(Overflow::DropOldest).queue_limit(1).expect("in range");
+    host.reconfigure(one); // "a" leaves, and the other comes to the front
+    host.at(95).reconfigure(interval(120));
+    host.expect_next(120);
+    host.at(120).expect_gap([("shrunk", 1)], ["2 %"]);
+}
+
+#[test]
 fn a_longer_interval_does_not_move_a_deadline_that_is_set() {
     let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
     host.queue([note("a")]);

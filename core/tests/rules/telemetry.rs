@@ -206,7 +206,7 @@ fn a_terminal_takes_no_old_place_and_is_as_young_as_it_is() {
 }
 
 #[test]
-fn who_comes_to_the_front_is_as_old_as_its_value_then() {
+fn a_place_is_as_old_as_its_first_value_wherever_it_waits() {
     let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
     host.use_buffer(1);
     host.queue([note("a"), note("1 %").key("k")]);
@@ -214,12 +214,44 @@ fn who_comes_to_the_front_is_as_old_as_its_value_then() {
     host.at(25).queue([note("b")]);
     host.at(30).flush();
     host.expect_batch(["a"]);
-    assert_eq!(host.bus.depth().oldest, Duration::from_millis(10), "of \"2 %\"");
+    assert_eq!(host.bus.depth().oldest, Duration::from_millis(30), "since \"1 %\"");
     host.at(40).push(note("3 %").key("k"));
-    assert_eq!(host.bus.depth().oldest, Duration::from_millis(20), "and from here on its place's");
+    assert_eq!(host.bus.depth().oldest, Duration::from_millis(40));
     host.expect_batch(["3 %"]);
     host.expect_batch(["b"]);
-    assert_eq!(host.longest_waits(), [30, 20, 15]);
+    assert_eq!(host.longest_waits(), [30, 40, 15]);
+}
+
+#[test]
+fn a_place_that_others_have_had_before_is_as_old_as_its_own_first_value() {
+    let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
+    host.queue([note("a"), note("1 %").key("k")]);
+    host.at(20).push(note("2 %").key("k"));
+    host.at(30).push(note("done").key("k").terminal()); // leaves that place
+    host.at(40).queue([note("b"), note("c").key("k2")]);
+    host.at(45).push(note("d").key("k2"));
+    host.use_buffer(1);
+    host.flush();
+    for (text, waited) in [("a", 45), ("done", 15), ("b", 5), ("d", 5)] {
+        assert_eq!(host.bus.depth().oldest, Duration::from_millis(waited), "{text}");
+        host.expect_batch([text]);
+    }
+    assert_eq!(host.longest_waits(), [45, 15, 5, 5]);
+}
+
+#[test]
+fn more_than_an_hour_of_newer_values_makes_no_place_younger_than_the_last_hour() {
+    let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
+    host.use_buffer(1);
+    host.queue([note("a"), note("1 %").key("k")]);
+    for minutes in [20, 70, 200] {
+        host.at(60_000 * minutes).push(note("2 %").key("k"));
+    }
+    host.flush();
+    host.expect_batch(["a"]);
+    let saturated = Duration::from_micros(u64::from(u32::MAX));
+    assert_eq!(host.bus.depth().oldest, saturated, "71 minutes");
+    host.expect_batch(["2 %"]);
 }
 
 #[test]

@@ -18,8 +18,8 @@ const GOLDEN: [(&str, &[u8]); 3] = [
     ),
     (
         "a gap",
-        b"\x10\x01\x01\xef\xcd\xab\x89\x67\x45\x23\x01\x2b\x14\x03\x07\x08\x01\x01\x01\x02\x03\x01\
-          \x01\x01\x02\x08\x02\x01\x01\x01\x01\x01\x01\x05\x5b\x72\xed\x7c\x00",
+        b"\x0c\x01\x01\xef\xcd\xab\x89\x67\x45\x23\x01\x2b\x05\x14\x03\x07\x08\x01\x01\x01\x02\x03\
+          \x01\x01\x02\x01\x02\x08\x02\x01\x01\x01\x01\x01\x01\x05\x60\x92\x78\x03\x00",
     ),
     (
         "extremes",
@@ -43,6 +43,7 @@ fn golden_records() -> [Vec<Record<'static>>; 3] {
     };
     let evicted = Missing {
         seq: 43,
+        index: 0,
         scope: Scope::Topic {
             conversation: Some(Conversation::Number(7)),
             category: Category::PROGRESS.into(),
@@ -52,6 +53,7 @@ fn golden_records() -> [Vec<Record<'static>>; 3] {
         retold: 0,
     };
     let expired = Missing {
+        index: 1,
         scope: Scope::Bus,
         losses: Losses { expired: 1, ..Losses::default() },
         ..evicted
@@ -206,16 +208,17 @@ fn what_a_newer_writer_adds_is_skipped() {
 
 #[test]
 fn losses_for_reasons_that_are_not_known_count_as_others() {
-    let body = [&[0, 10][..], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[0, 1, 4]].concat();
+    let body = [&[0, 0, 10][..], &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10], &[1, 0, 1, 4]].concat();
     let dropped = Dropped { newest: 3, oldest: 4, evicted: 5, outranked: 6, shrunk: 7, sink: 8 };
     let ten = Missing {
         seq: 3,
+        index: 0,
         scope: Scope::Bus,
         losses: Losses { dropped, expired: 2 },
         other: 1 + 10,
         retold: 9,
     };
-    let one = Missing { losses: Losses::default(), other: 4, retold: 0, ..ten };
+    let one = Missing { index: 1, losses: Losses::default(), other: 4, retold: 0, ..ten };
     assert_eq!(read(&frame_by_others(1, 3, &body)), [note(&ten), note(&one)]);
 }
 
@@ -247,6 +250,7 @@ fn numbers_too_large_for_the_wire_travel_as_the_largest() {
     let dropped = Dropped { sink: u64::MAX, ..Dropped::default() };
     let missing = Missing {
         seq: 2,
+        index: 0,
         scope: Scope::Bus,
         losses: Losses { dropped, expired: 0 },
         other: 0,

@@ -84,16 +84,16 @@ fn a_built_in_category_by_its_name_is_the_built_in_one() {
 #[test]
 fn a_loss_of_a_topic_that_cannot_be_is_one_of_the_whole_bus() {
     let topic = [number(1 << 4 | 2 << 2), vec![1], string(b"a:b")].concat();
-    let body = [topic, vec![2, 0, 6]].concat();
+    let body = [vec![3], topic, vec![2, 0, 6]].concat();
     let losses = Losses { expired: 6, ..Losses::default() };
-    let expected = Missing { seq: 1, scope: Scope::Bus, losses, other: 0, retold: 0 };
+    let expected = Missing { seq: 1, index: 3, scope: Scope::Bus, losses, other: 0, retold: 0 };
     assert_eq!(read(&frame_by_others(1, 1, &body)), [note(&expected)]);
 }
 
 #[test]
 fn malformed_contents_cost_their_frame() {
     let most = (1 << 53) - 1;
-    let cases: [(u8, u64, Vec<u8>); 16] = [
+    let cases: [(u8, u64, Vec<u8>); 17] = [
         (0, 0, says(b"position 0")),
         (0, 1 << 53, says(b"position too large")),
         (0, most, [says(b"the last"), says(b"and one more")].concat()),
@@ -107,9 +107,10 @@ fn malformed_contents_cost_their_frame() {
         (0, 1, [number(3), vec![0, 5], number(u64::MAX), b"too long".to_vec()].concat()),
         (0, 1, [number(3 | 1 << 9), vec![0, 5], string(b"nothing added")].concat()),
         (0, 1, update(3 | 1 << 2, &[5], &number(1 << 32), b"number too large")),
-        (1, 1, [&[0][..], &number(u64::from(u32::MAX)), &[1, 2, 3]].concat()),
-        (1, 1, [&[0, 1][..], &number(1 << 32)].concat()),
-        (1, 1, vec![1 << 4]),
+        (1, 1, [&[0, 0][..], &number(u64::from(u32::MAX)), &[1, 2, 3]].concat()),
+        (1, 1, [&[0, 0, 1][..], &number(1 << 32)].concat()),
+        (1, 1, [number(1 << 16), vec![0, 0]].concat()),
+        (1, 1, vec![0, 1 << 4]),
     ];
     for (case, (kind, seq, body)) in cases.into_iter().enumerate() {
         let mut decoder = Decoder::new([0; 128]);

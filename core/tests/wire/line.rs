@@ -147,7 +147,8 @@ fn missing(seq: u64, scope: Scope<'_>) -> Missing<'_> {
         shrunk: many,
         sink: many,
     };
-    Missing { seq, scope, losses: Losses { dropped, expired: many }, other: many, retold: many }
+    let losses = Losses { dropped, expired: many };
+    Missing { seq, index: u16::MAX, scope, losses, other: many, retold: many }
 }
 
 #[test]
@@ -171,10 +172,10 @@ fn a_loss_whose_topic_does_not_fit_is_one_of_the_whole_bus() {
         category: Category::TOOL.into(),
     };
     let most = (1 << 53) - 1;
-    let (frames, too_large) = encode(71, [missing(most, scope)]);
+    let (frames, too_large) = encode(74, [missing(most, scope)]);
     assert_eq!(too_large, []);
     assert_eq!(read(&frames.concat()), [note(&missing(most, Scope::Bus))]);
-    let (frames, too_large) = encode(70, [missing(most, scope)]);
+    let (frames, too_large) = encode(73, [missing(most, scope)]);
     assert_eq!((frames.len(), too_large), (0, vec![TooLarge { seq: most }]));
 }
 
@@ -231,6 +232,7 @@ fn a_batch_with_its_gap_reaches_the_host() {
 
     let device = |number| Some(Conversation::Number(number));
     let lost = Missing {
+        index: 0,
         seq: 1,
         scope: Scope::Topic { conversation: device(42), category: Category::PROGRESS.into() },
         losses: Losses {

@@ -26,8 +26,8 @@ impl statusbus_core::Update for Message {
     }
 }
 
-type Sensors = Bus<Message, [Slot<Message>; 12], (), 7, 2>;
-type Buffer = Batch<Message, [Item<Message>; 6], 2>;
+type Sensors = Bus<Message, [Slot<Message>; 12], (), 7, 5>;
+type Buffer = Batch<Message, [Item<Message>; 6], 5>;
 
 /// A line, and the host at its end. After some frames it is down for one.
 struct Line {
@@ -81,13 +81,17 @@ fn send(bus: &mut Sensors, batch: &mut Buffer, line: &mut Line, now: Instant) {
 fn send_gap(batch: &mut Buffer, line: &mut Line) -> Result<(), usize> {
     let name = |&sensor: &u32| (Some(Conversation::Number(sensor)), Category::ENGINE.into());
     let mut encoder = Encoder::new(EPOCH, Missing::of(batch.gap(), name));
-    let mut buffer = [0; 72];
-    while let Some(frame) = encoder.next_frame(&mut buffer) {
-        line.write(frame.unwrap()).map_err(|()| 0_usize)?;
-    }
+    let mut buffer = [0; 74];
+    let (written, result) = loop {
+        let so_far = encoder.losses();
+        let Some(frame) = encoder.next_frame(&mut buffer) else { break (so_far, Ok(())) };
+        if line.write(frame.unwrap()).is_err() {
+            break (so_far, Err(0));
+        }
+    };
     drop(encoder);
-    batch.take_gap();
-    Ok(())
+    batch.confirm_losses(written);
+    result
 }
 
 fn send_updates(
@@ -145,7 +149,8 @@ fn the_ledger_says_what_the_host_has_got() {
             let now = Instant::from_millis(10 * ms);
             for _ in 0..random.below(5) {
                 let len = if random.one_in(4) { 90 } else { random.below(30) };
-                let message = Message { sensor: random.below(4) as u32, text: "x".repeat(len) };
+                let message =
+                    Message { sensor: 1_000_000 + random.below(7) as u32, text: "x".repeat(len) };
                 let _ = bus.push(message, now);
             }
             while bus.poll(&mut batch, now) {

@@ -16,9 +16,9 @@ use crate::view::Form;
 
 /// Runs a command, follows files or reads devices, and shows live what they say, here and over HTTP
 ///
-/// Every line becomes a status update on a statusbus: progress is shown as a bar, a flood is
-/// thinned out, and whatever is not shown is counted. On a terminal a panel shows what stands;
-/// elsewhere, and with --plain, each update is a line `HH:MM:SS conversation category text`.
+/// Every line becomes a status update on a statusbus. On a terminal the lines scroll by, and a panel
+/// below them shows progress as bars; elsewhere, and with --plain, each update is a line
+/// `HH:MM:SS conversation category text`. What is not shown is counted.
 #[derive(Debug, Parser)]
 #[command(name = "watch", version, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -39,6 +39,11 @@ pub(crate) enum Action {
 /// The exit status is the command's own; 128 and the number of the signal if one killed it; 127 if
 /// there is no such command and 126 if it cannot be run.
 ///
+/// Every line that the command finishes is shown, in order, on a terminal as in a pipe or a file. It
+/// waits for an output that is slow, as it would if it wrote there itself; viewers over HTTP are not
+/// waited for, and learn what they missed. A line that is redrawn, as progress bars are (a carriage
+/// return without a newline), is shown as it changes, and becomes a line when it is finished.
+///
 /// An interrupt (Ctrl-C, SIGTERM) is passed on to the command, and what it says until it ends is
 /// still shown; a second one kills it.
 #[derive(Debug, Args)]
@@ -51,7 +56,8 @@ Most commands draw their progress only on a terminal, and have to be asked for i
   CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80 watch run -- cargo build
 
 A command can say more than text: a line of JSON with the fields `conversation`, `category`, `text`,
-`key`, `priority`, `ttl_ms` and `metadata` is an update with just these.
+`key`, `priority`, `ttl_ms` and `metadata` is an update with just these. One with a `key` is a value,
+which a newer one of the same key may replace before it is shown.
 
   {\"text\":\"41 of 82 files\",\"category\":\"progress\",\"key\":\"copy\",\"metadata\":{\"fraction\":0.5}}")]
 pub(crate) struct Run {
@@ -62,13 +68,6 @@ pub(crate) struct Run {
     /// Call its conversation this [default: the command's name]
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
-
-    /// Let the command wait rather than lose what it says
-    ///
-    /// Without it the command runs as fast as if nobody watched, and what does not fit the queue or
-    /// is too much for a slow output is dropped and counted.
-    #[arg(long)]
-    pub(crate) backpressure: bool,
 
     /// Run it in a process group of its own
     ///

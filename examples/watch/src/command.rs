@@ -69,7 +69,7 @@ impl Running {
         mut self,
         status: &Status,
         conversation: &Conversation,
-        pace: Option<&Pace>,
+        pace: &Pace,
         grace: Duration,
         viewing: &mut Viewing,
         interrupts: &mut Interrupts,

@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use memchr::{memchr, memchr2_iter};
+use memchr::{memchr, memchr_iter};
 
 /// The control characters that UTF-8 writes in two bytes (C1). A terminal may obey them.
 const C1: RangeInclusive<char> = '\u{80}'..='\u{9f}';
@@ -18,23 +18,35 @@ const BELL: u8 = 0x07;
 const CANCEL: u8 = 0x18;
 const SUBSTITUTE: u8 = 0x1a;
 
-/// One line of output: not empty, without its end, without trailing white space, without escape
-/// sequences and without control characters other than tabs.
+/// One line of output, without its end, without trailing white space, without escape sequences and
+/// without control characters other than tabs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Line<'a> {
-    /// What it says.
+    /// The text; empty for an empty line.
     pub(crate) text: &'a str,
-    /// It is drawn over the line before it, as progress bars are: that one ended in a lone `\r`.
-    pub(crate) redraws: bool,
+    /// Whether it can still change.
+    pub(crate) state: State,
     /// Bytes of text that were cut off behind the limit; 0: the line is whole.
     pub(crate) skipped: usize,
 }
 
+/// Whether a line can still change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It has ended: nothing changes it any more.
+    Finished,
+    /// The same, after it was redrawn: it takes the place of the live line.
+    Redrawn,
+    /// It is being redrawn, as progress bars are: this is what it shows now.
+    Live,
+}
+
 /// Splits output into lines, whatever the chunks it comes in.
 ///
-/// `\n`, `\r\n` and a lone `\r` end a line, also inside an escape sequence, so that one that is
-/// never closed costs no more than the rest of its line. Lines of nothing but white space are left
-/// out. Bytes that are not UTF-8 become U+FFFD, as [`String::from_utf8_lossy`] has them.
+/// `\n` and `\r\n` end a line. Behind a lone `\r` the line is drawn anew: what is written next
+/// replaces it as a whole, and if nothing is written before the line ends, it stays. All of them end
+/// an escape sequence, so that one that is never closed costs no more than the rest of its line.
+/// Bytes that are not UTF-8 become U+FFFD, as [`String::from_utf8_lossy`] has them.
 ///
 /// A clean line that lies whole in one chunk is not copied. What is kept between chunks is at most
 /// the limit and a few bytes.
@@ -44,7 +56,12 @@ pub(crate) struct Lines {
     held: String,
     limit: usize,
     skipped: usize,
-    redraws: bool,
+    /// The next text replaces the held one.
+    returned: bool,
+    /// The held text has replaced another one.
+    redrawn: bool,
+    /// It was not handed out as it is now.
+    changed: bool,
     escape: Escape,
     partial: Partial,
 }
@@ -78,7 +95,9 @@ impl Lines {
             held: String::new(),
             limit: limit.max(4),
             skipped: 0,
-            redraws: false,
+            returned: false,
+            redrawn: false,
+            changed: false,
             escape: Escape::Outside,
             partial: Partial::default(),
         }
@@ -87,50 +106,83 @@ impl Lines {
     /// Takes the next chunk and hands each line that ends in it to `each`.
     pub(crate) fn push(&mut self, chunk: &[u8], mut each: impl FnMut(Line<'_>)) {
         let mut start = 0;
-        for end in memchr2_iter(b'\n', b'\r', chunk) {
+        for end in memchr_iter(b'\n', chunk) {
             let bytes = &chunk[start..end];
             match self.whole(bytes) {
                 Some(text) => {
-                    let text = text.trim_end();
-                    if !text.is_empty() {
-                        each(Line { text, redraws: self.redraws, skipped: 0 });
-                    }
+                    each(Line { text: text.trim_end(), state: State::Finished, skipped: 0 });
                 }
                 None => {
                     self.take(bytes);
                     self.end(&mut each);
                 }
             }
-            // The `\n` of a `\r\n` ends an empty line, which is left out, and clears this again.
-            self.redraws = chunk[end] == b'\r';
             start = end + 1;
         }
         self.take(&chunk[start..]);
     }
 
-    /// The output is over: hands a last line that has no end to `each`.
+    /// The line that is being redrawn as it is now; none if there is none, it shows nothing, or it
+    /// has not changed since the last call.
+    pub(crate) fn live(&mut self) -> Option<Line<'_>> {
+        let text = self.held.trim_end();
+        if !self.redrawn || !self.changed || text.is_empty() {
+            return None;
+        }
+        self.changed = false;
+        Some(Line { text, state: State::Live, skipped: self.skipped })
+    }
+
+    /// The output is over: hands a last line that has no end to `each`, unless it is empty.
     pub(crate) fn finish(&mut self, mut each: impl FnMut(Line<'_>)) {
-        self.end(&mut each);
-        self.redraws = false;
+        self.end(&mut |line: Line<'_>| {
+            if !line.text.is_empty() {
+                each(line);
+            }
+        });
     }
 
     fn end(&mut self, each: &mut impl FnMut(Line<'_>)) {
+        self.end_sequence();
+        let state = if self.redrawn { State::Redrawn } else { State::Finished };
+        each(Line { text: self.held.trim_end(), state, skipped: self.skipped });
+        self.erase();
+        self.returned = false;
+        self.redrawn = false;
+    }
+
+    /// Ends what was begun of a character or an escape sequence.
+    fn end_sequence(&mut self) {
         if self.partial.forget() {
             self.keep("\u{fffd}");
         }
         self.escape = Escape::Outside;
-        let text = self.held.trim_end();
-        if !text.is_empty() {
-            each(Line { text, redraws: self.redraws, skipped: self.skipped });
-        }
+    }
+
+    fn erase(&mut self) {
         self.held.clear();
         self.skipped = 0;
     }
 
-    /// Cleans a piece of a line and holds it. There is no line end in `bytes`.
+    /// What was written before the last lone `\r` is no more.
+    fn redraw(&mut self) {
+        self.erase();
+        self.returned = false;
+        self.redrawn = true;
+    }
+
+    /// Cleans a piece of a line and holds it. There is no `\n` in `bytes`.
     fn take(&mut self, mut bytes: &[u8]) {
         while let Some((&byte, rest)) = bytes.split_first() {
-            if self.escape != Escape::Outside {
+            if byte == b'\r' {
+                self.end_sequence();
+                self.returned = true;
+                bytes = rest;
+            } else if self.escape != Escape::Outside {
+                // At the first column both erase the whole line.
+                if self.escape == Escape::Csi && matches!(byte, b'J' | b'K') && self.returned {
+                    self.redraw();
+                }
                 match self.escape.next(byte) {
                     Some(next) => {
                         self.escape = next;
@@ -188,6 +240,13 @@ impl Lines {
     }
 
     fn hold(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if self.returned {
+            self.redraw();
+        }
+        self.changed = true;
         let room = if self.skipped > 0 { 0 } else { self.limit - self.held.len() };
         let mut fits = text.len().min(room);
         while !text.is_char_boundary(fits) {
@@ -197,10 +256,13 @@ impl Lines {
         self.skipped += text.len() - fits;
     }
 
-    /// `bytes` as they are, if they are a whole line with nothing to clean.
+    /// `bytes` without a `\r` at their end, if they are a whole line with nothing to clean.
     fn whole<'a>(&self, bytes: &'a [u8]) -> Option<&'a str> {
+        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
         let fresh = self.held.is_empty()
             && self.skipped == 0
+            && !self.returned
+            && !self.redrawn
             && self.partial.len == 0
             && self.escape == Escape::Outside;
         // Every byte is looked at, without a branch: that is what the compiler can vectorize.
@@ -287,13 +349,14 @@ const fn is_control(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    /// (text, redraws, skipped) of each line.
-    type Seen = Vec<(String, bool, usize)>;
+    /// (text, skipped) of each finished line.
+    type Seen = Vec<(String, usize)>;
 
     fn split<'a>(limit: usize, chunks: impl IntoIterator<Item = &'a [u8]>) -> Seen {
         let mut seen = Seen::new();
         let mut each = |line: Line<'_>| {
-            seen.push((line.text.to_owned(), line.redraws, line.skipped));
+            assert_ne!(line.state, State::Live, "it has ended");
+            seen.push((line.text.to_owned(), line.skipped));
         };
         let mut lines = Lines::new(limit);
         for chunk in chunks {
@@ -312,10 +375,15 @@ mod tests {
     fn what_ends_a_line_and_what_is_left_of_it() {
         let rules: &[(&str, &[u8], &[&str])] = &[
             ("a newline ends a line", b"one\ntwo\n", &["one", "two"]),
-            ("so does a return", b"10%\r20%\r", &["10%", "20%"]),
+            ("behind a return the next text replaces it", b"10%\r20%\nend\n", &["20%", "end"]),
+            ("the last text stays", b"\r10%\r20%\r\r\n", &["20%"]),
+            ("the end of the output is one of a line", b"10%\r20%\r", &["20%"]),
+            ("blanks replace it, too", b"20%\r   \nend", &["", "end"]),
+            ("and erasing", b"20%\r\x1b[2Kone\n20%\r\x1b[K\nend\r\x1b[0m\n", &["one", "", "end"]),
             ("both are one end", b"one\r\ntwo\r\n", &["one", "two"]),
             ("the last line needs none", b"one\ntwo", &["one", "two"]),
-            ("empty lines are left out", b"\n\none\n \t \n\x1b[K\n\ntwo", &["one", "two"]),
+            ("empty lines are lines", b"\none\n \t \r\n\x1b[K\ntwo\n", &["", "one", "", "", "two"]),
+            ("but for one that has not ended", b"one\n \x1b[0m", &["one"]),
             ("white space stays in front and goes behind", b"  a\tb \t \n", &["  a\tb"]),
             ("control characters go", b"a\0b\x07c\x08d\x7fe\x0bf\n", &["abcdef"]),
             ("colours go", b"\x1b[1;31merror\x1b[0m: no\n", &["error: no"]),
@@ -341,25 +409,36 @@ mod tests {
     }
 
     #[test]
-    fn a_line_redraws_the_one_that_ended_in_a_lone_return() {
-        let redraws = |output: &[u8]| -> Vec<bool> {
-            split(100, [output]).into_iter().map(|(_, redraws, _)| redraws).collect()
+    fn a_line_that_is_redrawn_is_live_until_it_ends() {
+        let mut lines = Lines::new(100);
+        let mut after = |chunk: &[u8]| {
+            let mut ended = Vec::new();
+            lines.push(chunk, |line| ended.push((line.text.to_owned(), line.state)));
+            (ended, lines.live().map(|line| line.text.to_owned()))
         };
-        assert_eq!(redraws(b"1%\r2%\r3%\n4%\n"), [false, true, true, false]);
-        assert_eq!(redraws(b"\r1%\r2%"), [true, true]);
-        assert_eq!(redraws(b"one\r\ntwo\r\r\nthree"), [false, false, false]);
-        assert_eq!(redraws(b"1%\r   \rdone\n"), [false, true]);
+        let none = (vec![], None);
+        let finished = |text: &str, state| vec![(text.to_owned(), state)];
+        assert_eq!(after(b"one\r"), none, "it may be the end of the line");
+        assert_eq!(after(b"\n"), (finished("one", State::Finished), None));
+        assert_eq!(after(b"1%"), none);
+        assert_eq!(after(b"\r2%\r3%"), (vec![], Some("3%".to_owned())), "the last one");
+        assert_eq!(after(b"\r"), none, "it has not changed");
+        assert_eq!(after(b"4%\x1b["), (vec![], Some("4%".to_owned())));
+        assert_eq!(after(b"0m  \r   "), none, "it shows nothing");
+        assert_eq!(after(b"\rend\nnext"), (finished("end", State::Redrawn), None));
+        assert_eq!(after(b"\n").0[0].1, State::Finished);
     }
 
     #[test]
     fn a_long_line_is_cut_at_a_character_and_the_rest_is_counted() {
-        let line = |text: &str, skipped| (text.to_owned(), false, skipped);
+        let line = |text: &str, skipped| (text.to_owned(), skipped);
         let cut = |output: &str| split(5, [output.as_bytes()]);
         assert_eq!(cut("12345\nab\n"), [line("12345", 0), line("ab", 0)]);
         assert_eq!(cut("123456789\nab\n"), [line("12345", 4), line("ab", 0)]);
         assert_eq!(cut("1234é6\nab"), [line("1234", 3), line("ab", 0)]);
         assert_eq!(cut("\x1b[31m12345\x1b[0m"), [line("12345", 0)]);
         assert_eq!(cut("123456\x1b]0;title\x07\u{9b}7"), [line("12345", 2)]);
+        assert_eq!(cut("123456789\rab\n"), [line("ab", 0)]);
     }
 
     #[test]
@@ -425,12 +504,14 @@ mod tests {
         for _ in 0..5_000 {
             let output = output(&pieces, &mut random);
             // The library joins nothing over a control character either.
-            let expected: Vec<String> = String::from_utf8_lossy(&output)
-                .split(['\n', '\r'])
-                .map(|line| line.replace(|c: char| c != '\t' && c.is_control(), ""))
-                .map(|line| line.trim_end().to_owned())
-                .filter(|line| !line.is_empty())
-                .collect();
+            let clean = |text: &str| text.replace(|c: char| c != '\t' && c.is_control(), "");
+            let last = |line: &str| {
+                let drawn = line.split('\r').map(clean).rfind(|text| !text.is_empty());
+                drawn.unwrap_or_default().trim_end().to_owned()
+            };
+            let text = String::from_utf8_lossy(&output);
+            let mut expected: Vec<String> = text.split('\n').map(last).collect();
+            expected.pop_if(|unfinished| unfinished.is_empty());
             let seen = split(1000, output.chunks(1 + random.below(7)));
             assert_eq!(seen.into_iter().map(|(text, ..)| text).collect::<Vec<_>>(), expected);
         }

@@ -70,14 +70,13 @@ async fn watch(action: Action) -> io::Result<u8> {
 
 async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
     let group = arguments.group();
-    let Run { name, backpressure, grace, common, command, .. } = arguments;
+    let Run { name, grace, common, command, .. } = arguments;
     let name = match (&name, command.first()) {
         (Some(name), _) => name::valid(name),
         (None, Some(program)) => name::of_path(program),
         (None, None) => name::valid("command"),
     };
-    let builder = common.bus.builder().map_err(io::Error::other)?;
-    let builder = if backpressure { Pace::bus(builder) } else { builder };
+    let builder = Pace::bus(common.bus.builder().map_err(io::Error::other)?);
     let Opened { status, view, serving } = Opened::new(builder, &common, Taken::Another).await?;
     let conversation = conversation(&status, &name)?;
     let running = match command::spawn(&command, group) {
@@ -89,10 +88,9 @@ async fn run(arguments: Run, mut interrupts: Interrupts) -> io::Result<u8> {
         }
     };
     let mut viewing = view.show(Some(name))?;
-    let pace = backpressure.then(|| Pace::new(&status, viewing.progress(), common.bus.window()));
-    let ended = running
-        .follow(&status, &conversation, pace.as_ref(), grace, &mut viewing, &mut interrupts)
-        .await?;
+    let pace = Pace::new(&status, viewing.progress(), common.bus.window());
+    let ended =
+        running.follow(&status, &conversation, &pace, grace, &mut viewing, &mut interrupts).await?;
     let shown =
         finish(&status, viewing, serving, &mut interrupts, ended.interrupt().is_some()).await;
     Ok(match (ended.exit_code(), shown) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use statusbus_core::Priority;
 
-use crate::lines::Line;
+use crate::lines::{Line, State};
 use level::Level;
 use progress::Progress;
 use structured::Read;
@@ -54,9 +54,10 @@ pub(crate) struct Said<'a> {
     pub(crate) conversation: About<'a>,
     /// The category by name. A structured line may name one that the bus does not know.
     pub(crate) category: Cow<'a, str>,
-    /// The text; never empty, but for a structured line.
+    /// The text.
     pub(crate) text: Cow<'a, str>,
-    /// The thing that has one current value, at most 128 bytes, but for a structured line.
+    /// The thing that has one current value, which a newer update replaces: a line that is redrawn, at
+    /// most 128 bytes, or what a structured line names. A finished line has none.
     pub(crate) key: Option<Cow<'a, str>>,
     /// `None`: that of the category.
     pub(crate) priority: Option<Priority>,
@@ -66,6 +67,8 @@ pub(crate) struct Said<'a> {
     pub(crate) metadata: Option<Cow<'a, str>>,
     /// How far the thing has come, 0 to 1.
     pub(crate) fraction: Option<f32>,
+    /// The key of the live line that ends with this one.
+    pub(crate) replaces: Option<&'static str>,
 }
 
 /// What `line` says.
@@ -73,6 +76,31 @@ pub(crate) struct Said<'a> {
 /// Costs 20 to 200 ns for a plain line, without allocation; up to a microsecond for progress and for
 /// a structured line.
 pub(crate) fn read<'a>(line: Line<'a>, stream: Stream) -> Said<'a> {
+    match line.state {
+        State::Live => live(line, stream),
+        State::Finished => finished(line, stream),
+        State::Redrawn => Said { replaces: Some(stream.name()), ..finished(line, stream) },
+    }
+}
+
+/// A line that is being redrawn: the one current value of its stream.
+fn live(line: Line<'_>, stream: Stream) -> Said<'_> {
+    let said = plain(line, stream);
+    Said {
+        category: Cow::Borrowed("progress"),
+        key: Some(Cow::Borrowed(stream.name())),
+        priority: None,
+        fraction: fraction(line.text),
+        ..said
+    }
+}
+
+/// Whether `key` is that of a line that is being redrawn.
+pub(crate) fn is_live(key: &str) -> bool {
+    [Stream::Stdout, Stream::Stderr, Stream::Log].iter().any(|stream| stream.name() == key)
+}
+
+fn finished<'a>(line: Line<'a>, stream: Stream) -> Said<'a> {
     if line.text.trim_ascii_start().starts_with('{') && line.skipped == 0 {
         match structured::read(line.text, stream) {
             Read::Said(said) => return said,
@@ -94,26 +122,22 @@ pub(crate) fn read<'a>(line: Line<'a>, stream: Stream) -> Said<'a> {
 /// What the form of a line says that is not structured.
 fn of_form(line: Line<'_>, stream: Stream) -> Said<'_> {
     let said = plain(line, stream);
-    let progress = || progress::read(line.text);
     let level = || level::read(line.text);
-    // Trouble is no step on the way, whatever it counts: the next line must not replace it.
+    // Trouble is no step on the way, whatever it counts.
     let trouble = |level| matches!(level, Some(Level::Error | Level::Warning));
-    let (level, progress) = match stream {
-        Stream::Stdout => (None, progress().filter(|_| !trouble(level()))),
+    let (level, fraction) = match stream {
+        Stream::Stdout => (None, fraction(line.text).filter(|_| !trouble(level()))),
         Stream::Stderr | Stream::Log => {
             let level = level();
-            (level, if trouble(level) { None } else { progress() })
+            (level, if trouble(level) { None } else { fraction(line.text) })
         }
     };
-    let step = |key, fraction, said| Said {
-        category: Cow::Borrowed("progress"),
-        key: Some(key),
-        priority: None,
-        fraction,
-        ..said
-    };
-    if let Some(Progress { key, fraction }) = progress {
-        step(Cow::Owned(key), Some(fraction), said)
+    if line.text.is_empty() {
+        Said { category: Cow::Borrowed("info"), priority: None, ..said }
+    } else if fraction.is_some() {
+        // A finished line counts as much as any other, however small the step is.
+        let priority = Some(Priority::State);
+        Said { category: Cow::Borrowed("progress"), priority, fraction, ..said }
     } else if let Some(level) = level {
         level.of(said)
     } else if stream != Stream::Stdout && level::is_cargo_status(line.text) {
@@ -123,12 +147,17 @@ fn of_form(line: Line<'_>, stream: Stream) -> Said<'_> {
             text => text,
         };
         Said { category: Cow::Borrowed("tool"), priority: None, text, ..said }
-    } else if line.redraws {
-        // It has the one place at the end of its stream.
-        step(Cow::Borrowed(stream.name()), None, said)
+    } else if line.state == State::Redrawn {
+        // The rest of a progress bar, as it is without a count; no error.
+        Said { category: Cow::Borrowed("progress"), priority: Some(Priority::State), ..said }
     } else {
         said
     }
+}
+
+/// What a line counts, and how far that has come, 0 to 1: the same name for each line about one thing.
+pub(crate) fn progress(text: &str) -> Option<(String, f32)> {
+    progress::read(text).map(|Progress { key, fraction }| (key, fraction))
 }
 
 /// How far the thing has come that `text` is about, 0 to 1, if it says so.
@@ -154,6 +183,7 @@ pub(crate) fn plain<'a>(line: Line<'a>, stream: Stream) -> Said<'a> {
         ttl: None,
         metadata: (cut > 0).then(|| Cow::Owned(format!(r#"{{"cut":{cut}}}"#))),
         fraction: None,
+        replaces: None,
     }
 }
 
@@ -187,7 +217,7 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> Line<'_> {
-        Line { text, redraws: false, skipped: 0 }
+        Line { text, state: State::Finished, skipped: 0 }
     }
 
     #[test]
@@ -196,6 +226,9 @@ mod tests {
         assert_eq!((&*said.category, said.priority), ("info", None));
         assert!(matches!(said.text, Cow::Borrowed("  hello\tworld")));
         assert_eq!((said.key, said.metadata, said.fraction), (None, None, None));
+
+        let said = read(line(""), Stream::Stderr);
+        assert_eq!((&*said.category, said.priority), ("info", None), "it is no error");
 
         let said = read(line("hello"), Stream::Stderr);
         assert_eq!((&*said.category, said.priority), ("error", Some(Priority::State)));
@@ -240,19 +273,27 @@ mod tests {
             assert_eq!(said.category, category, "{text}");
             assert_eq!(said.text, if category == "tool" { text.trim_start() } else { text });
             assert_ne!(said.priority, Some(Priority::Terminal));
-            assert_eq!(said.priority.is_some(), category == "error", "{text}");
-            assert_eq!(said.key.is_some(), category == "progress", "{text}");
+            assert_eq!(said.priority.is_some(), matches!(category, "error" | "progress"), "{text}");
+            assert_eq!(said.fraction.is_some(), category == "progress", "{text}");
+            assert_eq!(said.key, None, "nothing replaces it: {text}");
         }
     }
 
     #[test]
-    fn a_line_that_redraws_is_one_thing_unless_it_says_more() {
-        let drawn = |text, stream| read(Line { redraws: true, ..line(text) }, stream);
-        let said = drawn("⠋ resolving", Stream::Stderr);
-        assert_eq!((&*said.category, said.key.as_deref()), ("progress", Some("stderr")));
-        assert_eq!((said.priority, said.fraction), (None, None));
-        assert_eq!(drawn("error: no", Stream::Stderr).category, "error");
-        assert_eq!(drawn("foo 41%", Stream::Stdout).key.as_deref(), Some("foo"));
+    fn a_line_that_is_redrawn_is_the_value_of_its_stream_until_it_ends() {
+        let drawn = |text, state| read(Line { state, ..line(text) }, Stream::Stderr);
+        for (text, fraction) in [("⠋ resolving", None), ("error: no", None), ("a 25%", Some(0.25))]
+        {
+            let said = drawn(text, State::Live);
+            assert_eq!((&*said.category, said.key.as_deref()), ("progress", Some("stderr")));
+            assert_eq!((said.priority, said.fraction, said.replaces), (None, fraction, None));
+            assert!(is_live("stderr"));
+            let said = drawn(text, State::Redrawn);
+            assert_eq!((said.key, said.replaces), (None, Some("stderr")));
+        }
+        assert_eq!(drawn("error: no", State::Redrawn).category, "error");
+        assert_eq!(drawn("100  19.0M  0:00:01", State::Redrawn).category, "progress");
+        assert_eq!(drawn(r#"{"text":"a","key":"k"}"#, State::Redrawn).replaces, Some("stderr"));
     }
 
     #[test]
@@ -287,11 +328,11 @@ mod tests {
         for _ in 0..100_000 {
             let text: String = (0..below(12)).map(|_| pieces[below(pieces.len())]).collect();
             for stream in [Stream::Stdout, Stream::Stderr, Stream::Log] {
-                let said = read(Line { redraws: below(4) == 0, ..line(&text) }, stream);
+                let state = [State::Finished, State::Redrawn, State::Live][below(3)];
+                let said = read(Line { state, ..line(&text) }, stream);
                 assert!(text.ends_with(&*said.text) || text.contains('{'), "{text}");
                 assert!(["info", "error", "tool", "progress"].contains(&&*said.category), "{text}");
-                assert_eq!(said.key.is_some(), said.category == "progress", "{text}");
-                assert!(said.key.is_none_or(|key| (1..=128).contains(&key.len())), "{text}");
+                assert_eq!(said.key.is_some(), state == State::Live, "{text}");
                 assert!(said.fraction.is_none_or(|done| (0.0..=1.0).contains(&done)), "{text}");
             }
         }

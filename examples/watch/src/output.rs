@@ -31,7 +31,7 @@ impl<'a> Output<'a> {
     pub(crate) fn new<O, E>(
         out: (Option<O>, &'a mut Speaker),
         err: (Option<E>, &'a mut Speaker),
-        pace: Option<&'a Pace>,
+        pace: &'a Pace,
         quiet: &'a Quiet,
     ) -> Self
     where
@@ -68,7 +68,7 @@ impl<'a> Output<'a> {
 async fn read(
     from: Option<impl AsyncRead + Unpin>,
     speaker: &mut Speaker,
-    pace: Option<&Pace>,
+    pace: &Pace,
     quiet: &Quiet,
 ) {
     let Some(mut from) = from else { return };
@@ -76,10 +76,10 @@ async fn read(
     // An error is an end, too: there is nothing more to be had.
     while let Ok(len @ 1..) = from.read(&mut chunk).await {
         quiet.busy.set(quiet.busy.get() + 1);
-        match pace {
-            Some(pace) => pace.hear(&chunk[..len], |piece| speaker.hear(piece)).await,
-            None => speaker.hear(&chunk[..len]),
-        }
+        pace.hear(&chunk[..len], |piece| speaker.hear(piece)).await;
+        // What a program draws it writes at once, so that nothing is half drawn here.
+        pace.room().await;
+        speaker.show_live();
         quiet.busy.set(quiet.busy.get() - 1);
         quiet.begin();
         // A command that never pauses leaves time for the other stream, and for interrupts.

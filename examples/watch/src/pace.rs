@@ -36,14 +36,21 @@ impl Pace {
     /// updates of a device, which take no fewer bytes.
     pub(crate) async fn hear(&self, mut chunk: &[u8], mut hear: impl FnMut(&[u8])) {
         while !chunk.is_empty() {
-            let room = self.queue_room().min(self.window_room());
-            if room == 0 {
-                self.wait().await;
-                continue;
-            }
-            let (piece, rest) = chunk.split_at(chunk.len().min(bytes_for(room)));
+            // However short the lines are: each takes a byte at least.
+            let room = usize::try_from(self.room().await).unwrap_or(usize::MAX);
+            let (piece, rest) = chunk.split_at(chunk.len().min(room));
             hear(piece);
             chunk = rest;
+        }
+    }
+
+    /// Waits until there is room, and answers for how many updates: 1 at least.
+    pub(crate) async fn room(&self) -> u64 {
+        loop {
+            match self.queue_room().min(self.window_room()) {
+                0 => self.wait().await,
+                room => return room,
+            }
         }
     }
 
@@ -70,27 +77,5 @@ impl Pace {
     fn waiting(&self) -> u64 {
         let ledger = self.status.ledger();
         ledger.queued + ledger.in_flight
-    }
-}
-
-/// How many bytes end at most `lines` lines: empty lines are none, so that a line takes two bytes,
-/// but for one that was begun before.
-fn bytes_for(lines: u64) -> usize {
-    usize::try_from(lines.saturating_mul(2) - 1).unwrap_or(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_bytes_end_more_lines_than_there_is_room_for() {
-        for room in 1..20 {
-            let bytes = bytes_for(room);
-            let held = "\na".repeat(bytes);
-            assert!(
-                held.as_bytes()[..bytes].iter().filter(|&&b| b == b'\n').count() as u64 <= room
-            );
-        }
     }
 }

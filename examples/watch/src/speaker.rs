@@ -27,10 +27,19 @@ impl Speaker {
         }
     }
 
-    /// Says each line that ends in `chunk`; never blocks.
+    /// Says each line that ends in `chunk`; never blocks. No more updates than `chunk` has bytes.
     pub(crate) fn hear(&mut self, chunk: &[u8]) {
         let Self { status, conversation, stream, lines } = self;
         lines.push(chunk, |line| say(status, conversation, *stream, line));
+    }
+
+    /// Says what is shown by a line that is being redrawn, if that has changed: one update, which the
+    /// next one replaces.
+    pub(crate) fn show_live(&mut self) {
+        let Self { status, conversation, stream, lines } = self;
+        if let Some(line) = lines.live() {
+            say(status, conversation, *stream, line);
+        }
     }
 
     /// Says the last line, if it has no end. What is heard after this is another text.
@@ -59,7 +68,7 @@ fn say(status: &Status, conversation: &Conversation, stream: Stream, line: Line<
 
 /// Sends it; the bus counts it in any case.
 fn send(status: &Status, conversation: &Conversation, said: Said<'_>) -> Result<(), RefuseReason> {
-    let Said { conversation: about, category, text, key, priority, ttl, metadata, fraction } = said;
+    let Said { conversation: about, category, text, key, priority, ttl, .. } = said;
     let draft = match about {
         About::Command => conversation.update(Category::INFO, text),
         About::Conversation(name) => status.update(&name, Category::INFO, text),
@@ -75,8 +84,15 @@ fn send(status: &Status, conversation: &Conversation, said: Said<'_>) -> Result<
     if let Some(ttl) = ttl {
         draft = draft.ttl(ttl);
     }
-    let fraction = || fraction.map(|fraction| format!(r#"{{"fraction":{fraction}}}"#).into());
-    if let Some(json) = metadata.or_else(fraction) {
+    let known = || match (said.fraction, said.replaces) {
+        (None, None) => None,
+        (Some(done), None) => Some(format!(r#"{{"fraction":{done}}}"#).into()),
+        (None, Some(key)) => Some(format!(r#"{{"replaces":"{key}"}}"#).into()),
+        (Some(done), Some(key)) => {
+            Some(format!(r#"{{"fraction":{done},"replaces":"{key}"}}"#).into())
+        }
+    };
+    if let Some(json) = said.metadata.or_else(known) {
         let Ok(metadata) = json.parse::<Metadata>() else {
             status.refuse(RefuseReason::Invalid);
             return Err(RefuseReason::Invalid);

@@ -96,6 +96,8 @@ impl Tail {
             Ok(len) => {
                 open.at += len as u64;
                 pace.hear(&chunk[..len], |piece| self.speaker.hear(piece)).await;
+                pace.room().await;
+                self.speaker.show_live();
                 return true;
             }
             Err(error) => self.tell(&error),

@@ -107,8 +107,7 @@ fn a_device_is_served_with_the_state_of_its_line() {
 
 #[test]
 fn one_that_reads_nothing_keeps_nobody_from_the_end() {
-    let arguments =
-        ["run", "--plain", "--listen", "127.0.0.1:0", "--backpressure", "--", "sh", "-c"];
+    let arguments = ["run", "--plain", "--listen", "127.0.0.1:0", "--", "sh", "-c"];
     let mut command = served(&arguments);
     // More than fits on the way to it.
     command

@@ -5,6 +5,7 @@
 //! cargo run --release -p statusbus-axum --example load -- fan 100   # deliveries a second
 //! cargo run --release -p statusbus-axum --example load -- sockets 1000
 //! cargo run --release -p statusbus-axum --example load -- idle 10000
+//! cargo run --release -p statusbus-axum --example load -- reconnect 1000   # with 100,000 retained values
 //! ```
 //!
 //! The server is a process of its own, and so are its figures: time of the processor, memory. On a
@@ -12,6 +13,7 @@
 
 mod fan;
 mod idle;
+mod reconnect;
 mod served;
 mod server;
 mod slow;
@@ -20,7 +22,8 @@ use std::error::Error;
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-const HELP: &str = "slow [readers] | fan [readers] | sockets [clients] | idle [readers]";
+const HELP: &str =
+    "slow [readers] | fan [readers] | sockets [clients] | idle [readers] | reconnect [readers]";
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,6 +37,7 @@ fn main() -> Outcome<()> {
         "slow" => runtime.block_on(slow::measure(many(1_000)?)),
         "fan" => runtime.block_on(fan::measure(fan::Over::EventStreams, many(100)?)),
         "sockets" => runtime.block_on(fan::measure(fan::Over::Sockets, many(1_000)?)),
+        "reconnect" => runtime.block_on(reconnect::measure(many(1_000)?)),
         "idle" => runtime.block_on(idle::measure(many(10_000)?)),
         other => Err(format!("{other:?} is none of: {HELP}").into()),
     }

@@ -7,12 +7,18 @@ use statusbus_tokio::Status;
 
 use crate::{Outcome, micros, tell};
 
-/// Serves, and says: `quiet`, nothing by itself; `ticks`, 5 updates of 1 KiB every 100 ms; a number,
+/// Retained values of the server that has `values`, each of a conversation of its own.
+pub(crate) const VALUES: usize = 100_000;
+
+/// Serves, and says: `quiet` or `values`, nothing by itself; `ticks`, 5 updates of 1 KiB every 100 ms; a number,
 /// so many short ones as fast as they are read, once as many readers are there as a second number
 /// says.
 #[tokio::main]
 pub(crate) async fn run(what: &str) -> Outcome<()> {
-    let status = Status::builder().spawn();
+    let status = Status::builder().conversations(2 * VALUES).spawn();
+    if what == "values" {
+        retain(&status).await;
+    }
     let routes = Routes::new(&status).limits(Limits::new().streams(20_000));
     let closing = routes.closing();
     let server = Server::bind("127.0.0.1:0").await?.connections(20_000);
@@ -29,6 +35,15 @@ pub(crate) async fn run(what: &str) -> Outcome<()> {
     }
     serving.await?;
     Ok(())
+}
+
+async fn retain(status: &Status) {
+    for number in 0..VALUES {
+        status.info(&format!("job-{number}"), format!("step {number} of many is done"));
+        if number % 1_000 == 999 {
+            status.flush().await;
+        }
+    }
 }
 
 async fn ticks(status: Status) {

@@ -18,6 +18,7 @@ use super::native::Ready;
 use super::place::Place;
 use super::{Bus, Ending, Form, Kind, Run, write_message, write_position, write_retry};
 use crate::problem::Problem;
+use crate::shape::{self, Field};
 
 pub(super) struct AgUi;
 
@@ -82,10 +83,14 @@ impl Asked {
     /// # Errors
     /// It is none, or its names are too long.
     pub(crate) fn read(body: &[u8]) -> Result<Self, Problem> {
-        let asked: Self = serde_json::from_slice(body).map_err(|error| {
-            let detail = format!("the body is no input of an AG-UI run: {error}");
+        const FIELDS: [Field; 2] = [Field::string("threadId"), Field::string("runId")];
+        let invalid = |fault: &str| {
+            let detail = format!("the body is not the input of an AG-UI run: {fault}");
             Problem::bad_request("invalid", detail)
-        })?;
+        };
+        let body = std::str::from_utf8(body).map_err(|_| invalid("it is not UTF-8"))?;
+        let asked: Self =
+            shape::read_object(body, "it", &FIELDS).map_err(|fault| invalid(&fault))?;
         let longest = asked.thread_id.len().max(asked.run_id.len());
         if longest > Self::LONGEST {
             let most = Self::LONGEST;
@@ -213,11 +218,15 @@ mod tests {
         for (input, reason) in [
             ("", "invalid"),
             ("[]", "invalid"),
+            (r#"["t","r"]"#, "invalid"),
+            (r#"{"threadId":7,"runId":"r"}"#, "invalid"),
             (r#"{"threadId":"t"}"#, "invalid"),
             (&long, "too_large"),
         ] {
             let refused = Asked::read(input.as_bytes()).expect_err("no input");
             assert_eq!(refused.reason(), reason, "{input:.20}");
+            let detail = refused.detail();
+            assert!(!detail.contains("struct") && !detail.contains("integer"), "{detail}");
         }
     }
 

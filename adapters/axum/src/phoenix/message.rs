@@ -6,6 +6,8 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 use serde_json::value::RawValue;
 
+use crate::shape::{Field, Kind, fits};
+
 /// The longest topic, event and ref, in bytes; what the binary form of the protocol has room for.
 pub(crate) const NAME_MAX: usize = 255;
 
@@ -27,7 +29,8 @@ impl<'a> Message<'a> {
     /// It is not JSON, not such an array, or has a name that is too long.
     pub(crate) fn parse(frame: &'a str) -> Result<Self, MessageError> {
         let (join_ref, reference, topic, event, payload): (Ref, Ref, String, String, &RawValue) =
-            serde_json::from_str(frame).map_err(MessageError::Form)?;
+            serde_json::from_str(frame)
+                .map_err(|error| MessageError::Form(fault(frame, &error)))?;
         for (what, name) in [("topic", &topic), ("event", &event)] {
             if name.len() > NAME_MAX {
                 return Err(MessageError::TooLong { what, len: name.len() });
@@ -37,11 +40,36 @@ impl<'a> Message<'a> {
     }
 }
 
+/// What is wrong with a frame that cannot be read.
+fn fault(frame: &str, error: &serde_json::Error) -> String {
+    const REF: &str = "a string of at most 255 bytes, a whole number or null";
+    const _: () = assert!(NAME_MAX == 255, "as the text above says");
+    const ELEMENTS: [Field; 4] = [
+        Field::new("join_ref", REF, fits::<Ref>),
+        Field::new("ref", REF, fits::<Ref>),
+        Field::string("topic"),
+        Field::string("event"),
+    ];
+    match (Kind::of(frame), serde_json::from_str::<Vec<&RawValue>>(frame)) {
+        (Kind::Array, Ok(elements)) if elements.len() != 5 => {
+            format!("this one has {} elements", elements.len())
+        }
+        (Kind::Array, Ok(elements)) => {
+            let mut known = ELEMENTS.iter().zip(&elements);
+            let fault = known.find_map(|(element, value)| element.fault(value.get()));
+            fault.unwrap_or_else(|| error.to_string())
+        }
+        (kind, Err(error)) if error.is_data() => format!("this is {kind}"),
+        (_, Err(error)) => error.to_string(),
+        (kind, Ok(_)) => format!("this is {kind}"),
+    }
+}
+
 /// Why a frame is not a message.
 #[derive(Debug)]
 pub(crate) enum MessageError {
-    /// It is not an array of those five.
-    Form(serde_json::Error),
+    /// It is not an array of those five: what it is.
+    Form(String),
     /// Its topic or its event has this many bytes.
     TooLong { what: &'static str, len: usize },
 }
@@ -187,15 +215,16 @@ mod tests {
         let refused = [
             (String::new(), "EOF"),
             ("hello".into(), "expected value"),
-            ("{}".into(), "expected a tuple of size 5"),
-            (r#"["1","1","t","e"]"#.into(), "invalid length 4"),
-            (r#"["1","1","t","e",{},{}]"#.into(), "trailing characters"),
+            ("{}".into(), "this is an object"),
+            (r#"["1","1","t","e"]"#.into(), "this one has 4 elements"),
+            (r#"["1","1","t","e",{},{}]"#.into(), "this one has 6 elements"),
             (r#"["1","1","t","e",{}] x"#.into(), "trailing characters"),
-            (r#"["1","1",7,"e",{}]"#.into(), "expected a string"),
-            (r#"[-1,"1","t","e",{}]"#.into(), "a ref: a string"),
-            (r#"[1.5,"1","t","e",{}]"#.into(), "a ref: a string"),
-            (r#"[["1"],"1","t","e",{}]"#.into(), "a ref: a string"),
-            (format!(r#"["{long}","1","t","e",{{}}]"#), "invalid length 256"),
+            (r#"["1","1",7,"e",{}]"#.into(), "`topic` has to be a string, and is a number"),
+            (r#"["1","1","t",null,{}]"#.into(), "`event` has to be a string, and is null"),
+            (r#"[-1,"1","t","e",{}]"#.into(), "`join_ref` has to be a string of at most 255 bytes"),
+            (r#"[1.5,"1","t","e",{}]"#.into(), "a whole number or null, and is a number"),
+            (r#"["1",["1"],"t","e",{}]"#.into(), "`ref` has to be a string of at most 255 bytes"),
+            (format!(r#"["{long}","1","t","e",{{}}]"#), "`join_ref` has to be a string of at most"),
             (format!(r#"["1","1","{long}","e",{{}}]"#), "the topic has 256 bytes"),
             (format!(r#"["1","1","t","{long}",{{}}]"#), "the event has 256 bytes"),
             (r#"["1","1","t","e",{"a":}]"#.into(), "expected value"),
@@ -203,6 +232,7 @@ mod tests {
         for (frame, why) in refused {
             let error = Message::parse(&frame).expect_err(&frame).to_string();
             assert!(error.contains(why), "{frame}: {error}");
+            assert!(!error.contains("tuple"), "{frame}: {error}");
         }
     }
 

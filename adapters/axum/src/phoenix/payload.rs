@@ -8,6 +8,7 @@ use statusbus_tokio::json::Position;
 use statusbus_tokio::{Category, CategorySet, Selector, Status};
 
 use super::push::written;
+use crate::shape::{self, Field, fits};
 
 /// Before the name of the conversation in a topic.
 const TOPIC: &str = "status:";
@@ -48,13 +49,39 @@ pub(crate) struct CategoriesParams {
     pub(crate) categories: Vec<String>,
 }
 
-/// Reads a payload.
-///
-/// # Errors
-/// It has another form, and what is wrong with it.
-pub(crate) fn read<'a, T: Deserialize<'a>>(payload: &'a RawValue) -> Result<T, Refusal> {
-    serde_json::from_str(payload.get())
-        .map_err(|error| Refusal::new("invalid_payload", format!("the payload: {error}")))
+impl JoinParams {
+    const FIELDS: [Field; 2] = [
+        Field::new("categories", "an array of strings or null", fits::<Option<Vec<String>>>),
+        Field::optional_string("last_event_id"),
+    ];
+
+    /// Reads the params of a join. Clients that have none send null or an empty object.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(crate) fn read(payload: &RawValue) -> Result<Self, Refusal> {
+        shape::read_object_or_null(payload.get(), PAYLOAD, &Self::FIELDS).map_err(invalid)
+    }
+}
+
+impl CategoriesParams {
+    const FIELDS: [Field; 1] =
+        [Field::new("categories", "an array of strings", fits::<Vec<String>>)];
+
+    /// Reads the payload.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn read(payload: &RawValue) -> Result<Self, Refusal> {
+        shape::read_object(payload.get(), PAYLOAD, &Self::FIELDS).map_err(invalid)
+    }
+}
+
+/// What errors call it.
+const PAYLOAD: &str = "the payload";
+
+fn invalid(fault: String) -> Refusal {
+    Refusal::new("invalid_payload", fault)
 }
 
 /// The categories of those names.

@@ -297,7 +297,7 @@ impl Session {
 
     /// What a channel is to read.
     fn reading(&self, selector: Selector, params: &RawValue) -> Result<Reading, Refusal> {
-        let params = payload::read::<Option<JoinParams>>(params)?.unwrap_or_default();
+        let params = JoinParams::read(params)?;
         let names = params.categories.unwrap_or_default();
         let categories = payload::categories(&names, &self.status)?;
         let most = self.limits.channels;
@@ -316,7 +316,7 @@ impl Session {
         let (to, reference) = (channel.to.clone(), &message.reference);
         let mut standing = None;
         let change = |channel: &mut Channel| {
-            let CategoriesParams { categories } = payload::read(message.payload)?;
+            let CategoriesParams { categories } = CategoriesParams::read(message.payload)?;
             let categories = payload::categories(&categories, status)?;
             channel.count_change(now)?;
             Ok(categories)

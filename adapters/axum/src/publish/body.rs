@@ -86,6 +86,10 @@ impl Room {
         body: Body,
         most: usize,
     ) -> Result<Whole, Problem> {
+        if is_packed(caller) {
+            let detail = "the body is packed: send it as it is";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "packed", detail));
+        }
         let announced = caller.header(header::CONTENT_LENGTH);
         if announced
             .and_then(|length| length.parse().ok())
@@ -103,6 +107,14 @@ impl Room {
             )),
         }
     }
+}
+
+/// Whether a body has any other encoding than `identity`, which is none.
+fn is_packed(caller: &Caller) -> bool {
+    let all = caller.headers().get_all(header::CONTENT_ENCODING).iter();
+    all.flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case(b"identity"))
 }
 
 async fn read_to_end(body: Body, most: usize, share: Share) -> Result<Whole, Problem> {

@@ -8,9 +8,10 @@ use axum::http::StatusCode;
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use statusbus_tokio::{Draft, Metadata, Priority, Status};
+use statusbus_tokio::{Draft, Metadata, MetadataError, Priority, Status};
 
 use crate::problem::Problem;
+use crate::shape::{self, Field, Kind, fits};
 
 /// An update as it is written: `{"conversation", "category", "text", "metadata", "key", "priority",
 /// "ttl_ms"}`, of which all but `category` and `text` may be missing. A field of another name is a
@@ -36,6 +37,17 @@ pub(super) struct Incoming<'a> {
     ttl_ms: Option<u64>,
 }
 
+const FIELDS: [Field; 6] = [
+    Field::new("conversation", "a name, or null for the whole system", |json| {
+        serde_json::from_str::<Option<Name<'_>>>(json).is_ok()
+    }),
+    Field::string("category"),
+    Field::string("text"),
+    Field::optional_string("key"),
+    Field::optional_string("priority"),
+    Field::new("ttl_ms", "a whole number of milliseconds, 0 or more, or null", fits::<Option<u64>>),
+];
+
 /// A conversation's name; a number is one, too.
 #[derive(Debug)]
 pub(super) struct Name<'a>(pub(super) Cow<'a, str>);
@@ -46,7 +58,7 @@ impl<'a> Incoming<'a> {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn read(json: &'a str) -> Result<Self, String> {
-        serde_json::from_str(json).map_err(|error| error.to_string())
+        shape::read_object(json, "an update", &FIELDS)
     }
 
     /// The update, to be sent.
@@ -55,8 +67,7 @@ impl<'a> Incoming<'a> {
     /// What is wrong with it that the bus does not judge.
     pub(super) fn draft(self, status: &Status) -> Result<Draft<'_>, String> {
         let Self { conversation, category, text, metadata, key, priority, ttl_ms } = self;
-        let metadata = metadata.map(|json| json.get().parse::<Metadata>()).transpose();
-        let metadata = metadata.map_err(|error| error.to_string())?;
+        let metadata = metadata.map(|json| read_metadata(json.get())).transpose()?;
         let priority = priority.as_deref().map(priority_of).transpose()?;
         // The category is looked up by its name.
         let any = statusbus_tokio::Category::INFO;
@@ -78,6 +89,16 @@ impl<'a> Incoming<'a> {
             draft = draft.ttl(Duration::from_millis(ttl));
         }
         Ok(draft)
+    }
+}
+
+fn read_metadata(json: &str) -> Result<Metadata, String> {
+    const METADATA: Field = Field::new("metadata", "an object or null", |json| {
+        matches!(Kind::of(json), Kind::Object | Kind::Null)
+    });
+    match METADATA.fault(json) {
+        Some(fault) => Err(fault),
+        None => json.parse().map_err(|error: MetadataError| error.to_string()),
     }
 }
 

@@ -9,9 +9,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// Fails when for some time nothing could be read and nothing written.
+use super::linger::{Linger, Unread};
+
+/// Fails when for some time nothing could be read and nothing written. When it is shut down, it
+/// lingers for the client to read its answer.
 pub(super) struct Patient<S> {
     stream: S,
+    unread: Unread,
+    linger: Linger,
+    is_shut_down: bool,
     patience: Duration,
     moved: Instant,
     /// Looks again whether it stands still, at the end of a span that began when it last looked: so
@@ -20,9 +26,10 @@ pub(super) struct Patient<S> {
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Duration) -> Self {
+    pub(super) fn new(stream: S, patience: Duration, unread: Unread) -> Self {
         let look = Box::pin(tokio::time::sleep(patience));
-        Self { stream, patience, moved: Instant::now(), look }
+        let (linger, moved) = (Linger::new(unread.clone()), Instant::now());
+        Self { stream, unread, linger, is_shut_down: false, patience, moved, look }
     }
 
     /// What comes of a poll, once it is known whether something has moved.
@@ -58,12 +65,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let poll = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.unread.receive();
+        }
         self.judge(poll, cx)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -91,7 +102,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let Self { stream, linger, is_shut_down, .. } = &mut *self;
+        if !*is_shut_down {
+            ready!(Pin::new(&mut *stream).poll_shutdown(cx))?;
+            *is_shut_down = true;
+        }
+        linger.poll(stream, cx).map(Ok)
     }
 }
 
@@ -106,7 +122,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_does_not_read_is_cut_off() {
         let (near, _far) = tokio::io::duplex(10);
-        let mut near = Patient::new(near, PATIENCE);
+        let mut near = Patient::new(near, PATIENCE, Unread::default());
         near.write_all(b"0123456789").await.expect("there is room");
         let began = Instant::now();
         let error = near.write_all(b"more").await.expect_err("nobody reads");
@@ -117,7 +133,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_says_nothing_is_cut_off_unless_something_is_written_to_it() {
         let (near, mut far) = tokio::io::duplex(10);
-        let mut near = Patient::new(near, PATIENCE);
+        let mut near = Patient::new(near, PATIENCE, Unread::default());
         let began = Instant::now();
         let mut byte = [0];
         for _ in 0..5 {

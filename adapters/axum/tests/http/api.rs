@@ -148,6 +148,10 @@ async fn ask_a_full_server(kept: &mut Kept) {
     let client = full.client().await;
     let packed = client.request("POST", "/v1/status").header("content-encoding", "gzip");
     keep(kept, &client.answer(packed, "x").await);
+    for (path, method, _) in operations().filter(|(path, method, _)| is_run(path, method)) {
+        let packed = [("content-encoding", "gzip")];
+        keep(kept, &ask(full.client().await, (path, method), &packed).await);
+    }
     let long = format!(r#"{{"threadId":"{}","runId":"r"}}"#, "x".repeat(100));
     for answer in ask_for_runs(kept, &full, "?format=ag-ui", &long).await {
         assert_eq!(answer.reason(), (413, "too_large".to_owned()));

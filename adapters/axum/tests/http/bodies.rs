@@ -4,9 +4,10 @@ use serde_json::json;
 use statusbus_axum::{Access, Bearer, Caller, Denied, Grant};
 use statusbus_tokio::Status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::{Answer, Served, serve_with, within};
+use statusbus_axum::Limits;
 
 /// Most bytes of a body, as announced by those who do not send the last of them.
 const ANNOUNCED: usize = 2_000_000;
@@ -123,4 +124,81 @@ async fn one_peer_cannot_keep_others_from_publishing() {
     assert!(read <= 32 * 1024 * 1024, "as much is left to others: {read}");
     drop(stalled);
     served.end().await;
+}
+
+/// Sends all of a request before it reads, as many clients do, and reads until the server closes.
+async fn send_and_then_read(served: &Served, head: &str, body: &[u8]) -> String {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    // What the server does not read does not fit between the two.
+    socket.set_send_buffer_size(16 * 1024).expect("an option");
+    let mut stream = within(socket.connect(served.address)).await.expect("it listens");
+    let head = format!("{head}\r\nhost: localhost\r\n\r\n");
+    let sent = async {
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(body).await
+    };
+    let sent = within(sent).await;
+    assert!(sent.is_ok(), "all of it is taken: {head:.80}: {sent:?}");
+    let mut answer = String::new();
+    within(stream.read_to_string(&mut answer)).await.expect("it is closed and not reset");
+    answer
+}
+
+#[tokio::test]
+async fn a_client_that_sends_all_before_it_reads_gets_the_answer() {
+    let bearer = Bearer::new("good").expect("sendable");
+    let served = serve_with(
+        Status::builder().spawn(),
+        |routes| routes.authorize(bearer).limits(Limits::new().body(100_000)),
+        |server| server,
+    )
+    .await;
+    const MUCH: usize = 3_000_000;
+    let body = vec![b' '; MUCH];
+    let chunked = [format!("{MUCH:x}\r\n").into_bytes(), body.clone(), b"\r\n0\r\n\r\n".to_vec()];
+    let (length, chunked) = (format!("content-length: {MUCH}"), chunked.concat());
+    let good = "authorization: Bearer good";
+    let head = format!("GET /healthz HTTP/1.1\r\nx: {}", "x".repeat(MUCH));
+    for (head, body, expected) in [
+        (format!("POST /v1/status HTTP/1.1\r\n{good}\r\n{length}"), &body, "413 "),
+        (
+            format!("POST /v1/status HTTP/1.1\r\n{good}\r\ntransfer-encoding: chunked"),
+            &chunked,
+            "413 ",
+        ),
+        (format!("POST /v1/events?format=ag-ui HTTP/1.1\r\n{good}\r\n{length}"), &body, "413 "),
+        (
+            format!("POST /v1/status HTTP/1.1\r\n{good}\r\n{length}\r\ncontent-encoding: gzip"),
+            &body,
+            "415 ",
+        ),
+        (format!("POST /v1/status HTTP/1.1\r\n{length}"), &body, "401 "),
+        (format!("POST /v1/events HTTP/1.1\r\n{good}\r\n{length}"), &body, "405 "),
+        (format!("POST /v1/nothing HTTP/1.1\r\n{length}"), &body, "404 "),
+        (head, &Vec::new(), "431 "),
+    ] {
+        let answer = send_and_then_read(&served, &head, body).await;
+        let status = answer.strip_prefix("HTTP/1.1 ").unwrap_or(&answer);
+        assert!(status.starts_with(expected), "{head:.80}: {answer}");
+        assert!(answer.contains("connection: close"), "{head:.80}: {answer}");
+    }
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_read_leaves_its_connection_open() {
+    let served = serve_with(Status::builder().spawn(), |routes| routes, |server| server).await;
+    let update = r#"{"category":"tool","text":"x"}"#;
+    let length = format!("content-length: {}\r\n\r\n{update}", update.len());
+    let chunked =
+        format!("transfer-encoding: chunked\r\n\r\n{:x}\r\n{update}\r\n0\r\n\r\n", update.len());
+    let mut stream = within(TcpStream::connect(served.address)).await.expect("it listens");
+    for body in [&length, &chunked, &length] {
+        let request = format!("POST /v1/status HTTP/1.1\r\nhost: localhost\r\n{body}");
+        stream.write_all(request.as_bytes()).await.expect("room");
+        let line = status_line(&mut stream).await;
+        assert!(line.contains("202"), "{line}");
+    }
+    drop(stream);
+    assert_eq!(served.end().await.delivered, 3);
 }

@@ -56,6 +56,89 @@ async fn what_is_no_http_is_refused_and_costs_nobody_else_anything() {
     served.end().await;
 }
 
+/// The status and the reason of an answer that is read as it is.
+fn told(answer: &str) -> (&str, String) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    (status, problem["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn a_request_names_its_host_once_and_the_target_names_it_before_the_header() {
+    let served = serve(Status::builder().spawn()).await;
+    for (head, expected) in [
+        ("GET /healthz HTTP/1.1\r\n", ("400", "invalid")),
+        ("GET /nothing HTTP/1.1\r\n", ("400", "invalid")),
+        ("GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n", ("400", "invalid")),
+        ("GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\n", ("400", "invalid")),
+        ("GET http://localhost/healthz HTTP/1.1\r\n", ("400", "invalid")),
+        ("GET /healthz HTTP/1.0\r\n", ("200", "")),
+        (
+            "GET http://evil.example/healthz HTTP/1.1\r\nhost: localhost\r\n",
+            ("403", "unauthorized"),
+        ),
+        (
+            "GET http://localhost@evil.example/healthz HTTP/1.1\r\nhost: localhost\r\n",
+            ("403", "unauthorized"),
+        ),
+        ("GET http://localhost/healthz HTTP/1.1\r\nhost: localhost\r\n", ("200", "")),
+        ("GET http://127.0.0.1:7077/healthz HTTP/1.1\r\nhost: evil.example\r\n", ("200", "")),
+        ("GET /healthz HTTP/1.1\r\nhost: evil.example\r\n", ("403", "unauthorized")),
+        (
+            "POST http://evil.example/v1/status HTTP/1.1\r\nhost: localhost\r\norigin: http://localhost\r\ncontent-length: 0\r\n",
+            ("403", "origin"),
+        ),
+    ] {
+        let answer = raw(&served, format!("{head}connection: close\r\n\r\n").as_bytes()).await;
+        let (status, reason) = told(&answer);
+        assert_eq!((status, reason.as_str()), expected, "{head}: {answer}");
+    }
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_head_has_at_most_64_kib() {
+    let served = serve(Status::builder().spawn()).await;
+    for (bytes, expected) in [(60_000, "200"), (70_000, "431"), (100_000, "431"), (120_000, "431")]
+    {
+        // Of one long header, and of many.
+        for count in [1, 80] {
+            let value = "x".repeat(bytes / count - 10);
+            let headers: String = (0..count).map(|n| format!("x-{n:03}: {value}\r\n")).collect();
+            let head = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+            let answer = raw(&served, format!("{head}{headers}\r\n").as_bytes()).await;
+            assert_eq!(told(&answer).0, expected, "{bytes} in {count}: {answer:.300}");
+        }
+    }
+    served.end().await;
+}
+
+#[tokio::test]
+async fn a_path_that_there_is_not_is_answered_as_other_errors_are() {
+    let served = serve(Status::builder().spawn()).await;
+    for (request, expected) in [
+        ("GET /v1/nothing", ("404", "not_found")),
+        ("GET /v1/status/", ("404", "not_found")),
+        ("GET //v1/system", ("404", "not_found")),
+        ("POST /v1/system/nothing", ("404", "not_found")),
+        ("OPTIONS *", ("404", "not_found")),
+        ("PUT /v1/status", ("405", "method")),
+        ("TRACE /v1/events", ("405", "method")),
+        ("BREW /socket/websocket", ("405", "method")),
+        ("POST /healthz", ("405", "method")),
+        ("DELETE /", ("405", "method")),
+    ] {
+        let request = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let answer = raw(&served, request.as_bytes()).await;
+        let (status, reason) = told(&answer);
+        assert_eq!((status, reason.as_str()), expected, "{request}: {answer}");
+        assert!(answer.contains("content-type: application/json"), "{answer}");
+        assert_eq!(answer.contains("\r\nallow: "), status == "405", "{answer}");
+    }
+    served.end().await;
+}
+
 #[tokio::test]
 async fn a_body_that_never_ends_is_cut_off_where_it_is_too_large() {
     let served = serve(Status::builder().spawn()).await;

@@ -86,20 +86,47 @@ async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
         (with("conversation", json!("system")), "invalid", "leave the conversation out"),
         (with("conversation", json!("a:b")), "invalid", "leave out control characters"),
         (with("conversation", json!("")), "invalid", "give it 1 to 128 bytes"),
-        (with("conversation", json!(1.5)), "invalid", "the name of a conversation"),
+        (
+            with("conversation", json!(1.5)),
+            "invalid",
+            "`conversation` has to be a name, or null for the whole system, and is a number",
+        ),
         (with("text", json!("x".repeat(16 * 1024 + 1))), "too_large", "at most 16384"),
-        (with("text", json!(7)), "invalid", "expected a string"),
+        (with("text", json!(7)), "invalid", "`text` has to be a string, and is a number"),
+        (with("category", json!(null)), "invalid", "`category` has to be a string, and is null"),
+        (with("key", json!({})), "invalid", "`key` has to be a string or null, and is an object"),
         (with("key", json!("x".repeat(129))), "too_large", "at most 128"),
         (with("key", json!("")), "invalid", "at least 1 byte"),
         (with("metadata", json!({"a": "x".repeat(5_000)})), "too_large", "at most 4096"),
-        (with("metadata", json!([1])), "invalid", "has to be a JSON object"),
+        (
+            with("metadata", json!([1])),
+            "invalid",
+            "`metadata` has to be an object or null, and is an array",
+        ),
         (with("priority", json!("urgent")), "invalid", "choose among progress, state, terminal"),
-        (with("ttl_ms", json!(-1)), "invalid", "expected u64"),
+        (
+            with("priority", json!(["state"])),
+            "invalid",
+            "`priority` has to be a string or null, and is an array",
+        ),
+        (
+            with("ttl_ms", json!(-1)),
+            "invalid",
+            "`ttl_ms` has to be a whole number of milliseconds, 0 or more, or null, and is a number",
+        ),
+        (with("ttl_ms", json!("5000")), "invalid", "or null, and is a string"),
         (with("conversaton", json!("conv-1")), "invalid", "unknown field `conversaton`, expected"),
         (json!({"conversation": "conv-1", "category": "tool"}), "invalid", "missing field `text`"),
         (json!({"text": "x"}), "invalid", "missing field `category`"),
-        (json!("x"), "invalid", "invalid type"),
-        (json!(null), "invalid", "invalid type"),
+        (json!("x"), "invalid", "an update has to be an object, and is a string"),
+        (json!(null), "invalid", "an update has to be an object, and is null"),
+        (json!(true), "invalid", "an update has to be an object, and is a boolean"),
+        (
+            json!(["conv-1", "tool", "text"]),
+            "invalid",
+            "an update has to be an object, and is an array",
+        ),
+        (json!([null, "tool", "x", null, null, null, null]), "invalid", "has to be an object"),
     ];
     let mut updates = Vec::new();
     for (number, (bad, _, _)) in bad.iter().enumerate() {
@@ -114,6 +141,9 @@ async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
         assert_eq!(refusal["reason"], *reason, "{sent}");
         let told = refusal["detail"].as_str().expect("a detail");
         assert!(told.contains(detail), "{sent:.80}: {told}");
+        for of_rust in ["struct", "u64", "tuple", "sequence", "map", "unit", "integer"] {
+            assert!(!told.contains(of_rust), "{sent:.80}: {told}");
+        }
     }
     let good: Vec<String> = (0..bad.len()).map(|number| number.to_string()).collect();
     assert_eq!(source.read(bad.len()).await, good, "the others are not lost with them");
@@ -167,6 +197,37 @@ async fn what_is_no_request_is_answered_as_a_whole() {
     let packed = client.request("POST", "/v1/status").header("content-encoding", "gzip");
     assert_eq!(client.answer(packed, "x").await.reason(), (415, "packed".to_owned()));
     assert_eq!(served.end().await.sent, 0);
+}
+
+#[tokio::test]
+async fn identity_is_no_packing_in_whatever_case() {
+    let served = serve(Status::builder().spawn()).await;
+    for (encodings, status) in [
+        (&["identity"][..], 202),
+        (&["IDENTITY"], 202),
+        (&[" Identity , identity"], 202),
+        (&["identity", "IDENTITY"], 202),
+        (&["GZIP"], 415),
+        (&["identity, gzip"], 415),
+        (&["identity", "br"], 415),
+        (&[" ,"], 202),
+    ] {
+        for path in ["/v1/status", "/v1/events?format=ag-ui"] {
+            let client = served.client().await;
+            let mut request = client.request("POST", path);
+            for encoding in encodings {
+                request = request.header("content-encoding", *encoding);
+            }
+            let body = match path {
+                "/v1/status" => update("x").to_string(),
+                _ => json!({"threadId": "t", "runId": "r"}).to_string(),
+            };
+            let answer = client.answer(request, body).await;
+            let expected = if path == "/v1/status" || status == 415 { status } else { 200 };
+            assert_eq!(answer.status, expected, "{path} {encodings:?}: {}", answer.text);
+        }
+    }
+    served.end().await;
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
-//! Programs that read, as they are: the `EventSource` of Chromium and that of the `eventsource` package
-//! from npm, phoenix.js, `curl -N`, and a client in Rust. All get the same updates in the same order,
-//! and each comes back.
+//! Programs as they are. Those that read: the `EventSource` of Chromium and that of the `eventsource`
+//! package from npm, phoenix.js, `curl -N`, and a client in Rust. All get the same updates in the same
+//! order, and each comes back. Those that publish: the clients of Node and of Python.
 //!
-//! It needs curl, Chromium (`STATUSBUS_BROWSER` names its program, if it goes by none of the usual
-//! names), Node (`NODE` names another one than `node`) and, once, `npm ci` in `tests/js`:
+//! It needs python3, curl, Chromium (`STATUSBUS_BROWSER` names its program, if it goes by none of the
+//! usual names), Node (`NODE` names another one than `node`) and, once, `npm ci` in `tests/js`:
 //!
 //! ```sh
 //! npm --prefix adapters/axum/tests/js ci
@@ -18,9 +18,12 @@ mod readers;
 #[path = "../support/mod.rs"]
 mod support;
 
-use programs::Server;
+use std::ffi::OsStr;
+use std::path::Path;
+
 use programs::slow::{Seen, forgetful, outrun};
-use readers::{Curl, EventSource, Phoenix, Reader, Rust, output_of};
+use programs::{Server, node};
+use readers::{Curl, EventSource, Phoenix, Reader, Rust, output_in, output_of};
 use statusbus_tokio::Status;
 
 /// Says so many things in two conversations, and waits until they are delivered.
@@ -147,4 +150,28 @@ async fn what_the_readme_says_works_as_pasted() {
     assert_eq!(browser.line().await, "progress 41 %");
     drop((shell, browser));
     server.balances().await;
+}
+
+/// What the clients of a program print that publish more than is taken.
+async fn publishes_too_much(program: impl AsRef<OsStr>, script: &str, clients: [&str; 2]) {
+    let server = Server::start(&Status::builder().spawn());
+    let url = format!("http://{}/v1/status", server.address);
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut output = output_in(tests, program, &[script, &url, "12000000"]);
+    for client in clients {
+        assert_eq!(output.line().await, format!("{client} 413 too_large"));
+    }
+    server.balances().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Node"]
+async fn node_is_told_that_a_body_is_too_large() {
+    publishes_too_much(node(), "js/http/post.mjs", ["fetch", "http.request"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs python3"]
+async fn python_is_told_that_a_body_is_too_large() {
+    publishes_too_much("python3", "programs/post.py", ["urllib", "http.client"]).await;
 }

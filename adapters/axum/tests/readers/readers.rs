@@ -1,6 +1,8 @@
 //! Those who read: programs, and a client of our own.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::process::Stdio;
 
@@ -237,7 +239,16 @@ pub(crate) struct Output {
 
 /// Starts a program in the directory of the tests in JavaScript.
 pub(crate) fn output_of(program: &str, arguments: &[&str]) -> Output {
-    let (child, output) = start(Command::new(program).args(arguments).current_dir(js()));
+    output_in(js(), program, arguments)
+}
+
+/// Starts a program in a directory.
+pub(crate) fn output_in(
+    directory: impl AsRef<Path>,
+    program: impl AsRef<OsStr>,
+    arguments: &[&str],
+) -> Output {
+    let (child, output) = start(Command::new(program).args(arguments).current_dir(directory));
     Output { lines: BufReader::new(output).lines(), _child: child }
 }
 

@@ -130,6 +130,44 @@ fn a_line_that_stalls_anywhere_in_a_frame_is_given_up_after_its_patience() {
     }
 }
 
+/// What a host makes of `told`: updates that came, and updates that were told as missing.
+fn came_and_missing(told: &[String]) -> (u64, u64) {
+    let came = told.iter().filter(|told| told.starts_with('#')).count() as u64;
+    let gaps = told.iter().filter(|told| told.starts_with("gap"));
+    let counts = gaps.flat_map(|gap| gap.split(' ').filter_map(|word| word.split_once('=')));
+    let missing = counts.map(|(_, count)| count.parse::<u64>().expect("a number")).sum();
+    (came, missing)
+}
+
+#[test]
+fn a_gap_that_was_written_in_part_is_told_once() {
+    // three frames of a gap: the line fails at any byte of them and of the update behind them
+    for bytes in 0..160 {
+        let (time, line, status) = (Time::begin(), Line::new(), small());
+        let mut runner = writes::<8, 24, 0, ()>(status, &line);
+        runner.rest();
+        line.set(Does::FailsAfter(0));
+        for name in ["motor", "pump", "valve"] {
+            status.info(name, "starts");
+        }
+        runner.rest();
+        line.set(Does::FailsAfter(bytes));
+        status.info("motor", "runs");
+        time.pass(Duration::from_millis(50));
+        runner.rest();
+        line.set(Does::Takes(usize::MAX));
+        status.info("pump", "is dry");
+        time.pass(Duration::from_millis(50));
+        runner.rest();
+        let (told, counters) = line.read();
+        let ledger = balanced(status);
+        assert_eq!(ledger.queued + ledger.in_flight, 0, "{bytes} bytes");
+        let lost = ledger.dropped.sink;
+        assert_eq!(came_and_missing(&told), (ledger.delivered, lost), "{bytes} bytes: {told:?}");
+        assert!(counters.bad() <= 1, "{bytes} bytes: {counters:?}");
+    }
+}
+
 #[test]
 fn a_line_that_does_not_flush_is_given_up_too() {
     let (time, line, status) = (Time::begin(), Line::new(), small());

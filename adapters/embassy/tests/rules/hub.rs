@@ -230,6 +230,33 @@ fn readers_beside_a_line_get_what_the_line_gets() {
 }
 
 #[test]
+fn readers_beside_a_line_that_breaks_in_a_gap_hear_of_each_loss_once() {
+    for bytes in 0..120 {
+        let (time, status, hub, line) = (Time::begin(), small(), hub(), Line::new());
+        let mut runner = writes_beside(status, hub, &line);
+        let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+        status.info("motor", "one");
+        runner.rest();
+        status.reconfigure(status.config().queue_limit(1).expect("in range"));
+        line.set(Does::FailsAfter(bytes));
+        for name in ["motor", "pump", "valve"] {
+            status.info(name, "two");
+        }
+        time.pass(Duration::from_millis(50));
+        runner.rest();
+        line.set(Does::Takes(usize::MAX));
+        time.pass(Duration::from_millis(50));
+        runner.rest();
+        assert_eq!((balanced(status).dropped.evicted, balanced(status).queued), (2, 0));
+        let mut gaps = reads(&mut all);
+        gaps.retain(|read| read.starts_with("gap"));
+        assert_eq!(gaps.len(), 2, "{bytes} bytes: {gaps:?}");
+        assert!(gaps[0].ends_with("\"motor\") evicted=1"), "{bytes} bytes: {gaps:?}");
+        assert!(gaps[1].ends_with("\"pump\") evicted=1"), "{bytes} bytes: {gaps:?}");
+    }
+}
+
+#[test]
 fn readers_beside_a_line_that_stalls_get_everything_and_hear_of_no_loss_of_the_line() {
     let (time, status, hub, line) = (Time::begin(), small(), hub(), Line::new());
     let mut runner = writes_beside(status, hub, &line);

@@ -7,6 +7,8 @@
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     run: Option<Run>,
+    /// Epoch, position and checksum of the last frame.
+    last: Option<(u64, u64, u32)>,
 }
 
 /// A run of the device.
@@ -37,6 +39,12 @@ pub(super) struct Step {
 }
 
 impl Positions {
+    /// Whether a frame is the one that came last, once more.
+    pub(super) fn is_duplicate(&mut self, epoch: u64, seq: u64, checksum: u32) -> bool {
+        let frame = Some((epoch, seq, checksum));
+        std::mem::replace(&mut self.last, frame) == frame
+    }
+
     /// A frame of updates has come.
     pub(super) fn updates(&mut self, epoch: u64, seq: u64, next: u64) -> Step {
         let (mut step, run) = self.enter(epoch, seq, None);

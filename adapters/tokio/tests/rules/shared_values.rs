@@ -82,6 +82,25 @@ async fn a_value_that_was_removed_or_has_expired_is_shared_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_value_of_a_conversation_that_was_forgotten_can_be_removed_from_those_that_are_shared() {
+    let status = with_values(Status::builder().conversations(VALUES).spawn()).await;
+    let (first, one) = joiner(&status, Selector::Everything);
+    for name in names("new", 0..20) {
+        status.tool(&name, name.clone());
+    }
+    delivered(&status).await;
+    let forgotten = texts(&one).into_iter().find(|name| !status.knows(name));
+    let forgotten = forgotten.expect("others have taken its place");
+    let (second, two) = joiner(&status, Selector::Everything);
+    assert!(two.ptr_eq(&one));
+    assert!(!status.remove_retained(&forgotten, Category::TOOL, None));
+    let (third, three) = joiner(&status, Selector::Everything);
+    assert!(!texts(&three).iter().any(|text| *text == forgotten));
+    drop((first, second, third));
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn values_are_not_shared_beyond_the_window() {
     let status = with_values(Status::builder().window(8).history(0).spawn()).await;
     let (mut first, one) = joiner(&status, Selector::Everything);

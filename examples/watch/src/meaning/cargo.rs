@@ -39,6 +39,7 @@ fn update<'a>(
         ttl: None,
         metadata: serde_json::to_string(facts).ok().map(Cow::Owned),
         fraction: None,
+        replaces: None,
     }
 }
 

@@ -31,7 +31,8 @@ pub(super) fn read(line: &str) -> Option<Progress> {
             && let Some(count) = Count::read(before, &line[at..])
         {
             let (front, back) = (&line[..at], count.rest);
-            let key = counter(front, &count).unwrap_or_else(|| named(front, back));
+            let counter = counter(front, &count).or_else(|| counter_behind(front, &count));
+            let key = counter.unwrap_or_else(|| named(front, back));
             return Some(Progress { key, fraction: count.fraction as f32 });
         }
         before = byte;
@@ -53,6 +54,14 @@ fn counter(front: &str, count: &Count<'_>) -> Option<String> {
     let slash = if count.total == "%" { "" } else { "/" };
     let closed = count.rest.trim_start().starts_with(close);
     closed.then(|| format!("{open}{slash}{}{close}", count.total))
+}
+
+/// The key of a counter that stands at the end, in square brackets: `test_a PASSED   [ 45%]`. As with
+/// one in front, what is before it is another thing in each line.
+fn counter_behind(front: &str, count: &Count<'_>) -> Option<String> {
+    let slash = if count.total == "%" { "" } else { "/" };
+    let closed = front.trim_end().ends_with(" [") && count.rest.trim() == "]";
+    closed.then(|| format!("[{slash}{}]", count.total))
 }
 
 /// The key of any other line: its words. What stands right behind a count and a colon is what is
@@ -85,6 +94,8 @@ mod tests {
             ("####45%", 0.45, "progress"),
             ("[ 45%] Building CXX object a.o", 0.45, "[%]"),
             ("[3/10] Building CXX object a.o", 0.3, "[/10]"),
+            ("test_a.py::test_one PASSED       [ 45%]", 0.45, "[%]"),
+            ("installing foo [3/10]", 0.3, "[/10]"),
             ("(3/10) installing foo  [####----]  45%", 0.3, "(/10)"),
             ("[1,002 / 5,010] 4 actions running", 0.2, "[/5,010]"),
             ("Step 3/10 : RUN make", 0.3, "Step RUN make"),

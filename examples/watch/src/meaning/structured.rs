@@ -106,6 +106,7 @@ impl<'a> Fields<'a> {
             ttl: optional(self.ttl_ms, milliseconds).ok_or("ttl_ms")?,
             metadata: optional(self.metadata, object).ok_or("metadata")?,
             fraction: None,
+            replaces: None,
         })
     }
 }
@@ -176,6 +177,7 @@ mod tests {
                 ttl: Some(Duration::from_secs(5)),
                 metadata: Some(r#"{"a": [1]}"#.into()),
                 fraction: None,
+                replaces: None,
             }
         );
         assert!(matches!(said.text, Cow::Borrowed(_)));

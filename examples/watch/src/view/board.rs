@@ -1,5 +1,6 @@
 //! What stands: each conversation with its state and the current value of each of its keys.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use statusbus_tokio::{Category, Priority, Update};
@@ -64,10 +65,12 @@ pub(super) struct Value {
     pub(super) last: Duration,
     /// Since when it has come to its end.
     over: Option<Duration>,
+    /// It is one: what a single line counts may be anything.
+    confirmed: bool,
 }
 
 /// An update as the board takes it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Seen<'a> {
     pub(super) conversation: Option<&'a str>,
     pub(super) category: Category,
@@ -75,35 +78,48 @@ pub(super) struct Seen<'a> {
     pub(super) key: Option<&'a str>,
     pub(super) priority: Priority,
     pub(super) fraction: Option<f32>,
+    /// The key of the value that ends with it.
+    pub(super) replaces: Option<Cow<'a, str>>,
 }
 
 impl<'a> From<&Update<'a>> for Seen<'a> {
     fn from(update: &Update<'a>) -> Self {
+        let metadata = update.metadata();
+        let metadata = metadata.and_then(|json| serde_json::from_str::<Metadata<'_>>(json).ok());
+        let metadata = metadata.unwrap_or_default();
         Self {
             conversation: update.conversation(),
             category: update.category(),
             text: update.text(),
             key: update.key(),
             priority: update.priority(),
-            fraction: fraction(update),
+            fraction: metadata.fraction.filter(|fraction| (0.0..=1.0).contains(fraction)),
+            replaces: metadata.replaces,
         }
     }
 }
 
-/// How far the thing has come: as the metadata has it, or else the text.
-fn fraction(update: &Update<'_>) -> Option<f32> {
-    #[derive(serde::Deserialize)]
-    struct Metadata {
-        fraction: Option<f32>,
+/// What the metadata of an update says about values.
+#[derive(Default, serde::Deserialize)]
+struct Metadata<'a> {
+    fraction: Option<f32>,
+    #[serde(borrow)]
+    replaces: Option<Cow<'a, str>>,
+}
+
+impl Seen<'_> {
+    /// The value that it sets: its key, or what its text counts; and how far that has come.
+    fn value(&self) -> Option<(Cow<'_, str>, Option<f32>)> {
+        let counted = || match self.category {
+            Category::PROGRESS => meaning::progress(self.text),
+            _ => None,
+        };
+        match (self.key, self.fraction) {
+            (Some(key), Some(fraction)) => Some((key.into(), Some(fraction))),
+            (Some(key), None) => Some((key.into(), counted().map(|(_, fraction)| fraction))),
+            (None, _) => counted().map(|(key, fraction)| (key.into(), Some(fraction))),
+        }
     }
-    update.key()?;
-    let metadata = update.metadata().and_then(|json| serde_json::from_str::<Metadata>(json).ok());
-    let fraction = metadata.and_then(|metadata| metadata.fraction);
-    let in_text = || match update.category() {
-        Category::PROGRESS => meaning::fraction(update.text()),
-        _ => None,
-    };
-    fraction.filter(|fraction| (0.0..=1.0).contains(fraction)).or_else(in_text)
 }
 
 impl Board {
@@ -118,12 +134,19 @@ impl Board {
         standing.rate.count(now);
         let goes_on = seen.priority < Priority::Terminal;
         standing.errors += u64::from(seen.category == Category::ERROR && goes_on);
-        if let Some(key) = seen.key {
-            standing.reopen();
-            return standing.set(key, seen, now);
+        if let Some(key) = &seen.replaces {
+            standing.values.retain(|value| value.key != **key);
         }
-        seen.text.clone_into(&mut standing.text);
-        standing.category = seen.category;
+        if let Some((key, fraction)) = seen.value()
+            && (seen.key.is_some() || goes_on)
+        {
+            standing.reopen();
+            return standing.set(&key, fraction, &seen, now);
+        }
+        if !seen.text.is_empty() {
+            seen.text.clone_into(&mut standing.text);
+            standing.category = seen.category;
+        }
         if seen.priority == Priority::Terminal {
             standing.state =
                 if seen.category == Category::ERROR { State::Failed } else { State::Done };
@@ -188,8 +211,8 @@ impl Standing {
     }
 
     /// The values that stand, in the order in which they were first seen.
-    pub(super) fn values(&self) -> &[Value] {
-        &self.values
+    pub(super) fn values(&self) -> Vec<&Value> {
+        self.values.iter().filter(|value| value.confirmed).collect()
     }
 
     /// For how long it has gone on, or went.
@@ -203,9 +226,14 @@ impl Standing {
     }
 
     /// Sets the value of a key. Answers whether it has come to its end with it.
-    fn set(&mut self, key: &str, seen: Seen<'_>, now: Duration) -> bool {
+    ///
+    /// One without a key of its own is shown with the second line that counts the same: `df` counts
+    /// once, `[3/5]` goes on.
+    fn set(&mut self, key: &str, fraction: Option<f32>, seen: &Seen<'_>, now: Duration) -> bool {
         let known = |value: &Value| value.key == key && value.category == seen.category;
-        let index = self.values.iter().position(known).unwrap_or_else(|| {
+        let known = self.values.iter().position(known);
+        let confirmed = seen.key.is_some() || known.is_some();
+        let index = known.unwrap_or_else(|| {
             if self.values.len() >= KEYS
                 && let Some(idle) = least_recent(&self.values, |_| true, |value| value.last)
             {
@@ -214,14 +242,16 @@ impl Standing {
             let key = key.to_owned();
             let text = String::new();
             let category = seen.category;
-            self.values.push(Value { category, key, text, fraction: None, last: now, over: None });
+            let (fraction, last, over) = (None, now, None);
+            self.values.push(Value { category, key, text, fraction, last, over, confirmed });
             self.values.len() - 1
         });
         let value = &mut self.values[index];
         seen.text.clone_into(&mut value.text);
-        value.fraction = seen.fraction;
+        value.fraction = fraction;
+        value.confirmed |= confirmed;
         value.last = now;
-        let over = seen.priority == Priority::Terminal || seen.fraction.is_some_and(|f| f >= 1.0);
+        let over = seen.priority == Priority::Terminal || fraction.is_some_and(|f| f >= 1.0);
         let ends = over && value.over.is_none();
         value.over = over.then(|| value.over.unwrap_or(now));
         ends
@@ -290,6 +320,7 @@ mod tests {
         key: None,
         priority: Priority::State,
         fraction: None,
+        replaces: None,
     };
 
     const fn at(millis: u64) -> Duration {
@@ -339,6 +370,29 @@ mod tests {
         let of_a_key = Seen { priority: Priority::Terminal, ..value("a", 0.2) };
         assert!(board.take(of_a_key, at(400)));
         assert_eq!(board.conversations()[0].state, State::Active, "only the key is over");
+    }
+
+    #[test]
+    fn what_finished_lines_count_is_a_value_from_the_second_on() {
+        let mut board = Board::default();
+        let line = |text| Seen { text, category: Category::PROGRESS, ..SEEN };
+        for text in ["[1/5] cc a.c", "tmpfs  64M  0  64M  0% /dev", "a 20%", "[2/5] cc b.c"] {
+            assert!(!board.take(line(text), at(0)), "{text}");
+        }
+        assert_eq!(keys(&board), ["[/5]"]);
+        assert_eq!(board.conversations()[0].text, "", "the lines are above");
+        assert!(board.take(line("[5/5] cc e.c"), at(1)));
+        board.take(Seen { text: "", ..SEEN }, at(2));
+        assert_eq!(board.conversations()[0].text, "");
+    }
+
+    #[test]
+    fn a_line_that_takes_the_place_of_a_value_ends_it() {
+        let mut board = Board::default();
+        board.take(value("stdout", 0.5), at(0));
+        board.take(value("stderr", 0.5), at(0));
+        board.take(Seen { replaces: Some("stdout".into()), ..SEEN }, at(1));
+        assert_eq!(keys(&board), ["stderr"]);
     }
 
     #[test]

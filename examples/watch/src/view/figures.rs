@@ -34,8 +34,6 @@ pub(super) struct Account {
     pub(super) ledger: Ledger,
     /// Updates that readers missed by being too slow.
     pub(super) missed: u64,
-    /// Lines that went by faster than a person could have read them.
-    pub(super) skipped: u64,
     /// Nothing more comes.
     pub(super) ended: bool,
 }
@@ -69,7 +67,6 @@ impl Account {
             with(entry("refused", refused.total(), true), &refused_for),
             entry("queued", queued + in_flight, self.ended),
             entry("missed", self.missed, true),
-            entry("not shown", self.skipped, true),
         ]
         .into_iter()
         .flatten()
@@ -92,7 +89,7 @@ pub(super) fn because<'a>(reasons: impl IntoIterator<Item = &'a (&'a str, u64)>)
 
 /// The ledger as a sentence, for the end of a program.
 pub(crate) fn closing(ledger: &Ledger, missed: u64) -> String {
-    let account = Account { ledger: *ledger, missed, skipped: 0, ended: true };
+    let account = Account { ledger: *ledger, missed, ended: true };
     let texts: Vec<String> = account.entries().into_iter().map(|entry| entry.text).collect();
     format!("watch: {}", texts.join(", "))
 }

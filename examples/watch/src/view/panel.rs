@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::board::{Board, Standing, State, Value};
 use super::figures::{Account, count, span};
 use super::paint::{Ink, Marks, Row};
+use crate::meaning;
 
 /// Columns of a bar.
 const BAR: usize = 24;
@@ -72,7 +73,8 @@ fn standing_rows(
     for (&index, most) in shown.iter().zip(values) {
         let standing = &all[index];
         rows.push(standing_row(standing, board.ended, width, now, marks));
-        rows.extend(latest(standing.values(), most).map(|value| value_row(value, width, marks)));
+        let values = standing.values();
+        rows.extend(latest(&values, most).map(|value| value_row(value, width, marks)));
     }
     if more {
         let mut row = Row::default();
@@ -84,11 +86,12 @@ fn standing_rows(
 }
 
 /// The `most` values that have changed last, in their order.
-fn latest(values: &[Value], most: usize) -> impl Iterator<Item = &Value> {
+fn latest<'a>(values: &[&'a Value], most: usize) -> impl Iterator<Item = &'a Value> {
     let mut times: Vec<Duration> = values.iter().map(|value| value.last).collect();
     times.sort_unstable();
     let since = values.len().checked_sub(most).and_then(|hidden| times.get(hidden).copied());
-    let recent = values.iter().filter(move |value| since.is_some_and(|since| value.last >= since));
+    let recent =
+        values.iter().copied().filter(move |value| since.is_some_and(|since| value.last >= since));
     recent.take(most)
 }
 
@@ -161,7 +164,8 @@ fn value_row(value: &Value, width: usize, marks: &Marks) -> Row {
 /// Whether a text says itself what it is about: the key was made of it, or of the stream it is in.
 fn names(text: &str, key: &str) -> bool {
     let first = key.split(' ').next().unwrap_or(key);
-    matches!(key, "stdout" | "stderr" | "log" | "progress")
+    meaning::is_live(key)
+        || key == "progress"
         || key.starts_with(['[', '('])
         || text.contains(first)
 }
@@ -212,6 +216,7 @@ mod tests {
         key: None,
         priority: Priority::State,
         fraction: None,
+        replaces: None,
     };
 
     const fn at(millis: u64) -> Duration {

@@ -55,6 +55,9 @@ impl Lines {
             self.line.push_str(category(&update, status));
             self.line.push(' ');
             safe::push(&mut self.line, update.text());
+            if let Some(cut) = cut(&update) {
+                self.line.push_str(&format!("... {} bytes more", count(cut)));
+            }
             self.end(text);
         }
     }
@@ -74,6 +77,12 @@ pub(super) fn about<'a>(update: &Update<'a>) -> &'a str {
 /// The name of an update's category.
 pub(super) fn category<'a>(update: &Update<'_>, status: &'a Status) -> &'a str {
     status.categories().name(update.category()).unwrap_or("?")
+}
+
+/// How many bytes of a line's text were too much for the bus; none if it is whole.
+pub(super) fn cut(update: &Update<'_>) -> Option<u64> {
+    let number = update.metadata()?.strip_prefix("{\"cut\":")?;
+    number.strip_suffix('}')?.parse().ok()
 }
 
 /// What a gap says.

@@ -19,9 +19,10 @@ use super::board::{Board, Seen};
 use super::figures::Account;
 use super::paint::{Row, Style};
 use super::panel;
-use super::plain::WallClock;
+use super::plain::{self, WallClock};
 use super::scroll::{Line, Scroll};
 use super::updates;
+use crate::meaning;
 
 /// Most rows of the panel; never more than half of the terminal.
 const PANEL: usize = 16;
@@ -69,18 +70,17 @@ impl Screen {
             Event::Lagged(lagged) => self.scroll.lagged(lagged.missed),
             Event::Batch(_) | Event::Retained(_) => {}
         }
-        // What is above the panel, but for the row that says how much is missing.
-        let panel = self.panel.as_ref().map_or(0, Vec::len);
-        let most = self.size.1.saturating_sub(panel + 1);
         // After a lag the values that stand come again, some of them known.
         let before = self.seq;
         for update in updates(event).filter(|update| update.seq() > before) {
             self.seq = update.seq();
-            let seen = Seen::from(&update);
-            let ends = self.board.take(seen, now);
-            // A value that will be replaced is in the panel; its end is worth a line.
-            let passing = seen.key.is_some() && update.priority() == Priority::Progress;
-            if passing && !ends {
+            let ends = self.board.take(Seen::from(&update), now);
+            // A value that will be replaced is in the panel. Its end is worth a line, but for that of a
+            // line that is being redrawn, which becomes one when it is finished.
+            if let Some(key) = update.key()
+                && update.priority() == Priority::Progress
+                && (!ends || meaning::is_live(key))
+            {
                 continue;
             }
             let line = Line {
@@ -91,16 +91,16 @@ impl Screen {
                     None => Some("system".to_owned()),
                 },
                 category: update.category(),
-                priority: update.priority(),
                 text: update.text().to_owned(),
+                cut: plain::cut(&update),
             };
-            self.scroll.push(line, most);
+            self.scroll.push(line);
         }
     }
 
-    /// Lines that went by without being drawn.
-    pub(super) const fn skipped(&self) -> u64 {
-        self.scroll.skipped
+    /// Whether there is so much to draw that it should not become more.
+    pub(super) const fn is_full(&self) -> bool {
+        self.scroll.is_full()
     }
 
     /// The panel has been cleared by someone else.

@@ -1,17 +1,19 @@
-//! The lines that scroll by, no more of them than a person could see.
+//! The lines that scroll by: all of them, in order.
 
-use std::collections::VecDeque;
 use std::time::SystemTime;
 
-use statusbus_tokio::{Category, Losses, Priority};
+use statusbus_tokio::{Category, Losses};
 use unicode_width::UnicodeWidthStr;
 
 use super::figures::{because, count};
 use super::paint::{Ink, Row, Style};
 use super::plain::WallClock;
 
-/// Bytes of text that a line shows.
-const TEXT: usize = 2_000;
+/// Bytes that may wait to be drawn: some thousand lines, or some dozens of the longest.
+const FULL: usize = 256 * 1024;
+
+/// What a line takes besides its text, in bytes.
+const LINE: usize = 128;
 
 /// Most columns that are kept free for a name.
 const NAMES: usize = 20;
@@ -19,12 +21,12 @@ const NAMES: usize = 20;
 /// Lines that wait to be drawn, and what is missing of them.
 #[derive(Debug, Default)]
 pub(super) struct Scroll {
-    lines: VecDeque<Line>,
+    lines: Vec<Line>,
+    /// What they take, in bytes.
+    size: usize,
     missing: Missing,
     /// Columns of the names of conversations, so that what they say stands below each other.
     names: usize,
-    /// Lines that were never drawn, in all.
-    pub(super) skipped: u64,
 }
 
 #[derive(Debug)]
@@ -33,8 +35,9 @@ pub(super) struct Line {
     /// Named if there is more than one.
     pub(super) conversation: Option<String>,
     pub(super) category: Category,
-    pub(super) priority: Priority,
     pub(super) text: String,
+    /// Bytes of the text that were too much for the bus.
+    pub(super) cut: Option<u64>,
 }
 
 /// What a person does not get to see.
@@ -42,21 +45,18 @@ pub(super) struct Line {
 struct Missing {
     lost: Losses,
     lagged: u64,
-    skipped: u64,
 }
 
 impl Scroll {
-    /// Takes in a line. When there are more than `most`, the oldest goes that is not the end of
-    /// something.
-    pub(super) fn push(&mut self, line: Line, most: usize) {
-        self.lines.push_back(line);
-        if self.lines.len() <= most.max(1) {
-            return;
-        }
-        let passing = self.lines.iter().position(|line| line.priority < Priority::Terminal);
-        self.lines.remove(passing.unwrap_or(0));
-        self.missing.skipped += 1;
-        self.skipped += 1;
+    /// Takes in a line.
+    pub(super) fn push(&mut self, line: Line) {
+        self.size += line.text.len() + LINE;
+        self.lines.push(line);
+    }
+
+    /// Whether there is so much to draw that it should not become more.
+    pub(super) const fn is_full(&self) -> bool {
+        self.size >= FULL
     }
 
     /// Takes in that updates were lost.
@@ -78,6 +78,7 @@ impl Scroll {
     ) -> Vec<Row> {
         let mut rows = Vec::with_capacity(self.lines.len() + 1);
         rows.extend(std::mem::take(&mut self.missing).row(style));
+        self.size = 0;
         for line in self.lines.drain(..) {
             let columns = line.conversation.as_deref().map_or(0, UnicodeWidthStr::width);
             self.names = self.names.max(columns.min(NAMES));
@@ -105,14 +106,9 @@ impl Line {
             row.push_column(Ink::Strong, conversation, columns, style.marks);
             row.push(Ink::Plain, "  ");
         }
-        let mut end = self.text.len().min(TEXT);
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
-        }
-        row.push(Ink::Plain, &self.text[..end]);
-        if end < self.text.len() {
-            let more = count((self.text.len() - end) as u64);
-            row.push(Ink::Faint, &format!("{} {more} bytes more", style.marks.cut));
+        row.push(Ink::Plain, &self.text);
+        if let Some(cut) = self.cut {
+            row.push(Ink::Faint, &format!("{} {} bytes more", style.marks.cut, count(cut)));
         }
         row
     }
@@ -120,7 +116,7 @@ impl Line {
 
 impl Missing {
     fn is_empty(&self) -> bool {
-        self.lost.is_empty() && self.lagged == 0 && self.skipped == 0
+        self.lost.is_empty() && self.lagged == 0
     }
 
     fn row(self, style: Style) -> Option<Row> {
@@ -130,12 +126,7 @@ impl Missing {
         let reasons: Vec<_> = self.lost.iter().map(|(loss, n)| (loss.as_str(), n)).collect();
         let lost = format!("{} lost{}", count(self.lost.total()), because(&reasons));
         let lagged = format!("{} missed (shown too slowly)", count(self.lagged));
-        let skipped = format!("{} went by too fast to be shown", count(self.skipped));
-        let parts = [
-            (self.skipped > 0).then_some(skipped),
-            (self.lagged > 0).then_some(lagged),
-            (!self.lost.is_empty()).then_some(lost),
-        ];
+        let parts = [(self.lagged > 0).then_some(lagged), (!self.lost.is_empty()).then_some(lost)];
         let parts: Vec<_> = parts.into_iter().flatten().collect();
         let mut row = Row::default();
         row.push(Ink::Yellow, &format!("{:>8} ", style.marks.cut));
@@ -149,13 +140,13 @@ mod tests {
     use super::super::paint::Marks;
     use super::*;
 
-    fn line(text: &str, priority: Priority) -> Line {
+    fn line(text: &str) -> Line {
         Line {
             at: SystemTime::UNIX_EPOCH,
             conversation: None,
             category: Category::INFO,
-            priority,
             text: text.to_owned(),
+            cut: None,
         }
     }
 
@@ -166,19 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_by_too_fast_is_counted_and_ends_stay() {
+    fn every_line_is_drawn_once_and_in_order() {
         let mut scroll = Scroll::default();
-        scroll.push(line("first", Priority::State), 3);
-        scroll.push(line("over", Priority::Terminal), 3);
-        for n in 0..1_000 {
-            scroll.push(line(&n.to_string(), Priority::State), 3);
+        let mut pushed = 0..;
+        while !scroll.is_full() {
+            scroll.push(line(&pushed.next().expect("a number").to_string()));
         }
-        assert_eq!(scroll.skipped, 999);
-        assert_eq!(
-            drawn(&mut scroll),
-            ["999 went by too fast to be shown", "info     over", "info     998", "info     999"]
-        );
-        assert!(drawn(&mut scroll).is_empty());
+        assert!(pushed.start > 1_000, "a burst is one frame");
+        let expected: Vec<_> = (0..pushed.start).map(|n| format!("info     {n}")).collect();
+        assert_eq!(drawn(&mut scroll), expected);
+        assert!(!scroll.is_full() && drawn(&mut scroll).is_empty());
     }
 
     #[test]
@@ -196,10 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_says_how_much_of_it_is_not_shown() {
+    fn a_text_that_was_cut_says_how_much_is_missing() {
         let mut scroll = Scroll::default();
-        scroll.push(line(&"x".repeat(TEXT + 1_234), Priority::State), 3);
-        let drawn = drawn(&mut scroll);
-        assert!(drawn[0].ends_with("xxx... 1,234 bytes more"), "{drawn:?}");
+        scroll.push(Line { cut: Some(1_234), ..line("xxx") });
+        assert_eq!(drawn(&mut scroll), ["info     xxx... 1,234 bytes more"]);
     }
 }

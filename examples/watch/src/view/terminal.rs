@@ -17,7 +17,7 @@ use super::paint::Style;
 use super::screen::Screen;
 use super::write_all;
 
-/// The least time between frames: 20 a second.
+/// The least time between frames, unless there is too much to draw: 20 a second.
 const FRAME: Duration = Duration::from_millis(50);
 
 /// The time between frames when nothing comes: what shows that time passes.
@@ -62,8 +62,8 @@ pub(super) async fn show(
             Ok(None) => break,
             Err(_) => {}
         }
-        if changed && now >= last + FRAME || now >= last + IDLE {
-            let account = account(status, progress, &screen);
+        if changed && now >= last + FRAME || now >= last + IDLE || screen.is_full() {
+            let account = account(status, progress);
             frame.clear();
             screen.draw(&mut frame, size(), &account, now - began)?;
             PANEL.store(true, Ordering::Release);
@@ -72,14 +72,13 @@ pub(super) async fn show(
         }
     }
     frame.clear();
-    screen.end(&mut frame, size(), &account(status, progress, &screen), began.elapsed())?;
+    screen.end(&mut frame, size(), &account(status, progress), began.elapsed())?;
     PANEL.store(false, Ordering::Release);
     write(&frame)
 }
 
-fn account(status: &Status, progress: &Progress, screen: &Screen) -> Account {
-    let (ledger, missed, skipped) = (status.ledger(), progress.missed(), screen.skipped());
-    Account { ledger, missed, skipped, ended: false }
+fn account(status: &Status, progress: &Progress) -> Account {
+    Account { ledger: status.ledger(), missed: progress.missed(), ended: false }
 }
 
 /// Columns and rows.

@@ -30,7 +30,7 @@ impl Run {
         let scope = Scope::Topic { conversation, category: Category::TOOL.into() };
         let mut losses = Losses::default();
         losses.dropped.evicted = evicted;
-        self.frame(Missing { seq: self.seq, scope, losses, other: 0, retold: 0 })
+        self.frame(Missing { seq: self.seq, index: 0, scope, losses, other: 0, retold: 0 })
     }
 
     fn frame<'a>(&self, record: impl Into<Record<'a>>) -> Vec<u8> {

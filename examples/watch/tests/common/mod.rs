@@ -242,6 +242,13 @@ impl Directory {
     pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.0.join(name)
     }
+
+    /// A pipe with a name: opening it waits for the other end.
+    pub(crate) fn fifo(&self, name: &str) -> std::path::PathBuf {
+        let path = self.path(name);
+        assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+        path
+    }
 }
 
 impl Drop for Directory {

@@ -13,9 +13,36 @@ async fn what_cannot_be_done_is_refused_with_what_would_be_right() {
         ("status:a:tool", json!({}), "invalid_conversation", "':'"),
         ("status:*", json!({}), "invalid_conversation", "'*'"),
         ("status:a", json!({"categories": ["gossip"]}), "invalid_categories", "1 unknown"),
-        ("status:a", json!({"categories": "tool"}), "invalid_payload", "expected a sequence"),
-        ("status:a", json!({"last_event_id": 7}), "invalid_payload", "expected a string"),
-        ("status:a", json!("hello"), "invalid_payload", "expected struct"),
+        (
+            "status:a",
+            json!({"categories": "tool"}),
+            "invalid_payload",
+            "`categories` has to be an array of strings or null, and is a string",
+        ),
+        (
+            "status:a",
+            json!({"categories": ["tool", 1]}),
+            "invalid_payload",
+            "`categories` has to be an array of strings or null",
+        ),
+        (
+            "status:a",
+            json!({"last_event_id": 7}),
+            "invalid_payload",
+            "`last_event_id` has to be a string or null, and is a number",
+        ),
+        (
+            "status:a",
+            json!("hello"),
+            "invalid_payload",
+            "the payload has to be an object or null, and is a string",
+        ),
+        (
+            "status:a",
+            json!([["tool"], "00000000000000ab-1"]),
+            "invalid_payload",
+            "the payload has to be an object or null, and is an array",
+        ),
     ];
     for (topic, params, reason, told) in joins {
         client.join(topic, params);
@@ -34,6 +61,7 @@ async fn what_cannot_be_done_is_refused_with_what_would_be_right() {
         ("phx_close", json!({}), "unknown_event"),
         ("subscribe_categories", json!({}), "invalid_payload"),
         ("subscribe_categories", json!(null), "invalid_payload"),
+        ("subscribe_categories", json!([["tool"]]), "invalid_payload"),
         ("unsubscribe_categories", json!({"categories": [1]}), "invalid_payload"),
         ("unsubscribe_categories", json!({"categories": ["tool", "x"]}), "invalid_categories"),
     ];
