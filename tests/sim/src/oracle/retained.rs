@@ -71,7 +71,6 @@ impl RetainedOracle {
         conversation: Conversation,
         category: Category,
         key: Option<u8>,
-        removed: bool,
         now: u64,
     ) -> Option<bool> {
         let values = &mut self.values[conversation];
@@ -79,9 +78,6 @@ impl RetainedOracle {
             (value.category, value.key, value.until) == (category, key, u64::MAX)
         });
         let Some(index) = found else { return Some(false) };
-        if values[index].may_be_gone && !removed {
-            return None; // it is forgotten, and readers of everything may share it for a moment
-        }
         let value = values.remove(index);
         (!value.may_be_gone && value.expiry > now).then_some(true)
     }

@@ -112,7 +112,7 @@ impl World<'_> {
         if removed {
             mark("a value is removed");
         }
-        let expected = self.retained.remove(conversation, category, key, removed, self.now());
+        let expected = self.retained.remove(conversation, category, key, self.now());
         ensure!(
             "removal",
             expected.is_none_or(|expected| expected == removed),
