@@ -1,15 +1,15 @@
-//! What the simulation finds.
+//! Broken rules.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::OnceLock;
 
-/// A rule that was broken.
+/// A rule that the bus has broken.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// Which rule, in a word or two: the same for every seed that finds the same fault.
+    /// The name of the rule.
     pub rule: &'static str,
-    /// What was seen and what was expected.
+    /// What was observed and what was expected.
     pub detail: String,
 }
 
@@ -19,8 +19,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Whether a broken rule is looked past: `STATUSBUS_SIM_IGNORE=rule,rule` finds what else is wrong
-/// while a fault is known and not yet fixed.
+/// Whether a rule is not checked: `STATUSBUS_SIM_IGNORE=rule,rule` searches for further faults while a
+/// known one is not fixed.
 pub(crate) fn is_ignored(rule: &str) -> bool {
     static IGNORED: OnceLock<HashSet<String>> = OnceLock::new();
     let ignored = IGNORED.get_or_init(|| {
@@ -30,13 +30,13 @@ pub(crate) fn is_ignored(rule: &str) -> bool {
     ignored.contains(rule)
 }
 
-/// Whether everything that readers get is printed: `STATUSBUS_SIM_VERBOSE=1`.
+/// Whether operations and events are printed: `STATUSBUS_SIM_VERBOSE=1`.
 pub(crate) fn is_verbose() -> bool {
     static VERBOSE: OnceLock<bool> = OnceLock::new();
     *VERBOSE.get_or_init(|| std::env::var_os("STATUSBUS_SIM_VERBOSE").is_some())
 }
 
-/// Ends the scenario unless a condition holds.
+/// Fails the scenario unless a condition holds.
 macro_rules! ensure {
     ($rule:literal, $holds:expr, $($detail:tt)+) => {
         if !$holds && !$crate::failure::is_ignored($rule) {

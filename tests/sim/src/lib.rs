@@ -1,14 +1,14 @@
-//! See the README.
+#![doc = include_str!("../README.md")]
 
+mod coverage;
 mod failure;
-mod knobs;
-mod marks;
 mod operation;
 mod oracle;
 mod panics;
 mod random;
 mod scenario;
 mod seeds;
+mod settings;
 mod shrink;
 mod world;
 

@@ -1,47 +1,78 @@
-//! What happens in a scenario: a list of operations, any part of which is a scenario too.
+//! The operations of a scenario. Any subset of a list is a valid scenario, so that it can be shrunk.
 
 use std::fmt;
 use std::time::Duration;
 
 use statusbus_tokio::{Category, CategorySet, Config, OnLag, Priority, RefuseReason};
 
-use crate::knobs::{Knobs, config};
 use crate::oracle::Source;
 use crate::random::Random;
+use crate::settings::{Settings, config};
 
-/// Numbers of readers, points and the like are taken modulo how many there are.
+/// Indices (of readers, resume points, handles) are taken modulo the count at run time.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    Send(Draft),
-    Burst(Vec<Draft>),
-    /// So many times: one update, which is delivered by itself; or one that is lost.
-    Trickle { times: u64, lost: bool, conversation: usize, category: Category },
-    /// An update that is refused for what it is.
+    Send(NewUpdate),
+    Burst(Vec<NewUpdate>),
+    /// Updates that are delivered, or lost, one by one.
+    Trickle {
+        times: u64,
+        lost: bool,
+        conversation: usize,
+        category: Category,
+    },
+    /// An update that is refused for this reason.
     SendBad(RefuseReason),
-    /// Lets the runner go on by so many steps.
+    /// Polls the runner so many times.
     Run(u64),
-    /// Lets the runner go on until it waits.
+    /// Polls the runner until it waits.
     Quiet,
-    /// Time passes, and everything runs when it is due.
+    /// Time passes; the runner is polled at every deadline.
     Pass(Duration),
-    /// Time passes, and nothing runs.
+    /// Time passes; the runner is not polled.
     Stall(Duration),
     Flush,
     Open(Opening),
-    Read { reader: usize, events: u64 },
-    ReadAll { reader: usize },
-    /// After an event, if it is to be read `first`.
-    SetCategories { reader: usize, categories: CategorySet, first: bool },
-    /// Into the batch that was read last, or an older one; so many of 8 parts of it are kept. After an
-    /// event, if it is to be read `first`.
-    Rewind { reader: usize, eighths: u64, first: bool },
-    /// A reader breaks off, and comes back: as itself, or as a reader of something else.
-    ComeBack { reader: usize, as_other: Option<Opening> },
-    Leave { reader: usize },
-    RemoveRetained { conversation: usize, category: Category, key: Option<u8> },
+    Read {
+        reader: usize,
+        events: u64,
+    },
+    ReadAll {
+        reader: usize,
+    },
+    /// Reads an event before, if `first`.
+    SetCategories {
+        reader: usize,
+        categories: CategorySet,
+        first: bool,
+    },
+    /// Into the last batch or, if the last event was another one, an older batch, keeping so many
+    /// eighths of it. Reads an event before, if `first`.
+    Rewind {
+        reader: usize,
+        eighths: u64,
+        first: bool,
+    },
+    /// Drops a reader and resumes at its resume point, with the same terms or others.
+    ComeBack {
+        reader: usize,
+        as_other: Option<Opening>,
+    },
+    Leave {
+        reader: usize,
+    },
+    RemoveRetained {
+        conversation: usize,
+        category: Category,
+        key: Option<u8>,
+    },
     Reconfigure(Config),
-    ReconfigureCategory { category: Category, priority: Priority, ttl: Option<u64> },
-    /// A handle to a conversation is taken, or given back.
+    ReconfigureCategory {
+        category: Category,
+        priority: Priority,
+        ttl: Option<u64>,
+    },
+    /// Takes a handle to a conversation.
     Hold(usize),
     Release(usize),
     Look,
@@ -50,7 +81,7 @@ pub(crate) enum Operation {
 
 /// An update to be sent.
 #[derive(Clone, Copy)]
-pub(crate) struct Draft {
+pub(crate) struct NewUpdate {
     /// 0: the system.
     pub(crate) conversation: usize,
     pub(crate) category: Category,
@@ -58,13 +89,13 @@ pub(crate) struct Draft {
     pub(crate) priority: Option<Priority>,
     /// In microseconds.
     pub(crate) ttl: Option<u64>,
-    /// The length of its text, at least.
+    /// Least length of its text, in bytes.
     pub(crate) len: usize,
-    /// By a handle, if one is held.
+    /// Through a conversation handle, if one is held.
     pub(crate) by_handle: bool,
 }
 
-impl fmt::Debug for Draft {
+impl fmt::Debug for NewUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "c{} {}", self.conversation, self.category.index())?;
         self.key.map_or(Ok(()), |key| write!(f, " key {key}"))?;
@@ -81,16 +112,16 @@ pub(crate) struct Opening {
     pub(crate) retained: bool,
     pub(crate) resume: Resume,
     pub(crate) on_lag: OnLag,
-    /// It calls a handler, which panics now and then if panics are on.
+    /// Its events go to a handler on a task.
     pub(crate) handler: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Resume {
     Not,
-    /// Behind a position that some reader was given.
+    /// At a resume point of any reader.
     Point(usize),
-    /// Behind any position, in parts of 1,000 of all.
+    /// At any position, in thousandths of the head.
     Any(u64),
     Future,
     OtherEpoch,
@@ -99,36 +130,36 @@ pub(crate) enum Resume {
 /// How a bus ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ending {
-    /// It is shut down, and readers come to the end.
+    /// Shutdown with enough time for all readers.
     Shutdown,
-    /// It is shut down, and there is no time for it.
+    /// Shutdown with a deadline of zero.
     ShutdownAtOnce,
-    /// Its runner goes with its runtime.
+    /// The runner is dropped, as by a runtime that ends.
     RunnerGoes,
 }
 
-/// Updates that are delivered or lost one by one in a scenario.
+/// Most updates of a scenario that are delivered or lost one by one.
 const MOST_TRICKLED: u64 = 700;
 
-pub(crate) fn operations(knobs: &Knobs, random: &mut Random) -> Vec<Operation> {
-    let total: u64 = knobs.weights.iter().sum();
+pub(crate) fn operations(settings: &Settings, random: &mut Random) -> Vec<Operation> {
+    let total: u64 = settings.weights.iter().sum();
     let (mut list, mut trickled) = (Vec::new(), 0);
     for _ in 0..random.among(1, 2) {
-        list.push(Operation::Open(opening(knobs, random)));
+        list.push(Operation::Open(opening(settings, random)));
     }
-    for _ in 0..knobs.operations {
+    for _ in 0..settings.operations {
         let mut rest = random.below(total);
-        let kind = knobs.weights.iter().position(|weight| {
+        let kind = settings.weights.iter().position(|weight| {
             let here = rest < *weight;
             rest = rest.saturating_sub(*weight);
             here
         });
-        let next = operation(knobs, random, kind.unwrap_or(0));
+        let next = operation(settings, random, kind.unwrap_or(0));
         if let (Operation::Open(first), true) = (&next, random.chance(15)) {
-            // Readers that come one soon after the other begin with the same values.
+            // Readers of everything that open in short succession share a snapshot.
             let all = Opening { source: Source::Everything, retained: true, ..*first };
             let all = Operation::Open(Opening { resume: Resume::Not, ..all });
-            let between = [Operation::Send(draft(knobs, random)), Operation::Quiet];
+            let between = [Operation::Send(new(settings, random)), Operation::Quiet];
             list.extend([Operation::Quiet, all.clone()].into_iter().chain(between));
             list.push(all);
             continue;
@@ -137,10 +168,10 @@ pub(crate) fn operations(knobs: &Knobs, random: &mut Random) -> Vec<Operation> {
             list.push(next);
             continue;
         };
-        // Enough for losses by the hundred; more takes long.
+        // Enough for hundreds of losses; more takes long.
         trickled += times;
         if trickled <= MOST_TRICKLED {
-            // Often between two of the other kind.
+            // Often between two single ones of the other kind.
             let other = Operation::Trickle { times: 1, lost: !lost, conversation, category };
             let around = if random.chance(60) { vec![other] } else { Vec::new() };
             list.extend(around.clone());
@@ -148,8 +179,12 @@ pub(crate) fn operations(knobs: &Knobs, random: &mut Random) -> Vec<Operation> {
             list.extend(around);
         }
     }
-    let ending =
-        random.pick(&[Ending::Shutdown, Ending::Shutdown, Ending::ShutdownAtOnce, Ending::RunnerGoes]);
+    let ending = random.pick(&[
+        Ending::Shutdown,
+        Ending::Shutdown,
+        Ending::ShutdownAtOnce,
+        Ending::RunnerGoes,
+    ]);
     let end = Operation::End(ending);
     match random.chance(25) {
         true => list.insert(random.below(list.len() as u64) as usize, end),
@@ -158,12 +193,14 @@ pub(crate) fn operations(knobs: &Knobs, random: &mut Random) -> Vec<Operation> {
     list
 }
 
-fn operation(knobs: &Knobs, random: &mut Random, kind: usize) -> Operation {
+fn operation(settings: &Settings, random: &mut Random, kind: usize) -> Operation {
     let reader = random.below(8) as usize;
     match kind {
         0 => match random.below(8) {
-            0..4 => Operation::Burst((0..random.among(1, knobs.burst)).map(|_| draft(knobs, random)).collect()),
-            _ => Operation::Send(draft(knobs, random)),
+            0..4 => Operation::Burst(
+                (0..random.among(1, settings.burst)).map(|_| new(settings, random)).collect(),
+            ),
+            _ => Operation::Send(new(settings, random)),
         },
         1 => match random.below(6) {
             0 => Operation::Stall(span(random)),
@@ -176,41 +213,41 @@ fn operation(knobs: &Knobs, random: &mut Random, kind: usize) -> Operation {
             0 => Operation::ReadAll { reader },
             _ => Operation::Read { reader, events: random.among(1, 4) },
         },
-        3 => Operation::Open(opening(knobs, random)),
+        3 => Operation::Open(opening(settings, random)),
         4 => Operation::ComeBack {
             reader,
-            as_other: random.chance(30).then(|| opening(knobs, random)),
+            as_other: random.chance(30).then(|| opening(settings, random)),
         },
         5 => Operation::Rewind { reader, eighths: random.below(9), first: random.chance(80) },
-        6 if knobs.filters => {
-            let (categories, first) = (knobs.chosen(random), random.chance(70));
+        6 if settings.filters => {
+            let (categories, first) = (settings.chosen(random), random.chance(70));
             Operation::SetCategories { reader, categories, first }
         }
         6 | 7 => Operation::Leave { reader },
         8 => Operation::RemoveRetained {
-            conversation: random.among(1, knobs.conversations as u64) as usize,
-            category: random.pick(&knobs.categories),
-            key: random.chance(70).then(|| random.below(knobs.keys) as u8),
+            conversation: random.among(1, settings.conversations as u64) as usize,
+            category: random.pick(&settings.categories),
+            key: random.chance(70).then(|| random.below(settings.keys) as u8),
         },
-        9 if knobs.reconfigures => match random.chance(70) {
+        9 if settings.reconfigures => match random.chance(70) {
             true => {
                 let (limit, batch) = (random.pick(&[1, 5, 50, 400]), random.pick(&[1, 8, 100]));
                 Operation::Reconfigure(config(random, limit, batch))
             }
             false => Operation::ReconfigureCategory {
-                category: random.pick(&knobs.categories),
+                category: random.pick(&settings.categories),
                 priority: priority(random),
-                ttl: random.chance(30).then(|| random.pick(&knobs.ttls)),
+                ttl: random.chance(30).then(|| random.pick(&settings.ttls)),
             },
         },
-        10 if knobs.trickles > 0 => Operation::Trickle {
-            times: random.among(1, knobs.trickles),
+        10 if settings.trickles > 0 => Operation::Trickle {
+            times: random.among(1, settings.trickles),
             lost: random.chance(50),
-            conversation: random.below(knobs.conversations as u64 + 1) as usize,
-            category: random.pick(&knobs.categories),
+            conversation: random.below(settings.conversations as u64 + 1) as usize,
+            category: random.pick(&settings.categories),
         },
         11 => match random.below(4) {
-            0 => Operation::Hold(random.below(knobs.conversations as u64 + 1) as usize),
+            0 => Operation::Hold(random.below(settings.conversations as u64 + 1) as usize),
             1 => Operation::Release(reader),
             2 => Operation::SendBad(random.pick(&[
                 RefuseReason::Invalid,
@@ -220,7 +257,7 @@ fn operation(knobs: &Knobs, random: &mut Random, kind: usize) -> Operation {
             ])),
             _ => Operation::Look,
         },
-        _ => Operation::Send(draft(knobs, random)),
+        _ => Operation::Send(new(settings, random)),
     }
 }
 
@@ -232,23 +269,23 @@ fn priority(random: &mut Random) -> Priority {
     random.pick(&[Priority::Progress, Priority::State, Priority::Terminal])
 }
 
-fn draft(knobs: &Knobs, random: &mut Random) -> Draft {
-    Draft {
-        conversation: random.below(knobs.conversations as u64 + 1) as usize,
-        category: random.pick(&knobs.categories),
-        key: random.chance(knobs.keyed).then(|| random.below(knobs.keys) as u8),
-        priority: random.chance(knobs.ranked).then(|| priority(random)),
-        ttl: random.chance(knobs.expiring).then(|| random.pick(&knobs.ttls)),
-        len: if knobs.bytes.is_some() { random.below(200) as usize } else { 0 },
+fn new(settings: &Settings, random: &mut Random) -> NewUpdate {
+    NewUpdate {
+        conversation: random.below(settings.conversations as u64 + 1) as usize,
+        category: random.pick(&settings.categories),
+        key: random.chance(settings.keyed).then(|| random.below(settings.keys) as u8),
+        priority: random.chance(settings.ranked).then(|| priority(random)),
+        ttl: random.chance(settings.expiring).then(|| random.pick(&settings.ttls)),
+        len: if settings.bytes.is_some() { random.below(200) as usize } else { 0 },
         by_handle: random.chance(30),
     }
 }
 
-fn opening(knobs: &Knobs, random: &mut Random) -> Opening {
+fn opening(settings: &Settings, random: &mut Random) -> Opening {
     let source = match random.below(5) {
         0 | 1 => Source::Everything,
         2 => Source::Conversation(0),
-        _ => Source::Conversation(random.among(1, knobs.conversations as u64) as usize),
+        _ => Source::Conversation(random.among(1, settings.conversations as u64) as usize),
     };
     let resume = match random.below(12) {
         0..5 => Resume::Not,
@@ -259,10 +296,10 @@ fn opening(knobs: &Knobs, random: &mut Random) -> Opening {
     };
     Opening {
         source,
-        categories: knobs.chosen(random),
+        categories: settings.chosen(random),
         retained: random.chance(40),
         resume,
         on_lag: random.pick(&[OnLag::Latest, OnLag::Oldest]),
-        handler: knobs.handlers && random.chance(40),
+        handler: settings.handlers && random.chance(40),
     }
 }

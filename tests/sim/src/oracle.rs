@@ -1,5 +1,5 @@
-//! What must happen, computed in the simplest way from what was asked for. Nothing here is shared
-//! with the bus.
+//! The expected behaviour, computed from the operations in the simplest way. It shares no code with the
+//! bus.
 
 pub(crate) mod bus;
 pub(crate) mod log;
@@ -11,14 +11,14 @@ use statusbus_tokio::{Category, Loss, Losses};
 /// The number of a conversation; 0 is the system.
 pub(crate) type Conversation = usize;
 
-/// What an update is about.
+/// Conversation and category of an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Topic {
     pub(crate) conversation: Conversation,
     pub(crate) category: Category,
 }
 
-/// Whose updates a reader wants.
+/// The updates that a reader gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     Everything,

@@ -1,5 +1,5 @@
-//! Whoever is called by the bus and panics: a metrics recorder, wakers, handlers. Each panic is
-//! counted, as the bus must count it.
+//! Injected panics: in a metrics recorder, wakers and handlers. Each is counted, to be compared with the
+//! count of the bus.
 
 use std::cell::{Cell, RefCell};
 use std::panic::Location;
@@ -11,7 +11,7 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, Share
 
 use crate::random::Random;
 
-/// Decides who panics, and counts how often.
+/// Injects panics at random and counts them.
 #[derive(Clone, Debug)]
 pub(crate) struct Panics {
     percent: u64,
@@ -36,7 +36,7 @@ impl Panics {
         let now = self.random.lock().is_ok_and(|mut random| random.chance(self.percent));
         if now {
             self.count.fetch_add(1, Ordering::Relaxed);
-            // Not a panic of the bus: no hook is called, and nothing is printed.
+            // Without the panic hook: an injected panic is not printed.
             std::panic::resume_unwind(Box::new("injected"));
         }
     }
@@ -63,7 +63,7 @@ impl Recorder for Panics {
     }
 }
 
-/// A waker that notes that it was woken, and then panics now and then.
+/// A waker that records its calls and may panic.
 pub(crate) struct Flag {
     woken: AtomicBool,
     panics: Option<Panics>,
@@ -97,7 +97,10 @@ thread_local! {
     static WHERE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs something, and answers where it panicked, if it did: without a word on the terminal.
+/// Runs a closure and catches its panic without printing it.
+///
+/// # Errors
+/// Location and message of the panic.
 pub(crate) fn caught<R>(run: impl FnOnce() -> R) -> Result<R, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,6 +1,6 @@
-//! Numbers that look random and are the same in each run.
+//! Reproducible random numbers.
 
-/// SplitMix64.
+/// The generator `SplitMix64`.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -27,12 +27,12 @@ impl Random {
         least + self.below(most - least + 1)
     }
 
-    /// One of these.
+    /// One of the elements.
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len() as u64) as usize]
     }
 
-    /// True in `percent` of 100 cases.
+    /// True with a probability of `percent` in 100.
     pub(crate) const fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

@@ -1,21 +1,21 @@
-//! A scenario: what a seed makes of knobs and operations, or what is left of those.
+//! A scenario: settings and operations, generated from a seed.
 
 use std::fmt;
 
 use tokio::runtime::Builder;
 
 use crate::failure::Failure;
-use crate::knobs::Knobs;
 use crate::operation::{Operation, operations};
 use crate::panics::{Panics, caught};
 use crate::random::Random;
+use crate::settings::Settings;
 use crate::world::World;
 
-/// A bus, and what is done to it.
+/// The settings of a bus and the operations on it.
 #[derive(Clone)]
 pub struct Scenario {
     seed: u64,
-    knobs: Knobs,
+    settings: Settings,
     pub(crate) operations: Vec<Operation>,
 }
 
@@ -24,17 +24,17 @@ impl Scenario {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let knobs = Knobs::new(&mut random);
-        let operations = operations(&knobs, &mut random);
-        Self { seed, knobs, operations }
+        let settings = Settings::new(&mut random);
+        let operations = operations(&settings, &mut random);
+        Self { seed, settings, operations }
     }
 
-    /// Runs it: the same each time.
+    /// Runs it; deterministic.
     ///
     /// # Errors
-    /// The rule that was broken first, if one was.
+    /// The first broken rule.
     pub fn run(&self) -> Result<(), Failure> {
-        let panics = Panics::new(self.knobs.panics, self.seed);
+        let panics = Panics::new(self.settings.panics, self.seed);
         let recorder = panics.clone();
         let run = || metrics::with_local_recorder(&recorder, || self.run_with(panics));
         caught(run).unwrap_or_else(|panic| Err(Failure { rule: "panic", detail: panic }))
@@ -45,13 +45,13 @@ impl Scenario {
         let runtime =
             runtime.map_err(|error| Failure { rule: "runtime", detail: error.to_string() })?;
         let _entered = runtime.enter();
-        World::new(&self.knobs, panics, &runtime).run(&self.operations)
+        World::new(&self.settings, panics, &runtime).run(&self.operations)
     }
 }
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  {:?}", self.knobs)?;
+        writeln!(f, "  {:?}", self.settings)?;
         self.operations.iter().try_for_each(|operation| writeln!(f, "  {operation:?}"))
     }
 }

@@ -1,4 +1,4 @@
-//! Many seeds, on all processors.
+//! Running many seeds on all processors.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,24 +7,24 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::coverage::{self, Coverage};
 use crate::failure::Failure;
-use crate::marks::{self, Marks};
 use crate::scenario::Scenario;
 use crate::shrink::shrink;
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Report {
     /// Seeds that were run.
     pub ran: u64,
-    /// How long it took.
+    /// Wall-clock time.
     pub took: Duration,
-    /// The first seed that broke each rule, what it saw, and how many others broke it.
+    /// By broken rule: the first seed, its failure, and the number of seeds.
     failures: BTreeMap<&'static str, (u64, Failure, u64)>,
-    marks: Marks,
+    coverage: Coverage,
 }
 
-/// Rules of which a scenario is shrunk.
+/// Most scenarios that are shrunk for a report.
 const SHRUNK: usize = 3;
 
 /// Runs these seeds.
@@ -33,7 +33,7 @@ pub fn run(seeds: Range<u64>) -> Report {
     let began = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (next, ran) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
-    let (failures, all) = (Mutex::new(BTreeMap::new()), Mutex::new(Marks::new()));
+    let (failures, all) = (Mutex::new(BTreeMap::new()), Mutex::new(Coverage::new()));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -54,15 +54,15 @@ pub fn run(seeds: Range<u64>) -> Report {
                     }
                 }
                 let Ok(mut all) = all.lock() else { return };
-                for (situation, count) in marks::take() {
+                for (situation, count) in coverage::take() {
                     *all.entry(situation).or_default() += count;
                 }
             });
         }
     });
     let failures = failures.into_inner().unwrap_or_default();
-    let marks = all.into_inner().unwrap_or_default();
-    Report { ran: ran.into_inner(), took: began.elapsed(), failures, marks }
+    let coverage = all.into_inner().unwrap_or_default();
+    Report { ran: ran.into_inner(), took: began.elapsed(), failures, coverage }
 }
 
 impl Report {
@@ -72,17 +72,18 @@ impl Report {
         self.failures.is_empty()
     }
 
-    /// Situations that no seed has come to: what is found in them, nobody has looked at.
+    /// Situations that no seed has reached.
     #[must_use]
     pub fn unreached(&self) -> Vec<&'static str> {
-        let unreached = marks::ALL.iter().filter(|situation| !self.marks.contains_key(*situation));
+        let unreached =
+            coverage::ALL.iter().filter(|situation| !self.coverage.contains_key(*situation));
         unreached.copied().collect()
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} seeds in {:.1?}: {:?}", self.ran, self.took, self.marks)?;
+        writeln!(f, "{} seeds in {:.1?}: {:?}", self.ran, self.took, self.coverage)?;
         for (index, (seed, failure, count)) in self.failures.values().enumerate() {
             writeln!(f, "\nseed {seed}, the first of {count}: {failure}")?;
             writeln!(f, "  STATUSBUS_SIM_SEED={seed} cargo test -p statusbus-sim")?;

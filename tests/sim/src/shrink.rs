@@ -1,14 +1,14 @@
-//! From a scenario that fails to a small one that breaks the same rule.
+//! Reduces a failing scenario to a small one that breaks the same rule.
 
 use std::time::{Duration, Instant};
 
 use crate::operation::Operation;
 use crate::scenario::Scenario;
 
-/// How long to look for a smaller one.
+/// Time limit of the search.
 const AT_MOST: Duration = Duration::from_secs(10);
 
-/// Leaves out operations, and parts of them, for as long as the same rule is broken.
+/// Removes operations and parts of operations as long as the same rule is broken.
 pub(crate) fn shrink(scenario: &Scenario, rule: &str) -> Scenario {
     let end = Instant::now() + AT_MOST;
     let fails = |scenario: &Scenario| scenario.run().is_err_and(|failure| failure.rule == rule);
@@ -46,7 +46,7 @@ pub(crate) fn shrink(scenario: &Scenario, rule: &str) -> Scenario {
 
 fn size(scenario: &Scenario) -> u64 {
     let size = |operation: &Operation| match operation {
-        Operation::Burst(drafts) => drafts.len() as u64,
+        Operation::Burst(updates) => updates.len() as u64,
         Operation::Trickle { times, .. } => *times,
         Operation::Run(steps) => *steps,
         Operation::Read { events, .. } => *events,
@@ -59,12 +59,12 @@ fn size(scenario: &Scenario) -> u64 {
 fn parts(operation: &Operation) -> Vec<Operation> {
     let fewer = |count: u64| [count / 8, count / 2, count.saturating_sub(1)].into_iter();
     match operation {
-        Operation::Burst(drafts) => {
-            let half = drafts.len() / 2;
-            let mut parts = vec![drafts[half..].to_vec(), drafts[..half].to_vec()];
-            if drafts.len() <= 40 {
-                parts.extend((0..drafts.len()).map(|left_out| {
-                    let mut part = drafts.clone();
+        Operation::Burst(updates) => {
+            let half = updates.len() / 2;
+            let mut parts = vec![updates[half..].to_vec(), updates[..half].to_vec()];
+            if updates.len() <= 40 {
+                parts.extend((0..updates.len()).map(|left_out| {
+                    let mut part = updates.clone();
                     part.remove(left_out);
                     part
                 }));

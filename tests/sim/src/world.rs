@@ -10,14 +10,14 @@ use statusbus_tokio::{Conversation, DropReason, Ledger, RefuseReason, Status};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
+use crate::coverage::cover;
 use crate::failure::{Failure, ensure};
-use crate::knobs::Knobs;
-use crate::marks::mark;
 use crate::operation::Operation;
 use crate::oracle::bus::BusOracle;
 use crate::oracle::log::Log;
 use crate::oracle::retained::RetainedOracle;
 use crate::panics::{Flag, Panics};
+use crate::settings::Settings;
 
 mod end;
 mod forgetting;
@@ -29,14 +29,14 @@ mod send;
 use forgetting::Forgetting;
 use read::Reader;
 
-/// The run of the bus that readers may resume in.
+/// The epoch of every simulated bus.
 const EPOCH: u64 = 7;
 
-/// Readers that resume behind the events of others in a scenario: each reads all that follows.
+/// Most readers of a scenario that only check a resume point: each reads everything behind it.
 const MOST_RESUMES: u64 = 200;
 
 pub(crate) struct World<'a> {
-    knobs: &'a Knobs,
+    settings: &'a Settings,
     runtime: &'a Runtime,
     start: Instant,
     status: Status,
@@ -47,50 +47,51 @@ pub(crate) struct World<'a> {
     retained: RetainedOracle,
     forgetting: Forgetting,
     readers: Vec<Reader>,
-    /// Handles that are held.
+    /// Conversation handles that are held.
     handles: Vec<(usize, Conversation)>,
-    /// Positions that readers were given to resume from.
+    /// Resume points of all readers.
     points: Vec<u64>,
-    /// Updates sent and merged, by conversation.
+    /// Updates accepted and merged, by conversation.
     sent: Vec<u64>,
     merged: Vec<u64>,
     next_id: u64,
     missed: u64,
-    /// Readers that may still resume behind an event, where all events are resumed behind.
+    /// Resume points that are still to be checked by a reader of their own.
     resumes: u64,
     panics: Panics,
     shutdown: Option<Pin<Box<dyn Future<Output = Ledger>>>>,
     ended: bool,
-    /// What was queued was given up, so that the position of what is told last is not foreseen; and
-    /// whether it is not known whose losses those are.
+    /// The queue was abandoned, so that the position of the final losses is not predicted; true if
+    /// their topics are not predicted either.
     abandoned: Option<bool>,
 }
 
 impl<'a> World<'a> {
-    pub(crate) fn new(knobs: &'a Knobs, panics: Panics, runtime: &'a Runtime) -> Self {
+    pub(crate) fn new(settings: &'a Settings, panics: Panics, runtime: &'a Runtime) -> Self {
         let start = Instant::now();
-        let builder = Status::builder().config(knobs.config).capacity(knobs.capacity).epoch(EPOCH);
-        let bytes = knobs.bytes.unwrap_or(1 << 30);
-        let builder = builder.window(knobs.window).window_bytes(bytes);
-        let builder = builder.history(knobs.history).conversation_bytes(bytes);
-        let builder = builder.retained_keys(knobs.retained_keys).max_text(1_000);
-        let builder = builder.conversations(knobs.remembered.unwrap_or(10_000));
-        let idle_after = knobs.idle_after.unwrap_or(Duration::from_secs(1 << 30));
+        let builder =
+            Status::builder().config(settings.config).capacity(settings.capacity).epoch(EPOCH);
+        let bytes = settings.bytes.unwrap_or(1 << 30);
+        let builder = builder.window(settings.window).window_bytes(bytes);
+        let builder = builder.history(settings.history).conversation_bytes(bytes);
+        let builder = builder.retained_keys(settings.retained_keys).max_text(1_000);
+        let builder = builder.conversations(settings.remembered.unwrap_or(10_000));
+        let idle_after = settings.idle_after.unwrap_or(Duration::from_secs(1 << 30));
         let (status, runner) = builder.idle_after(idle_after).build();
-        let (names, bytes) = (knobs.conversations + 1, knobs.bytes.is_some());
+        let (names, bytes) = (settings.conversations + 1, settings.bytes.is_some());
         let runner_flag = Flag::new(None);
         runner_flag.set(true);
         Self {
-            knobs,
+            settings,
             runtime,
             start,
             status,
             runner: Some(Box::pin(runner.run())),
             runner_flag,
-            bus: BusOracle::new(knobs.config, knobs.capacity),
-            log: Log::new(names, knobs.window as u64, knobs.history as u64, bytes),
-            retained: RetainedOracle::new(names, knobs.retained_keys, bytes),
-            forgetting: Forgetting::new(names, knobs.remembered, knobs.idle_after),
+            bus: BusOracle::new(settings.config, settings.capacity),
+            log: Log::new(names, settings.window as u64, settings.history as u64, bytes),
+            retained: RetainedOracle::new(names, settings.retained_keys, bytes),
+            forgetting: Forgetting::new(names, settings.remembered, settings.idle_after),
             readers: Vec::new(),
             handles: Vec::new(),
             points: Vec::new(),
@@ -98,7 +99,7 @@ impl<'a> World<'a> {
             merged: vec![0; names],
             next_id: 0,
             missed: 0,
-            resumes: if knobs.resumes_everywhere { MOST_RESUMES } else { 0 },
+            resumes: if settings.resumes_everywhere { MOST_RESUMES } else { 0 },
             panics,
             shutdown: None,
             ended: false,
@@ -106,7 +107,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Does all of these, ends the bus, and reads what is left.
+    /// Runs the operations, ends the bus and reads the rest.
     pub(crate) fn run(&mut self, operations: &[Operation]) -> Result<(), Failure> {
         for operation in operations {
             if crate::failure::is_verbose() {
@@ -122,12 +123,12 @@ impl<'a> World<'a> {
 
     fn act(&mut self, operation: &Operation) -> Result<(), Failure> {
         match operation {
-            Operation::Send(draft) => self.send(draft),
-            Operation::Burst(drafts) => {
-                if drafts.len() >= 100 {
-                    mark("a burst of 100");
+            Operation::Send(new) => self.send(new),
+            Operation::Burst(updates) => {
+                if updates.len() >= 100 {
+                    cover("a burst of 100");
                 }
-                drafts.iter().try_for_each(|draft| self.send(draft))
+                updates.iter().try_for_each(|new| self.send(new))
             }
             Operation::Trickle { times, lost, conversation, category } => {
                 self.trickle(*times, *lost, *conversation, *category)
@@ -169,10 +170,14 @@ impl<'a> World<'a> {
                 self.remove_retained(*conversation, *category, *key)
             }
             Operation::Reconfigure(config) => {
-                mark("reconfigured");
+                cover("reconfigured");
                 let (left, now) = (self.status.reconfigure(*config), self.now());
                 let expected = self.bus.reconfigure(*config, now);
-                ensure!("reconfigure", left == expected, "{left} left, not {expected}");
+                ensure!(
+                    "reconfigure",
+                    left == expected,
+                    "{left} updates left, expected {expected}"
+                );
                 Ok(())
             }
             Operation::ReconfigureCategory { category, priority, ttl } => {
@@ -196,7 +201,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Since the bus began, in microseconds.
+    /// Microseconds since the bus was built.
     fn now(&self) -> u64 {
         self.start.elapsed().as_micros() as u64
     }
@@ -205,7 +210,7 @@ impl<'a> World<'a> {
         (!self.readers.is_empty()).then(|| number % self.readers.len())
     }
 
-    /// The ledger is what the oracle has counted, whatever was done last.
+    /// Compares every counter of the ledger with the oracle's.
     fn expect_ledger(&self) -> Result<(), Failure> {
         let (ledger, bus) = (self.status.ledger(), &self.bus);
         ensure!("balance", ledger.is_balanced(), "{ledger:?}");
@@ -221,7 +226,7 @@ impl<'a> World<'a> {
         ensure!(
             "ledger",
             right,
-            "{ledger:?}, not sent {} coalesced {} lost {lost:?} refused {:?} delivered {} in flight {} queued {}",
+            "{ledger:?}, expected sent {} coalesced {} lost {lost:?} refused {:?} delivered {} in flight {} queued {}",
             bus.sent,
             bus.coalesced,
             bus.refused,
@@ -230,34 +235,38 @@ impl<'a> World<'a> {
             bus.queue.len()
         );
         let (panics, injected) = (self.status.panics(), self.panics.so_far());
-        ensure!("panics", panics == injected, "{panics} are counted, {injected} were injected");
+        ensure!(
+            "panics",
+            panics == injected,
+            "{panics} panics are counted, {injected} were injected"
+        );
         Ok(())
     }
 
     fn look(&mut self) -> Result<(), Failure> {
         let depth = self.status.depth();
         let (queued, now) = (self.bus.queue.len(), self.now());
-        ensure!("depth", depth.queued == queued, "{depth:?}, and {queued} are queued");
+        ensure!("depth", depth.queued == queued, "{depth:?}, expected {queued} queued");
         ensure!("depth", depth.peak >= queued, "{depth:?}");
         let (least, most) = self.bus.oldest(now);
         let oldest = depth.oldest.as_micros() as u64;
         ensure!(
             "oldest",
             (least..=most).contains(&oldest),
-            "the oldest slot has been taken for {oldest} µs, not {least} to {most}"
+            "the oldest slot has waited {oldest} µs, expected {least} to {most}"
         );
         let readers = self.status.readers();
         let open = self.readers.iter().filter(|reader| !reader.is_at_end()).count();
-        ensure!("readers", readers == open, "{readers}, not {open}");
+        ensure!("readers", readers == open, "{readers} readers, expected {open}");
         let missed = self.status.missed();
         let expected = self.missed + self.readers.iter().map(Reader::missed).sum::<u64>();
-        ensure!("missed", missed == expected, "{missed} in all, not {expected}");
+        ensure!("missed", missed == expected, "{missed} missed in all, expected {expected}");
         Ok(())
     }
 }
 
-/// A context for what is polled by hand.
-fn nobody() -> Context<'static> {
+/// A context whose waker does nothing.
+fn noop_context() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 

@@ -1,5 +1,4 @@
-//! The queue, as one list that is searched from end to end: what becomes of each update, when
-//! batches are due, and what is in them.
+//! A naive model of the queue: the outcome of every update, when batches are due, and their contents.
 
 use std::collections::VecDeque;
 
@@ -9,10 +8,10 @@ use statusbus_tokio::{
 
 use super::{Counts, Topic};
 
-/// An update that is sent.
+/// An update to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Update {
-    /// Its text is this number.
+    /// Its text.
     pub(crate) id: u64,
     pub(crate) topic: Topic,
     pub(crate) key: Option<u8>,
@@ -26,7 +25,7 @@ pub(crate) struct Queued {
     pub(crate) update: Update,
     pub(crate) priority: Priority,
     pub(crate) expiry: u64,
-    /// Since when its slot has been taken: at the earliest and at the latest that the bus may think.
+    /// When its slot was taken: the earliest and the latest time that the bus may have recorded.
     since: (u64, u64),
     /// The order among updates of one priority.
     rank: u64,
@@ -62,7 +61,7 @@ impl Lost {
     }
 }
 
-/// A batch that leaves the queue.
+/// A batch that has left the queue.
 pub(crate) struct Handed {
     pub(crate) lost: Option<Lost>,
     pub(crate) updates: Vec<Queued>,
@@ -75,9 +74,9 @@ pub(crate) struct BusOracle {
     /// Priority and time-to-live by category.
     pub(crate) defaults: [(Priority, Option<u64>); 7],
     pub(crate) queue: VecDeque<Queued>,
-    untold: Lost,
+    unreported: Lost,
     missing: bool,
-    /// The earliest and the latest time at which the queue may be due by age.
+    /// The earliest and the latest deadline that the bus may have computed.
     deadline: Option<(u64, u64)>,
     gap_deadline: Option<u64>,
     last_flush: Option<u64>,
@@ -85,7 +84,7 @@ pub(crate) struct BusOracle {
     flush_to: u64,
     gap_flush: bool,
     pub(crate) closed: bool,
-    /// The last time at which the bus must have read the clock.
+    /// The last time at which the bus had to read the clock.
     reading: u64,
     ranks: u64,
     pub(crate) sent: u64,
@@ -107,7 +106,7 @@ impl BusOracle {
             capacity,
             defaults,
             queue: VecDeque::new(),
-            untold: Lost::default(),
+            unreported: Lost::default(),
             missing: false,
             deadline: None,
             gap_deadline: None,
@@ -141,11 +140,11 @@ impl BusOracle {
 
     fn lose(&mut self, topic: Topic, loss: Loss) {
         self.lost.count(loss);
-        self.untold.counts_of(topic).count(loss);
+        self.unreported.counts_of(topic).count(loss);
         self.missing = true;
     }
 
-    /// What becomes of an update.
+    /// The outcome of an update.
     pub(crate) fn send(&mut self, update: Update, now: u64) -> Result<Sent, RefuseReason> {
         if self.closed {
             self.refuse(RefuseReason::Closed);
@@ -244,7 +243,7 @@ impl BusOracle {
         self.queue.push_back(new);
     }
 
-    /// What goes first under the policy `Evict`.
+    /// The eviction candidate under the policy `Evict`.
     fn least(&self, now: u64) -> usize {
         let oldest = |priority| {
             let of_it = self.queue.iter().enumerate().filter(|(_, q)| q.priority == priority);
@@ -319,14 +318,14 @@ impl BusOracle {
         self.deadline.map(|(_, late)| late).into_iter().chain(self.gap_deadline).min()
     }
 
-    /// The last batch is settled, as it is whenever the runner goes on.
+    /// Settles the last batch, as every poll of the runner does.
     pub(crate) const fn settle(&mut self, now: u64) {
         self.reading = now;
         self.delivered += self.in_flight;
         self.in_flight = 0;
     }
 
-    /// The next batch leaves.
+    /// Takes the next batch.
     pub(crate) fn hand(&mut self, now: u64) -> Handed {
         self.reading = now;
         let (mut updates, mut expired) = (Vec::new(), 0);
@@ -348,20 +347,20 @@ impl BusOracle {
         self.gap_deadline = None;
         self.gap_flush = false;
         self.in_flight += updates.len() as u64;
-        Handed { lost: self.tell(), updates, expired }
+        Handed { lost: self.report(), updates, expired }
     }
 
-    fn tell(&mut self) -> Option<Lost> {
-        std::mem::take(&mut self.missing).then(|| std::mem::take(&mut self.untold))
+    fn report(&mut self) -> Option<Lost> {
+        std::mem::take(&mut self.missing).then(|| std::mem::take(&mut self.unreported))
     }
 
-    /// Losses that readers have not been told of.
-    pub(crate) fn untold(&self) -> u64 {
-        self.untold.total().total()
+    /// Losses that were not published yet.
+    pub(crate) fn unreported(&self) -> u64 {
+        self.unreported.total().total()
     }
 
-    /// Nothing is delivered any more: what is queued is lost. Answers whether the losses of more
-    /// topics come together than can be told apart, so that it is not known which are.
+    /// Drops everything queued: nothing is delivered any more. True if there are losses of more topics
+    /// than the bus counts apart; which of them it counts apart is then not predicted.
     pub(crate) fn abandon(&mut self, now: u64) -> bool {
         self.close(now);
         while let Some(first) = self.queue.pop_front() {
@@ -371,17 +370,17 @@ impl BusOracle {
         }
         self.deadline = None;
         self.passed = self.passed.max(self.flush_to);
-        self.untold.elsewhere.total() > 0
+        self.unreported.elsewhere.total() > 0
     }
 
-    /// What is told in the end, if anything.
-    pub(crate) fn last_words(&mut self) -> Option<Lost> {
+    /// The losses that are published after the queue was abandoned.
+    pub(crate) fn final_losses(&mut self) -> Option<Lost> {
         self.gap_deadline = None;
         self.gap_flush = false;
-        self.tell()
+        self.report()
     }
 
-    /// The age of the oldest slot, as the bus may see it at the least and at the most.
+    /// The least and the greatest age of the front slot that the bus may compute.
     pub(crate) fn oldest(&self, now: u64) -> (u64, u64) {
         let Some(front) = self.queue.front() else { return (0, 0) };
         (self.reading.saturating_sub(front.since.1), now - front.since.0)

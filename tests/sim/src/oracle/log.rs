@@ -1,5 +1,4 @@
-//! Everything that was ever delivered or told as lost, in one list, and what of it must still be
-//! there for readers who come late.
+//! All delivered updates and published losses by position, and which of them the bus must still keep.
 
 use std::collections::VecDeque;
 
@@ -7,7 +6,7 @@ use statusbus_tokio::{Category, CategorySet};
 
 use super::bus::{Lost, Queued};
 use super::{Counts, Source, Topic};
-use crate::marks::mark;
+use crate::coverage::cover;
 
 /// A delivered update.
 #[derive(Clone, Copy, Debug)]
@@ -18,44 +17,43 @@ pub(crate) struct Delivered {
     pub(crate) key: Option<u8>,
 }
 
-/// Losses of one source, told at one position.
+/// Losses of one source at one position.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loss {
     pub(crate) seq: u64,
-    /// Of one category of the reader's conversation; `None`: of the whole bus.
+    /// A category of the reader's conversation; `None`: the whole bus.
     pub(crate) scope: Option<Category>,
     pub(crate) counts: Counts,
 }
 
 #[derive(Default)]
 pub(crate) struct Log {
-    /// The last position that was given.
+    /// The last position.
     pub(crate) head: u64,
     updates: Vec<Delivered>,
     /// Indices of the updates of each conversation.
     by_conversation: Vec<Vec<usize>>,
-    /// What the readers of everything and of each conversation are told.
+    /// Losses for readers of everything, and for those of each conversation.
     losses: Vec<Loss>,
     losses_by_conversation: Vec<Vec<Loss>>,
-    /// The last position and the length of each batch that must still be there.
+    /// Last position and length of each batch in the window.
     window: VecDeque<(u64, u64)>,
     in_window: u64,
-    /// The last position of which something may have left the window.
+    /// Updates up to this position may have left the window.
     pub(crate) floor: u64,
     window_size: u64,
     history_size: u64,
-    /// What is kept is bounded by bytes too, and not foreseen.
+    /// The bus is bounded in bytes too, so that what it keeps is not predicted.
     bytes: bool,
-    /// The position in front of the newest batch.
+    /// The position before the newest batch.
     before_newest: u64,
-    pub(crate) told: u64,
-    /// A position of losses of which it is not known whose they are; 0: there is none. See
+    pub(crate) reported: u64,
+    /// The position of losses whose topics are not predicted; 0: there are none. See
     /// [`BusOracle::abandon`](super::bus::BusOracle::abandon).
-    pub(crate) vague: u64,
+    pub(crate) unattributed: u64,
 }
 
-/// Positions with losses that a source remembers one by one; older ones may be told together with
-/// the next.
+/// Positions with losses that a source keeps apart; older ones may be merged into later ones.
 const APART: usize = 256;
 
 impl Log {
@@ -70,16 +68,16 @@ impl Log {
         }
     }
 
-    pub(crate) fn tell(&mut self, lost: &Lost, seq: u64, vague: bool) {
+    pub(crate) fn report(&mut self, lost: &Lost, seq: u64, unattributed: bool) {
         self.head = seq;
         let counts = lost.total();
-        self.told += counts.total();
+        self.reported += counts.total();
         self.losses.push(Loss { seq, scope: None, counts });
         if self.losses.len() == 300 {
-            mark("losses by the hundred");
+            cover("losses by the hundred");
         }
-        if vague {
-            self.vague = seq;
+        if unattributed {
+            self.unattributed = seq;
             return;
         }
         for (topic, counts) in &lost.topics {
@@ -116,7 +114,7 @@ impl Log {
         }
     }
 
-    /// The updates of a source behind `after` and up to `to`.
+    /// The updates of a source in `after + 1..=to`.
     pub(crate) fn updates(
         &self,
         source: Source,
@@ -155,13 +153,13 @@ impl Log {
         }
     }
 
-    /// The losses of a source that are told behind a position.
+    /// The losses of a source behind a position.
     pub(crate) fn losses(&self, source: Source, after: u64) -> &[Loss] {
         let losses = self.all_losses(source);
         &losses[losses.partition_point(|loss| loss.seq <= after)..]
     }
 
-    /// Whether a loss at this position may be told later, together with others.
+    /// Whether a loss at this position may be merged into a later one.
     pub(crate) fn may_be_late(&self, source: Source, seq: u64) -> bool {
         let losses = self.losses(source, seq);
         let many = |of_bus: bool| {
@@ -172,12 +170,12 @@ impl Log {
         };
         let late = losses.len() >= APART && (many(true) || many(false));
         if late {
-            mark("a loss may come late");
+            cover("a loss may come late");
         }
         late
     }
 
-    /// Whether a reader of a source who is at this position may be too slow.
+    /// Whether a reader at this position may have lagged.
     pub(crate) fn may_lag(&self, source: Source, after: u64) -> bool {
         if self.bytes {
             return self.updates(source, after, self.before_newest).next().is_some();
@@ -191,7 +189,7 @@ impl Log {
             && self.count(source, after, u64::MAX) <= self.history_size
     }
 
-    /// Whether a reader who lags and goes on with the oldest that is kept may skip all up to `to`.
+    /// Whether a lagging reader that continues with the oldest kept update may skip all up to `to`.
     pub(crate) fn may_skip(&self, source: Source, after: u64, to: u64) -> bool {
         if self.bytes {
             return self.updates(source, self.before_newest.max(after), to).next().is_none();
@@ -200,33 +198,29 @@ impl Log {
         let left = self.count(source, to, u64::MAX);
         let kept = match source {
             Source::Everything => 0,
-            Source::Conversation(_) => {
-                self.history_size.min(self.count(source, after, u64::MAX))
-            }
+            Source::Conversation(_) => self.history_size.min(self.count(source, after, u64::MAX)),
         };
         !in_window && left >= kept
     }
 
-    /// Whether updates on both sides of a position came together.
-    pub(crate) fn is_amid_a_batch(&self, seq: u64) -> bool {
+    /// Whether a position lies between updates of one batch.
+    pub(crate) fn is_inside_batch(&self, seq: u64) -> bool {
         let end = self.window.partition_point(|(last, _)| *last <= seq);
         self.window.get(end).is_some_and(|(last, len)| seq > last - len)
     }
 
-    /// Whether there are conversations whose updates have all been given up.
+    /// Whether the bus may keep no update of a conversation.
     pub(crate) const fn may_keep_nothing(&self) -> bool {
         self.history_size == 0 || self.bytes
     }
 
-    /// Whether it may be refused to resume behind a position.
+    /// Whether resuming at a position may be refused.
     pub(crate) fn may_refuse(&self, source: Source, seq: u64) -> bool {
-        seq > self.head
-            || self.may_lag(source, seq)
-            || self.may_be_late(source, seq)
+        seq > self.head || self.may_lag(source, seq) || self.may_be_late(source, seq)
     }
 }
 
-/// The updates that a reader wants of these.
+/// The updates of some categories.
 pub(crate) fn wanted<'a>(
     updates: impl Iterator<Item = &'a Delivered>,
     categories: CategorySet,

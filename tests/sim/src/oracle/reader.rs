@@ -1,13 +1,14 @@
-//! What a reader must get next, from its position alone: an independent account of everything that
-//! lies behind it in the log.
+//! The events that a reader must get next, computed from its position and the log alone.
+
+mod losses;
 
 use statusbus_tokio::{CategorySet, Event, GapScope, Lagged, OnLag};
 
 use super::log::{Log, Loss, wanted};
-use super::retained::Standing;
+use super::retained::Snapshot;
 use super::{Conversation, Counts, Source};
+use crate::coverage::cover;
 use crate::failure::{Failure, ensure};
-use crate::marks::mark;
 
 /// An update as a reader saw it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,32 +20,33 @@ pub(crate) struct Seen {
     pub(crate) key: Option<u8>,
 }
 
-/// What a reader was given, in the oracle's words.
+/// An event, reduced to what the oracle compares.
 #[derive(Clone, Debug)]
-pub(crate) enum Given {
+pub(crate) enum Observed {
     Retained { seq: u64, ids: Vec<u64> },
     Batch { seq: u64, updates: Vec<Seen> },
     Gap { seq: u64, scope: GapScope, counts: Counts },
     Lagged(Lagged),
 }
 
-/// Between events that belong together: nothing else may come, and nobody can resume here.
+/// A sequence of events at one position: no other event may come between them, and none but the last
+/// has a resume point.
 #[derive(Clone, Debug)]
-struct Middle {
-    /// They lead up to this position.
+struct Sequence {
+    /// The position.
     to: u64,
-    /// The rest of these losses was looked up when other categories were chosen.
-    chosen_before: Option<CategorySet>,
+    /// The categories before they were changed within the sequence.
+    categories_before: Option<CategorySet>,
     lagged: bool,
 }
 
-/// The values that come next.
+/// The retained values that come next.
 #[derive(Clone, Debug)]
 struct Values {
-    standing: Standing,
-    /// The categories that were chosen when they were looked up.
+    snapshot: Snapshot,
+    /// The categories at the time of the snapshot.
     chosen: CategorySet,
-    /// The position behind which the reader goes on, at the least.
+    /// The lowest position that the snapshot may have.
     least: u64,
 }
 
@@ -53,27 +55,28 @@ pub(crate) struct ReaderOracle {
     pub(crate) source: Source,
     pub(crate) categories: CategorySet,
     on_lag: OnLag,
-    /// Everything up to here is accounted for.
+    /// All updates and losses up to this position are accounted for.
     pub(crate) pos: u64,
-    middle: Option<Middle>,
+    sequence: Option<Sequence>,
     retained: Option<Values>,
-    /// Losses that it must still be told.
+    /// Losses that were published and not reported to this reader yet.
     debts: Vec<Loss>,
-    /// Losses up to here are among the debts.
+    /// Losses up to this position were added to the debts.
     synced: u64,
-    /// The positions in front of the batch that was read last, and in front of its first update.
+    /// If the last event was a batch: the position of the reader before it, and the position before
+    /// its first update.
     before_batch: Option<(u64, u64)>,
-    last_given: u64,
-    /// It may have passed what it does not want, unseen.
+    last_observed: u64,
+    /// It is polled by a task, so that it may have passed unwanted updates without an event.
     pub(crate) reads_unseen: bool,
-    /// The head when it was told that it goes on exactly where it resumed.
+    /// The head when it resumed exactly where it was asked to.
     recovered_at: Option<u64>,
     pub(crate) seen: u64,
     pub(crate) missed: u64,
-    pub(crate) told: Counts,
-    pub(crate) told_of_bus: Counts,
-    /// Whether it saw, missed and was told everything since it began, once.
-    pub(crate) is_plain: bool,
+    pub(crate) reported: Counts,
+    pub(crate) reported_for_bus: Counts,
+    /// It has got everything since it began exactly once: it never resumed, rewound or filtered.
+    pub(crate) is_complete: bool,
 }
 
 impl ReaderOracle {
@@ -89,19 +92,19 @@ impl ReaderOracle {
             categories,
             on_lag,
             pos,
-            middle: None,
+            sequence: None,
             retained: None,
             debts: Vec::new(),
             synced: pos,
             before_batch: None,
-            last_given: 0,
+            last_observed: 0,
             reads_unseen: false,
             recovered_at,
             seen: 0,
             missed: 0,
-            told: Counts::default(),
-            told_of_bus: Counts::default(),
-            is_plain: recovered_at.is_none() && categories == CategorySet::ALL,
+            reported: Counts::default(),
+            reported_for_bus: Counts::default(),
+            is_complete: recovered_at.is_none() && categories == CategorySet::ALL,
         }
     }
 
@@ -109,78 +112,38 @@ impl ReaderOracle {
         self.on_lag
     }
 
-    /// Whether the event that was read last is a batch, into which it can be rewound.
+    /// Whether the last event was a batch.
     pub(crate) const fn is_behind_batch(&self) -> bool {
         self.before_batch.is_some()
     }
 
-    /// The position of the last thing that it was given.
-    pub(crate) const fn last_given(&self) -> u64 {
-        self.last_given
+    /// The position of the last update, gap or lag.
+    pub(crate) const fn last_observed(&self) -> u64 {
+        self.last_observed
     }
 
-    pub(crate) fn expect_retained(&mut self, standing: Standing, log: &Log) {
-        // Readers of everything may share values that stood a little earlier, and begin there.
+    pub(crate) fn expect_retained(&mut self, snapshot: Snapshot, log: &Log) {
+        // Readers of everything may share a slightly older snapshot and begin at its position.
         let least = match self.source {
-            _ if self.middle.is_some() => self.pos,
+            _ if self.sequence.is_some() => self.pos,
             Source::Everything => log.floor.min(self.pos),
             Source::Conversation(_) => log.last_update(self.source).min(self.pos),
         };
-        self.retained = Some(Values { standing, chosen: self.categories, least });
+        self.retained = Some(Values { snapshot, chosen: self.categories, least });
     }
 
-    /// Whether more of the same position must follow.
-    pub(crate) fn is_amid(&self) -> bool {
-        self.middle.is_some() || self.retained.is_some()
+    /// Whether more events of the same position must follow.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.sequence.is_some() || self.retained.is_some()
     }
 
     pub(crate) fn set_categories(&mut self, categories: CategorySet) {
-        if let Some(middle) = &mut self.middle {
-            middle.chosen_before.get_or_insert(self.categories);
-            mark("categories chosen amid gaps");
+        if let Some(sequence) = &mut self.sequence {
+            sequence.categories_before.get_or_insert(self.categories);
+            cover("categories changed between gaps of one position");
         }
         self.categories = categories;
-        self.is_plain = false;
-    }
-
-    fn sync(&mut self, log: &Log) {
-        self.debts.extend(log.losses(self.source, self.synced));
-        self.synced = self.synced.max(log.head);
-    }
-
-    /// Whether a loss must be told to this reader; `None`: it may.
-    fn is_owed(&self, loss: &Loss) -> Option<bool> {
-        let Some(category) = loss.scope else { return Some(true) };
-        let now = self.categories.contains(category);
-        let chosen_before = self.middle.as_ref().and_then(|middle| {
-            middle.chosen_before.filter(|_| loss.seq <= middle.to)
-        });
-        match chosen_before {
-            Some(before) if before.contains(category) != now => None,
-            _ => Some(now),
-        }
-    }
-
-    /// Losses up to a position have been told, or are none of this reader's.
-    fn expect_told(&mut self, log: &Log, to: u64) -> Result<(), Failure> {
-        let owed = self.debts.iter().find(|loss| {
-            loss.seq <= to
-                && self.is_owed(loss) == Some(true)
-                && !log.may_be_late(self.source, loss.seq)
-        });
-        ensure!(
-            "loss untold",
-            owed.is_none(),
-            "{:?} is at {} and comes to {to}, and was not told {owed:?}",
-            self.source,
-            self.pos
-        );
-        let debts = std::mem::take(&mut self.debts);
-        let late = |loss: &Loss| {
-            self.is_owed(loss) == Some(true) && log.may_be_late(self.source, loss.seq)
-        };
-        self.debts = debts.into_iter().filter(|loss| loss.seq > to || late(loss)).collect();
-        Ok(())
+        self.is_complete = false;
     }
 
     fn expect_nothing_wanted(&self, log: &Log, to: u64) -> Result<(), Failure> {
@@ -188,81 +151,91 @@ impl ReaderOracle {
         ensure!(
             "update skipped",
             skipped.is_none(),
-            "{:?} is at {} and comes to {to}, and did not get {skipped:?}",
+            "{:?} advances from {} to {to} and did not get {skipped:?}",
             self.source,
             self.pos
         );
         Ok(())
     }
 
-    /// Compares an event with what must come. `resume` is its resume point.
+    /// Compares an event with the expected one.
     pub(crate) fn read(
         &mut self,
-        given: &Given,
+        observed: &Observed,
         event: &Event,
         log: &Log,
-        standing: impl FnOnce() -> Standing,
+        snapshot: impl FnOnce() -> Snapshot,
     ) -> Result<(), Failure> {
         self.sync(log);
         self.before_batch = None;
         let resume = event.resume_point();
         ensure!(
             "retained late",
-            self.retained.is_none() || !matches!(given, Given::Batch { .. }),
-            "the values that stand come first: {given:?}"
+            self.retained.is_none() || !matches!(observed, Observed::Batch { .. }),
+            "retained values must come before {observed:?}"
         );
-        match given {
-            Given::Retained { seq, ids } => self.read_retained(*seq, ids, log)?,
-            Given::Batch { seq, updates } => {
-                ensure!("middle", self.middle.is_none(), "{given:?} amid {:?}", self.middle);
+        match observed {
+            Observed::Retained { seq, ids } => self.read_retained(*seq, ids, log)?,
+            Observed::Batch { seq, updates } => {
+                ensure!(
+                    "sequence",
+                    self.sequence.is_none(),
+                    "{observed:?} inside {:?}",
+                    self.sequence
+                );
                 self.read_batch(*seq, updates, log)?;
             }
-            Given::Gap { seq, scope, counts } => {
+            Observed::Gap { seq, scope, counts } => {
                 self.read_gap(*seq, *scope, counts, resume, log)?;
             }
-            Given::Lagged(lagged) => {
-                ensure!("middle", self.middle.is_none(), "{given:?} amid {:?}", self.middle);
+            Observed::Lagged(lagged) => {
+                ensure!(
+                    "sequence",
+                    self.sequence.is_none(),
+                    "{observed:?} inside {:?}",
+                    self.sequence
+                );
                 self.read_lagged(*lagged, log)?;
                 if self.on_lag == OnLag::Latest {
-                    self.expect_retained(standing(), log);
+                    self.expect_retained(snapshot(), log);
                 }
             }
         }
         if let Some(point) = resume {
             ensure!(
-                "resume amid",
+                "early resume point",
                 self.retained.is_none(),
-                "who resumes at {point} after {given:?} misses the values that stand"
+                "resuming at {point} after {observed:?} skips the retained values"
             );
             ensure!("resume point", point >= self.pos, "{point} is before {}", self.pos);
-            if self.middle.as_ref().is_none_or(|middle| !middle.lagged) {
+            if self.sequence.as_ref().is_none_or(|sequence| !sequence.lagged) {
                 self.expect_nothing_wanted(log, point)?;
             }
-            self.expect_told(log, point)?;
+            self.expect_reported(log, point)?;
             self.pos = point;
-            self.middle = None;
+            self.sequence = None;
         }
         Ok(())
     }
 
     fn read_retained(&mut self, seq: u64, ids: &[u64], log: &Log) -> Result<(), Failure> {
-        let Some(Values { standing, chosen, least }) = self.retained.take() else {
+        let Some(Values { snapshot, chosen, least }) = self.retained.take() else {
             return Err(Failure { rule: "retained twice", detail: format!("{ids:?} at {seq}") });
         };
         if !ids.is_empty() {
-            mark("retained, not empty");
+            cover("retained, not empty");
         }
-        if self.middle.is_some() {
-            mark("retained after a lag");
+        if self.sequence.is_some() {
+            cover("retained after a lag");
         }
         if seq < self.pos {
-            mark("shared values");
+            cover("shared values");
         }
-        let fits = standing.is(ids, seq, chosen) || standing.is(ids, seq, self.categories);
+        let fits = snapshot.is(ids, seq, chosen) || snapshot.is(ids, seq, self.categories);
         ensure!(
             "retained",
             fits,
-            "{:?} gets {ids:?} of {chosen:?} at {seq}, not {standing:?}",
+            "{:?} gets {ids:?} of {chosen:?} at {seq}, expected {snapshot:?}",
             self.source
         );
         ensure!(
@@ -271,8 +244,8 @@ impl ReaderOracle {
             "{seq} is not in {least}..={}",
             self.pos
         );
-        if self.middle.is_none() {
-            self.is_plain &= seq == self.pos;
+        if self.sequence.is_none() {
+            self.is_complete &= seq == self.pos;
             self.debts.clear();
             self.pos = seq;
             self.synced = seq;
@@ -285,7 +258,7 @@ impl ReaderOracle {
         ensure!(
             "position",
             seq > self.pos && seq <= log.head,
-            "a batch leads from {} to {seq}, and the head is {}",
+            "a batch from {} to {seq}, with the head at {}",
             self.pos,
             log.head
         );
@@ -302,87 +275,18 @@ impl ReaderOracle {
         ensure!(
             "updates",
             expected.len() == updates.len() && differs.is_none(),
-            "{:?} is at {} and gets {} updates up to {seq}, not {}; the first that differs: {differs:?}",
+            "{:?} at {} gets {} updates up to {seq}, expected {}; first difference: {differs:?}",
             self.source,
             self.pos,
             updates.len(),
             expected.len()
         );
         ensure!("empty batch", !updates.is_empty(), "a batch up to {seq} without an update");
-        self.expect_told(log, seq)?;
+        self.expect_reported(log, seq)?;
         self.seen += updates.len() as u64;
         self.before_batch = updates.first().map(|first| (self.pos, first.seq - 1));
         self.pos = seq;
-        self.last_given = updates.last().map_or(0, |update| update.seq);
-        Ok(())
-    }
-
-    fn read_gap(
-        &mut self,
-        seq: u64,
-        scope: GapScope,
-        counts: &Counts,
-        resume: Option<u64>,
-        log: &Log,
-    ) -> Result<(), Failure> {
-        let lagged = self.middle.as_ref().is_some_and(|middle| middle.lagged);
-        if !lagged {
-            ensure!("retained late", self.retained.is_none(), "a gap at {seq} comes before");
-            ensure!("position", seq > self.pos, "a gap at {seq} behind {}", self.pos);
-            self.expect_nothing_wanted(log, seq)?;
-        }
-        let scope = match scope {
-            GapScope::Topic(category) => Some(category),
-            GapScope::Bus => None,
-        };
-        mark(if scope.is_some() { "gap of a topic" } else { "gap of all" });
-        if lagged {
-            mark("gap after a lag");
-        } else if self.middle.is_some() {
-            mark("gaps at one position");
-        }
-        let here = |loss: &Loss| loss.seq <= seq && loss.scope == scope;
-        let (mut least, mut most) = (Counts::default(), Counts::default());
-        let mut last = 0;
-        let vague = self.source != Source::Everything && seq == log.vague;
-        for loss in self.debts.iter().filter(|loss| here(loss)) {
-            let owed = self.is_owed(loss);
-            if owed == Some(true) {
-                least.add(&loss.counts);
-            }
-            if owed != Some(false) {
-                most.add(&loss.counts);
-                last = loss.seq;
-            }
-        }
-        ensure!(
-            "gap",
-            vague || counts.total() > 0 && (*counts == least || *counts == most),
-            "{:?} is at {} and is told {counts:?} of {scope:?} up to {seq}, not {most:?}",
-            self.source,
-            self.pos
-        );
-        let same = self.middle.as_ref().is_some_and(|middle| middle.to == seq);
-        let with_others = same || self.debts.iter().any(|loss| loss.seq == seq);
-        ensure!(
-            "gap position",
-            vague || lagged || last == seq || last > 0 && with_others,
-            "the last loss of {scope:?} is at {last}, and is told at {seq}"
-        );
-        self.debts.retain(|loss| !here(loss));
-        self.last_given = self.last_given.max(seq);
-        self.told.add(counts);
-        if scope.is_none() {
-            self.told_of_bus.add(counts);
-        }
-        if resume.is_none() {
-            let before = self.middle.take();
-            self.middle = Some(Middle {
-                to: before.as_ref().map_or(seq, |middle| middle.to.max(seq)),
-                chosen_before: before.and_then(|middle| middle.chosen_before),
-                lagged,
-            });
-        }
+        self.last_observed = updates.last().map_or(0, |update| update.seq);
         Ok(())
     }
 
@@ -392,14 +296,14 @@ impl ReaderOracle {
         ensure!(
             "lagged",
             log.may_lag(source, pos),
-            "{source:?} is at {pos}, head {}, floor {}: all that it needs is there, and it is told {lagged:?}",
-            log.head,
-            log.floor
+            "{source:?} at {pos} gets {lagged:?}, although the log is kept from {} to {}",
+            log.floor,
+            log.head
         );
         ensure!(
             "lagged after resume",
             self.recovered_at.is_none_or(|head| head < log.head),
-            "{source:?} was told that it goes on exactly at {pos}, and then {lagged:?}"
+            "{source:?} resumed exactly at {pos} and then gets {lagged:?}"
         );
         ensure!("position", seq > pos && seq <= log.head, "from {pos} {lagged:?}");
         let skipped = log.count(source, pos, seq);
@@ -408,44 +312,49 @@ impl ReaderOracle {
             unwanted.take_while(|update| !self.categories.contains(update.topic.category));
         let passed = if self.reads_unseen { unwanted.count() as u64 } else { 0 };
         let right = (skipped - passed..=skipped).contains(&missed);
-        ensure!("missed", right, "{source:?} at {pos}: {lagged:?}, not {skipped}");
+        ensure!("missed", right, "{source:?} at {pos}: {lagged:?}, expected {skipped} missed");
         let right = match self.on_lag {
-            // It may share values that stood a little earlier.
+            // It may share a slightly older snapshot.
             OnLag::Latest if source == Source::Everything => seq >= log.floor,
             OnLag::Latest => seq >= log.last_update(source),
             OnLag::Oldest => log.may_skip(source, pos, seq),
         };
         ensure!("skips what is there", right, "{source:?} at {pos}: {lagged:?}");
-        mark(match (self.on_lag, source) {
+        cover(match (self.on_lag, source) {
             (_, Source::Everything) => "lagged, everything",
             (OnLag::Latest, _) => "lagged, latest",
             (OnLag::Oldest, _) => "lagged, oldest",
         });
         self.missed += missed;
-        (self.pos, self.last_given) = (seq, seq);
-        self.middle = Some(Middle { to: seq, chosen_before: None, lagged: true });
-        if crate::failure::is_ignored("loss untold") {
+        (self.pos, self.last_observed) = (seq, seq);
+        self.sequence = Some(Sequence { to: seq, categories_before: None, lagged: true });
+        if crate::failure::is_ignored("loss unreported") {
             self.debts.retain(|loss| loss.seq > seq);
         }
         Ok(())
     }
 
-    /// It finds nothing: everything up to the head is accounted for.
+    /// The reader has no event: everything up to the head must be accounted for.
     pub(crate) fn find_nothing(&mut self, log: &Log) -> Result<(), Failure> {
         self.sync(log);
-        ensure!("middle", self.middle.is_none(), "nothing comes amid {:?}", self.middle);
-        ensure!("retained late", self.retained.is_none(), "the values that stand did not come");
+        ensure!("sequence", self.sequence.is_none(), "no event inside {:?}", self.sequence);
+        ensure!("retained late", self.retained.is_none(), "no retained values");
         self.expect_nothing_wanted(log, log.head)?;
-        self.expect_told(log, log.head)?;
+        self.expect_reported(log, log.head)?;
         let late = self.debts.iter().find(|loss| self.is_owed(loss) == Some(true));
-        ensure!("loss untold", late.is_none(), "{:?} is at the end without {late:?}", self.source);
+        ensure!(
+            "loss unreported",
+            late.is_none(),
+            "{:?} is at the head without {late:?}",
+            self.source
+        );
         self.debts.clear();
         self.pos = log.head;
         self.before_batch = None;
         Ok(())
     }
 
-    /// Where a rewind into the batch that was read last leads, at the least and at the most.
+    /// The lowest and the highest position that a rewind into the last batch may lead to.
     pub(crate) fn rewound(&self, seq: u64) -> Option<(u64, u64)> {
         let (least, most) = self.before_batch?;
         (seq < self.pos).then(|| (seq.max(least), seq.max(most)))
@@ -454,7 +363,7 @@ impl ReaderOracle {
     pub(crate) fn rewind(&mut self, to: u64, log: &Log) {
         let again = wanted(log.updates(self.source, to, self.pos), self.categories).count();
         self.seen = self.seen.saturating_sub(again as u64);
-        (self.pos, self.last_given) = (to, self.last_given.min(to));
+        (self.pos, self.last_observed) = (to, self.last_observed.min(to));
         self.before_batch = None;
     }
 
@@ -462,8 +371,8 @@ impl ReaderOracle {
         log.count(self.source, self.pos, u64::MAX)
     }
 
-    /// Whether something must come for it: more than losses of the whole bus, of which readers are
-    /// told once in a while.
+    /// Whether an event must follow for which the reader is woken at once; losses of the whole bus wake
+    /// with a delay.
     pub(crate) fn has_news(&self, log: &Log) -> bool {
         let update = wanted(log.updates(self.source, self.pos, u64::MAX), self.categories).next();
         let losses = log.losses(self.source, self.synced.max(self.pos));

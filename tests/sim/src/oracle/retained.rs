@@ -1,4 +1,4 @@
-//! The last value of each category and key.
+//! The retained values: the last update of each category and key.
 
 use statusbus_tokio::{Category, CategorySet};
 
@@ -12,24 +12,23 @@ struct Value {
     id: u64,
     seq: u64,
     expiry: u64,
-    /// The position at which a newer one took its place, or it was forgotten to make room for one;
-    /// `u64::MAX`: it stands.
+    /// The position of the update that replaced it or took its room; `u64::MAX`: none has.
     until: u64,
-    /// It may have been forgotten: with an idle conversation, or to make room.
+    /// It may have been forgotten with its conversation, or to make room.
     may_be_gone: bool,
 }
 
-/// The values of all conversations; those of each in the order of their positions.
+/// The values of all conversations, each in order of position.
 pub(crate) struct RetainedOracle {
     values: Vec<Vec<Value>>,
     keys: usize,
     bytes: bool,
 }
 
-/// What a reader may get as the values that stand, at any position that it may begin behind.
+/// The values that a reader may get, for any recent position.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Standing {
-    /// In the order of their positions.
+pub(crate) struct Snapshot {
+    /// In order of position.
     values: Vec<Value>,
 }
 
@@ -38,7 +37,7 @@ impl RetainedOracle {
         Self { values: vec![Vec::new(); conversations], keys, bytes }
     }
 
-    /// An update is delivered. Positions before `floor` do not matter any more.
+    /// Records a delivered update. No snapshot is taken before `floor` any more.
     pub(crate) fn set(&mut self, queued: &Queued, seq: u64, now: u64, floor: u64) {
         let update = &queued.update;
         let (category, key) = (update.topic.category, update.key);
@@ -65,7 +64,7 @@ impl RetainedOracle {
         }
     }
 
-    /// Whether a value is there to be removed, as far as that is known; removes it.
+    /// Removes a value; whether there was one, if that is known.
     pub(crate) fn remove(
         &mut self,
         conversation: Conversation,
@@ -82,28 +81,28 @@ impl RetainedOracle {
         (!value.may_be_gone && value.expiry > now).then_some(true)
     }
 
-    /// A conversation may have been forgotten.
+    /// The values of a conversation may have been forgotten.
     pub(crate) fn may_be_forgotten(&mut self, conversation: Conversation) {
         self.values[conversation].iter_mut().for_each(|value| value.may_be_gone = true);
     }
 
-    /// The values that stand now.
-    pub(crate) fn standing(&self, source: Source, now: u64) -> Standing {
+    /// The values at this time.
+    pub(crate) fn snapshot(&self, source: Source, now: u64) -> Snapshot {
         let of = self.values.iter().enumerate().filter(|(number, _)| source.wants(*number));
         let live = of.flat_map(|(_, values)| values).filter(|value| value.expiry > now);
         let mut values: Vec<Value> = live.copied().collect();
         values.sort_unstable_by_key(|value| value.seq);
-        Standing { values }
+        Snapshot { values }
     }
 }
 
-impl Standing {
-    /// Whether these are the values behind a position, of the categories that were chosen.
+impl Snapshot {
+    /// Whether these are the values of some categories at a position.
     pub(crate) fn is(&self, ids: &[u64], seq: u64, categories: CategorySet) -> bool {
         let mut ids = ids.iter().peekable();
         for value in &self.values {
-            let stands = value.seq <= seq && seq < value.until;
-            if !stands || !categories.contains(value.category) {
+            let is_current = value.seq <= seq && seq < value.until;
+            if !is_current || !categories.contains(value.category) {
                 continue;
             }
             if ids.peek() == Some(&&value.id) {

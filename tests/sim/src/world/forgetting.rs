@@ -1,8 +1,8 @@
-//! Which conversations may have been forgotten.
+//! Conversations that the bus may have forgotten.
 
 use std::time::Duration;
 
-use crate::marks::mark;
+use crate::coverage::cover;
 use crate::oracle::Source;
 use crate::oracle::log::Log;
 use crate::oracle::retained::RetainedOracle;
@@ -11,10 +11,10 @@ pub(super) struct Forgetting {
     remembered: Option<usize>,
     idle_after: Option<u64>,
     readers: Vec<usize>,
-    /// When something was last delivered.
+    /// Time of the last delivery, by conversation.
     used: Vec<u64>,
     exists: Vec<bool>,
-    /// The last position at which any may have been forgotten.
+    /// The last position at which any conversation may have been forgotten.
     to: u64,
 }
 
@@ -52,7 +52,7 @@ impl Forgetting {
     pub(super) fn leave(&mut self, source: Source, log: &Log) {
         if let Source::Conversation(conversation) = source {
             self.readers[conversation] -= 1;
-            // With its last reader goes a conversation of which nothing is kept.
+            // A conversation of which nothing is kept is removed with its last reader.
             if self.readers[conversation] == 0 && log.may_keep_nothing() {
                 self.to = self.to.max(log.last_update(source));
             }
@@ -68,14 +68,14 @@ impl Forgetting {
             if self.readers[conversation] == 0 && (crowded || long) {
                 retained.may_be_forgotten(conversation);
                 if head > self.to {
-                    mark("a conversation may be forgotten");
+                    cover("a conversation may be forgotten");
                 }
                 self.to = head;
             }
         }
     }
 
-    /// Whether a position may be refused because something behind it was forgotten.
+    /// Whether resuming at a position may be refused because a conversation was forgotten.
     pub(super) fn may_refuse(&self, source: Source, seq: u64) -> bool {
         matches!(source, Source::Conversation(1..)) && seq < self.to
     }

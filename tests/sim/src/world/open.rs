@@ -1,11 +1,11 @@
-//! Readers come, break off, come back, and go.
+//! Opening, resuming and dropping readers.
 
 use statusbus_tokio::{CategorySet, OnLag, Selector, Subscription};
 
 use super::read::Reader;
 use super::{EPOCH, World, name};
+use crate::coverage::cover;
 use crate::failure::{Failure, ensure};
-use crate::marks::mark;
 use crate::operation::{Opening, Resume};
 use crate::oracle::Source;
 use crate::oracle::reader::ReaderOracle;
@@ -27,14 +27,14 @@ impl World<'_> {
         let (chosen, on_lag) = (opening.categories, opening.on_lag);
         let (subscription, oracle) =
             self.begin(source, chosen, on_lag, opening.retained, resume)?;
-        if self.readers.len() >= self.knobs.readers {
+        if self.readers.len() >= self.settings.readers {
             self.leave(0)?;
         }
         let reader = match opening.handler {
             true => Reader::handled(subscription, oracle, &self.panics),
             false => Reader::polled(subscription, oracle, &self.panics),
         };
-        let reader = reader.begun(self);
+        let reader = reader.with_baseline(self);
         self.readers.push(reader);
         Ok(())
     }
@@ -43,12 +43,12 @@ impl World<'_> {
         match source {
             Source::Everything => Source::Everything,
             Source::Conversation(number) => {
-                Source::Conversation(number.min(self.knobs.conversations))
+                Source::Conversation(number.min(self.settings.conversations))
             }
         }
     }
 
-    /// Opens a subscription, and compares whether it goes on where it was asked to.
+    /// Opens a subscription and checks whether it resumes where it must.
     pub(super) fn begin(
         &mut self,
         source: Source,
@@ -88,12 +88,12 @@ impl World<'_> {
                 ensure!(
                     "not recovered",
                     recovered || may_refuse,
-                    "{source:?} cannot go on behind {seq} of {head}, floor {}: all of it is there",
+                    "{source:?} cannot resume at {seq} of {head}, although the log is kept from {}",
                     self.log.floor
                 );
-                mark(if recovered { "recovered" } else { "resume refused" });
-                if recovered && self.log.is_amid_a_batch(seq) {
-                    mark("resume amid a batch");
+                cover(if recovered { "recovered" } else { "resume refused" });
+                if recovered && self.log.is_inside_batch(seq) {
+                    cover("resume inside a batch");
                 }
                 if recovered { seq } else { head }
             }
@@ -104,18 +104,18 @@ impl World<'_> {
         let mut oracle = ReaderOracle::new(source, categories, on_lag, pos, resumed);
         let point = subscription.resume_point();
         if (retained || resume.is_some()) && !recovered {
-            oracle.expect_retained(self.retained.standing(source, now), &self.log);
-            ensure!("resume point", point.is_none(), "{point:?} before the values that stand");
+            oracle.expect_retained(self.retained.snapshot(source, now), &self.log);
+            ensure!("resume point", point.is_none(), "{point:?} before the retained values");
         } else {
             let least = self.log.last_update(source).min(pos);
             let right = point.is_some_and(|point| (least..=pos).contains(&point));
-            ensure!("resume point", right, "{point:?} is where it begins, not {pos}");
+            ensure!("resume point", right, "begins at {point:?}, expected {pos}");
         }
         Ok((subscription, oracle))
     }
 
-    /// Opens one that resumes behind a position, as the same or, now and then, as a reader of everything;
-    /// reads all that comes, and lets it go.
+    /// Checks a resume point: opens a reader there with the same terms or, every fourth time, of
+    /// everything, reads all events and drops it.
     pub(super) fn resume_behind(&mut self, index: usize, seq: u64) -> Result<(), Failure> {
         let reader = &self.readers[index];
         let (mut source, categories, on_lag) = reader.terms();
@@ -141,12 +141,12 @@ impl World<'_> {
         if let Some(other) = as_other {
             source = self.existing(other.source);
             (categories, on_lag) = (other.categories, other.on_lag);
-            mark("recovered by another");
+            cover("recovered by another");
         }
         self.leave(index)?;
         let resume = Some((EPOCH, point));
         let (subscription, oracle) = self.begin(source, categories, on_lag, false, resume)?;
-        let reader = Reader::polled(subscription, oracle, &self.panics).begun(self);
+        let reader = Reader::polled(subscription, oracle, &self.panics).with_baseline(self);
         self.readers.push(reader);
         Ok(())
     }

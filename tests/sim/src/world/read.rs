@@ -1,4 +1,4 @@
-//! Readers: what they get is handed to their oracles.
+//! Reading events and comparing them with the reader's oracle.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -11,21 +11,21 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::World;
+use crate::coverage::cover;
 use crate::failure::{Failure, ensure};
-use crate::marks::mark;
-use crate::oracle::reader::{Given, ReaderOracle, Seen};
+use crate::oracle::reader::{Observed, ReaderOracle, Seen};
 use crate::oracle::{Counts, Source};
 use crate::panics::{Flag, Panics};
 
 pub(super) struct Reader {
     pub(super) oracle: ReaderOracle,
     how: How,
-    /// The event that was read last, if it is a batch, and an older batch or values that stood.
+    /// The last event if it is a batch, and an older batch or retained values.
     batches: [Option<Batch>; 2],
-    /// It found nothing, and waits to be woken.
+    /// Its last poll was pending.
     waits: bool,
     at_end: bool,
-    begun: Begun,
+    baseline: Baseline,
 }
 
 enum How {
@@ -33,14 +33,14 @@ enum How {
     Handled { task: JoinHandle<()>, events: Arc<Mutex<VecDeque<Event>>> },
 }
 
-/// What was counted when it began.
+/// Counters at the time when it began.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Begun {
+pub(super) struct Baseline {
     pub(super) published: u64,
-    pub(super) told: u64,
+    pub(super) reported: u64,
     pub(super) sent: u64,
     pub(super) merged: u64,
-    /// Nothing was queued, nor lost and not told.
+    /// Nothing was queued, and all losses were published.
     pub(super) idle: bool,
 }
 
@@ -74,23 +74,23 @@ impl Reader {
     }
 
     fn new(how: How, oracle: ReaderOracle) -> Self {
-        let begun = Begun::default();
-        Self { oracle, how, batches: [None, None], waits: false, at_end: false, begun }
+        let baseline = Baseline::default();
+        Self { oracle, how, batches: [None, None], waits: false, at_end: false, baseline }
     }
 
-    pub(super) fn begun(mut self, world: &World<'_>) -> Self {
+    pub(super) fn with_baseline(mut self, world: &World<'_>) -> Self {
         let bus = &world.bus;
-        self.begun.published = bus.delivered + bus.in_flight;
-        self.begun.told = world.log.told;
-        self.begun.idle = bus.queue.is_empty() && bus.untold() == 0;
+        self.baseline.published = bus.delivered + bus.in_flight;
+        self.baseline.reported = world.log.reported;
+        self.baseline.idle = bus.queue.is_empty() && bus.unreported() == 0;
         if let Source::Conversation(number) = self.oracle.source {
-            (self.begun.sent, self.begun.merged) = (world.sent[number], world.merged[number]);
+            (self.baseline.sent, self.baseline.merged) = (world.sent[number], world.merged[number]);
         }
         self
     }
 
-    pub(super) const fn begun_at(&self) -> Begun {
-        self.begun
+    pub(super) const fn baseline(&self) -> Baseline {
+        self.baseline
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -126,7 +126,7 @@ impl Reader {
         }
     }
 
-    /// It is gone when this returns.
+    /// Drops it, with its task.
     pub(super) fn go(self, runtime: &Runtime) {
         if let How::Handled { task, .. } = self.how {
             task.abort();
@@ -156,7 +156,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Reads an event; answers whether there was one.
+    /// Reads one event; false if there was no event.
     fn read(&mut self, index: usize) -> Result<bool, Failure> {
         let reader = &mut self.readers[index];
         let How::Polled { subscription, flag } = &mut reader.how else { return Ok(false) };
@@ -172,29 +172,45 @@ impl World<'_> {
         match polled {
             Poll::Ready(Some(event)) => {
                 if reader_waited && !must_wake {
-                    mark("woken");
+                    cover("woken");
                 }
-                ensure!("not woken", !must_wake || !news, "nobody woke it for {event:?}");
+                ensure!("not woken", !must_wake || !news, "no wake-up for {event:?}");
                 self.take(index, &event)?;
                 self.expect_position(index, &event, point, unread)?;
                 Ok(true)
             }
             Poll::Ready(None) => {
-                ensure!("not woken", !must_wake || reader.at_end, "nobody woke it for the end");
-                ensure!("end", self.runner.is_none(), "a reader is at the end of a living bus");
+                ensure!("not woken", !must_wake || reader.at_end, "no wake-up for the end");
+                ensure!(
+                    "end",
+                    self.runner.is_none(),
+                    "a reader is at the end while the runner lives"
+                );
                 reader.at_end = true;
                 reader.oracle.find_nothing(&self.log)?;
                 Ok(false)
             }
             Poll::Pending => {
-                ensure!("end", self.runner.is_some(), "a reader waits, and nothing will come");
+                ensure!(
+                    "end",
+                    self.runner.is_some(),
+                    "a reader waits although the runner has ended"
+                );
                 reader.oracle.find_nothing(&self.log)?;
-                ensure!("unread", unread == 0, "{unread} are unread, and it finds nothing");
+                ensure!(
+                    "unread",
+                    unread == 0,
+                    "{unread} updates are unread, and there is no event"
+                );
                 reader.batches[0] = None;
                 if let Some(point) = point {
                     self.points.push(point);
-                    let last = reader.oracle.last_given();
-                    ensure!("resume point", point >= last, "{point} is before {last}, which it has");
+                    let last = reader.oracle.last_observed();
+                    ensure!(
+                        "resume point",
+                        point >= last,
+                        "{point} is before {last}, which was read"
+                    );
                 }
                 Ok(false)
             }
@@ -202,14 +218,14 @@ impl World<'_> {
     }
 
     fn take(&mut self, index: usize, event: &Event) -> Result<(), Failure> {
-        let given = given(event)?;
+        let observed = observed(event)?;
         if crate::failure::is_verbose() {
-            eprintln!("    reader {index} at {}: {given:?}", self.readers[index].oracle.pos);
+            eprintln!("    reader {index} at {}: {observed:?}", self.readers[index].oracle.pos);
         }
         let now = self.now();
         let reader = &mut self.readers[index];
         let (log, retained, source) = (&self.log, &self.retained, reader.oracle.source);
-        reader.oracle.read(&given, event, log, || retained.standing(source, now))?;
+        reader.oracle.read(&observed, event, log, || retained.snapshot(source, now))?;
         if let Some(last) = reader.batches[0].take() {
             reader.batches[1] = Some(last);
         }
@@ -222,7 +238,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// After an event, the subscription is where the event says.
+    /// The subscription agrees with its last event.
     fn expect_position(
         &self,
         index: usize,
@@ -231,12 +247,16 @@ impl World<'_> {
         unread: u64,
     ) -> Result<(), Failure> {
         let oracle = &self.readers[index].oracle;
-        if let Some(told) = event.resume_point() {
-            ensure!("resume point", point == Some(told), "{point:?} after {event:?}");
+        if let Some(reported) = event.resume_point() {
+            ensure!("resume point", point == Some(reported), "{point:?} after {event:?}");
         }
-        if !oracle.is_amid() {
+        if !oracle.is_incomplete() {
             let expected = oracle.unread(&self.log);
-            ensure!("unread", unread == expected, "{unread} after {event:?}, not {expected}");
+            ensure!(
+                "unread",
+                unread == expected,
+                "{unread} unread after {event:?}, expected {expected}"
+            );
         }
         Ok(())
     }
@@ -247,7 +267,8 @@ impl World<'_> {
         let [last, older] = &reader.batches;
         let last_is_newest = reader.oracle.is_behind_batch();
         let before = subscription.resume_point();
-        let (Some(batch), false) = (if last_is_newest { last } else { older }, reader.oracle.is_amid())
+        let (Some(batch), false) =
+            (if last_is_newest { last } else { older }, reader.oracle.is_incomplete())
         else {
             return Ok(());
         };
@@ -263,9 +284,9 @@ impl World<'_> {
         match (rewound, point) {
             (Some((least, most)), Some(point)) => {
                 let right = (least..=most).contains(&point);
-                ensure!("rewind", right, "to {point}, not {least} to {most}");
+                ensure!("rewind", right, "to {point}, expected {least} to {most}");
                 if kept > 0 && kept < all.len() {
-                    mark("a rewind into the middle");
+                    cover("a rewind into the middle");
                 }
                 reader.oracle.rewind(point, &self.log);
                 reader.waits = false;
@@ -273,37 +294,45 @@ impl World<'_> {
                 self.points.push(point);
                 let unread = subscription.unread();
                 let expected = reader.oracle.unread(&self.log);
-                ensure!("unread", unread == expected, "{unread} after a rewind, not {expected}");
+                ensure!(
+                    "unread",
+                    unread == expected,
+                    "{unread} unread after a rewind, expected {expected}"
+                );
+                if self.resumes > 0 {
+                    self.resumes -= 1;
+                    self.resume_behind(index, point)?;
+                }
             }
             _ => {
-                mark("a rewind with another batch");
+                cover("a rewind with another batch");
                 ensure!("rewind", point == before, "to {point:?} with another batch");
                 let expected = reader.oracle.unread(&self.log);
                 let unread = subscription.unread();
-                ensure!("rewind", unread == expected, "{unread} unread, not {expected}");
+                ensure!("rewind", unread == expected, "{unread} unread, expected {expected}");
             }
         }
         Ok(())
     }
 
-    /// What handlers were called with since it was last looked.
+    /// Takes the events that handlers were called with.
     pub(super) fn read_handled(&mut self) -> Result<(), Failure> {
         for index in 0..self.readers.len() {
             while let Some(event) = self.readers[index].next_handled() {
-                mark("handler called");
+                cover("handler called");
                 self.take(index, &event)?;
             }
         }
         Ok(())
     }
 
-    /// Handlers have been called with all there is.
+    /// Checks that a handler was called with every event.
     pub(super) fn expect_handled(&mut self, index: usize) -> Result<(), Failure> {
         let reader = &mut self.readers[index];
         let How::Handled { task, .. } = &reader.how else { return Ok(()) };
         let (at_end, ended) = (task.is_finished(), self.runner.is_none());
         ensure!("end", at_end == ended, "a handler's task has ended: {at_end}");
-        // Nobody is called at once for each loss of the whole bus.
+        // Losses of the whole bus wake readers with a delay.
         if reader.oracle.has_news(&self.log) || ended {
             reader.oracle.find_nothing(&self.log)?;
         }
@@ -320,18 +349,18 @@ impl Reader {
     }
 }
 
-/// An event in the oracle's words.
-fn given(event: &Event) -> Result<Given, Failure> {
+/// Reduces an event to what the oracle compares.
+fn observed(event: &Event) -> Result<Observed, Failure> {
     Ok(match event {
         Event::Retained(batch) => {
             let ids = seen(batch)?.iter().map(|seen| seen.id).collect();
-            Given::Retained { seq: batch.seq(), ids }
+            Observed::Retained { seq: batch.seq(), ids }
         }
-        Event::Batch(batch) => Given::Batch { seq: batch.seq(), updates: seen(batch)? },
+        Event::Batch(batch) => Observed::Batch { seq: batch.seq(), updates: seen(batch)? },
         Event::Gap(gap) => {
-            Given::Gap { seq: gap.seq, scope: gap.scope, counts: Counts::of(&gap.losses) }
+            Observed::Gap { seq: gap.seq, scope: gap.scope, counts: Counts::of(&gap.losses) }
         }
-        Event::Lagged(lagged) => Given::Lagged(*lagged),
+        Event::Lagged(lagged) => Observed::Lagged(*lagged),
     })
 }
 

@@ -1,19 +1,20 @@
-//! The runner and time: it is polled when it was woken, as a runtime would do it, and by nobody else.
+//! The runner and time. The runner is polled only after its waker was called, as by a runtime, so that a
+//! lost wake-up shows as a late delivery.
 
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{World, nobody};
+use super::{World, noop_context};
 use crate::failure::{Failure, ensure};
 
-/// A timer of the runtime is late by less than this, in microseconds.
+/// Resolution of the runtime's timers, in microseconds: they fire late by less than this.
 const TIMER: u64 = 1_000;
 
-/// Steps of the runner after which it should have come to an end.
+/// Most polls of the runner without a pause.
 const MANY: u64 = 20_000;
 
 impl World<'_> {
-    /// Polls the runner once, if it was woken: it hands on one batch at most.
+    /// Polls the runner once if it was woken; it publishes at most one batch.
     pub(super) fn step(&mut self) -> Result<(), Failure> {
         if self.runner_flag.is_woken() { self.poll_runner() } else { Ok(()) }
     }
@@ -35,25 +36,25 @@ impl World<'_> {
         if handed + expired > 0 || head > self.log.head {
             self.hand(head, handed, expired, now)?;
         }
-        // A runner that has ended has settled what it handed on.
+        // A runner that has ended has settled its last batch.
         if polled.is_ready() {
             self.bus.settle(now);
         }
         self.expect_ledger()
     }
 
-    /// A batch was handed on: it must be due, and what it should be.
+    /// Checks a batch that was published: it must be due and have the expected updates.
     fn hand(&mut self, head: u64, handed: u64, expired: u64, now: u64) -> Result<(), Failure> {
         ensure!(
             "early",
             self.bus.may_be_due(now),
-            "a batch of {handed} was handed on at {now} µs, and the deadline is {:?}",
+            "a batch of {handed} is published at {now} µs, before the deadline {:?}",
             self.bus.next_deadline()
         );
-        if let Some(vague) = self.abandoned {
-            if let Some(lost) = self.bus.last_words() {
+        if let Some(unattributed) = self.abandoned {
+            if let Some(lost) = self.bus.final_losses() {
                 ensure!("position", head > self.log.head, "no position for {lost:?}");
-                self.log.tell(&lost, head, vague);
+                self.log.report(&lost, head, unattributed);
             }
             return Ok(());
         }
@@ -61,12 +62,12 @@ impl World<'_> {
         ensure!(
             "batch",
             (batch.updates.len() as u64, batch.expired) == (handed, expired),
-            "{handed} were handed on and {expired} expired, not {} and {}",
+            "{handed} published and {expired} expired, expected {} and {}",
             batch.updates.len(),
             batch.expired
         );
         if let Some(lost) = &batch.lost {
-            self.log.tell(lost, self.log.head + 1, false);
+            self.log.report(lost, self.log.head + 1, false);
         }
         let first = self.log.head + 1;
         self.log.deliver(&batch.updates);
@@ -75,38 +76,38 @@ impl World<'_> {
             self.forgetting.deliver(queued.update.topic.conversation, now);
         }
         self.forgetting.look(now, self.log.head, &mut self.retained);
-        ensure!("head", head == self.log.head, "the head is {head}, not {}", self.log.head);
+        ensure!("head", head == self.log.head, "the head is {head}, expected {}", self.log.head);
         Ok(())
     }
 
-    /// The runner goes on until it waits. Then nothing may be due.
+    /// Polls the runner until it waits; then nothing may be due.
     pub(super) fn quiet(&mut self) -> Result<(), Failure> {
         let mut steps = 0;
         while self.runner_flag.is_woken() && self.runner.is_some() {
             self.poll_runner()?;
             steps += 1;
-            ensure!("restless", steps < MANY, "the runner does not come to rest");
+            ensure!("restless", steps < MANY, "the runner never waits");
         }
         let now = self.now();
         let late = self.runner.is_some() && self.bus.must_be_due(now.saturating_sub(TIMER));
         ensure!(
             "late",
             !late,
-            "the runner waits at {now} µs with {} queued and {} lost, and the deadline is {:?}",
+            "the runner waits at {now} µs with {} queued and {} losses, after the deadline {:?}",
             self.bus.queue.len(),
-            self.bus.untold(),
+            self.bus.unreported(),
             self.bus.next_deadline()
         );
         self.tick()
     }
 
-    /// Time passes, and nothing runs but what is spawned on the runtime.
+    /// Time passes; only tasks of the runtime run.
     pub(super) fn advance(&mut self, span: Duration) -> Result<(), Failure> {
         self.runtime.block_on(tokio::time::advance(span));
         self.read_handled()
     }
 
-    /// Time passes, and the runner runs when it is due.
+    /// Time passes; the runner is polled at every deadline.
     pub(super) fn pass(&mut self, span: Duration) -> Result<(), Failure> {
         self.quiet()?;
         let end = self.now() + span.as_micros() as u64;
@@ -123,7 +124,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Lets run what is spawned on the runtime.
+    /// Runs the tasks of the runtime.
     fn tick(&mut self) -> Result<(), Failure> {
         if self.readers.iter().any(super::read::Reader::is_handled) {
             self.runtime.block_on(async {
@@ -139,16 +140,16 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Everything that was sent is delivered when a flush returns.
+    /// A flush returns when everything that was sent before is delivered.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
         let status = self.status.clone();
         let mut flush = Box::pin(async move { status.flush().await });
-        let mut polled = flush.as_mut().poll(&mut nobody());
+        let mut polled = flush.as_mut().poll(&mut noop_context());
         let now = self.now();
         self.bus.flush(now);
         self.quiet()?;
         if polled.is_pending() {
-            polled = flush.as_mut().poll(&mut nobody());
+            polled = flush.as_mut().poll(&mut noop_context());
         }
         ensure!("flush", polled == Poll::Ready(()), "a flush does not return");
         Ok(())

@@ -1,16 +1,16 @@
-//! Which situations a run has come to: a simulation that never gets there proves nothing.
+//! Situations that the scenarios have reached: a check that never runs proves nothing.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-/// How often each situation came up.
-pub(crate) type Marks = BTreeMap<&'static str, u64>;
+/// How often each situation was reached.
+pub(crate) type Coverage = BTreeMap<&'static str, u64>;
 
 thread_local! {
-    static MARKS: RefCell<Marks> = const { RefCell::new(BTreeMap::new()) };
+    static COVERED: RefCell<Coverage> = const { RefCell::new(BTreeMap::new()) };
 }
 
-/// Every situation that the seeds must come to.
+/// The situations that 1,000 seeds must reach.
 pub(crate) const ALL: [&str; 31] = [
     "a burst of 100",
     "a conversation may be forgotten",
@@ -18,10 +18,10 @@ pub(crate) const ALL: [&str; 31] = [
     "a rewind into the middle",
     "a rewind with another batch",
     "a value is removed",
-    "categories chosen amid gaps",
-    "close amid",
+    "categories changed between gaps of one position",
+    "closed with a batch in flight",
     "gap of a topic",
-    "gap of all",
+    "gap of the bus",
     "gap after a lag",
     "gaps at one position",
     "handler called",
@@ -36,7 +36,7 @@ pub(crate) const ALL: [&str; 31] = [
     "reconfigured",
     "recovered",
     "recovered by another",
-    "resume amid a batch",
+    "resume inside a batch",
     "resume refused",
     "retained after a lag",
     "retained, not empty",
@@ -45,12 +45,12 @@ pub(crate) const ALL: [&str; 31] = [
     "woken",
 ];
 
-pub(crate) fn mark(situation: &'static str) {
+pub(crate) fn cover(situation: &'static str) {
     debug_assert!(ALL.contains(&situation), "{situation}");
-    MARKS.with_borrow_mut(|marks| *marks.entry(situation).or_default() += 1);
+    COVERED.with_borrow_mut(|coverage| *coverage.entry(situation).or_default() += 1);
 }
 
-/// The marks of this thread since it was last asked.
-pub(crate) fn take() -> Marks {
-    MARKS.take()
+/// Takes the coverage of this thread.
+pub(crate) fn take() -> Coverage {
+    COVERED.take()
 }

@@ -1,5 +1,5 @@
-//! What a seed turns on and off, and the sizes that it picks: a few features at a time and extreme
-//! sizes find more than all of them in the middle.
+//! The settings of a scenario. Each seed turns some features off and picks extreme sizes: that reaches
+//! more states than average sizes with everything on.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use statusbus_tokio::{Category, CategorySet, Config, Leading, Overflow};
 use crate::random::Random;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Knobs {
-    /// Conversations there are names for, the system not counted.
+pub(crate) struct Settings {
+    /// Number of conversations, without the system.
     pub(crate) conversations: usize,
     pub(crate) categories: Vec<Category>,
     pub(crate) config: Config,
@@ -17,43 +17,37 @@ pub(crate) struct Knobs {
     pub(crate) window: usize,
     pub(crate) history: usize,
     pub(crate) retained_keys: usize,
-    /// What window and conversations may take in bytes; `None`: more than there is.
+    /// Bytes of the window and of each conversation; `None`: unbounded.
     pub(crate) bytes: Option<usize>,
-    /// Conversations that are remembered; `None`: all.
+    /// Conversations that the bus remembers; `None`: all.
     pub(crate) remembered: Option<usize>,
     pub(crate) idle_after: Option<Duration>,
-    /// Most updates of a burst.
+    /// Most updates in a burst.
     pub(crate) burst: u64,
-    /// Of 100 updates, so many have a key, a time-to-live, a priority of their own.
+    /// Percentage of updates with a key, a time-to-live, a priority of their own.
     pub(crate) keyed: u64,
     pub(crate) expiring: u64,
     pub(crate) ranked: u64,
     pub(crate) keys: u64,
     pub(crate) ttls: Vec<u64>,
-    /// Reconfigures, and so on.
     pub(crate) reconfigures: bool,
     pub(crate) filters: bool,
     pub(crate) handlers: bool,
     pub(crate) trickles: u64,
-    /// Another reader resumes behind every event.
+    /// Every resume point is checked by a reader of its own.
     pub(crate) resumes_everywhere: bool,
-    /// Of 100 records, wakes and events that call somebody else, so many panic.
+    /// Percentage of calls to the recorder, wakers and handlers that panic.
     pub(crate) panics: u64,
     pub(crate) readers: usize,
     pub(crate) operations: u64,
-    /// How likely each kind of operation is.
+    /// Relative frequency of each kind of operation.
     pub(crate) weights: [u64; 12],
 }
 
-impl Knobs {
+impl Settings {
     pub(crate) fn new(random: &mut Random) -> Self {
-        let all = [
-            Category::ENGINE,
-            Category::TOOL,
-            Category::PROGRESS,
-            Category::ERROR,
-            Category::INFO,
-        ];
+        let all =
+            [Category::ENGINE, Category::TOOL, Category::PROGRESS, Category::ERROR, Category::INFO];
         let categories = all[..random.pick(&[1, 2, 3, 5])].to_vec();
         let limit = random.pick(&[1, 2, 3, 7, 20, 60, 300, 1_000]);
         let batch = random.pick(&[1, 1, 2, 5, 20, 100, 300]);
@@ -61,14 +55,14 @@ impl Knobs {
         let trickles = if random.chance(10) { random.pick(&[20, 320, 320]) } else { 0 };
         let window = match trickles {
             0 => random.pick(&[0, 1, 2, 10, 40, 200, 16_384]),
-            // Nothing but what is told late may be missing then.
+            // Large windows too, in which losses alone make a reader slow.
             _ => random.pick(&[0, 200, 16_384, 16_384]),
         };
         let mut weights = [0; 12];
         for weight in &mut weights {
             *weight = random.pick(&[0, 1, 3, 10]);
         }
-        // Without these nothing happens.
+        // A scenario that never sends, runs or reads tests nothing.
         weights[0] += 3;
         weights[1] += 3;
         weights[2] += 2;
@@ -84,7 +78,7 @@ impl Knobs {
             bytes: random.chance(15).then(|| random.pick(&[0, 200, 2_000])),
             remembered: random.chance(20).then(|| random.pick(&[1, 2, 4])),
             idle_after: random.chance(15).then(|| Duration::from_millis(random.pick(&[1, 100]))),
-            burst: random.pick(&[1, 3, 12, 12, 60, 400]),
+            burst: if random.chance(2) { 3_000 } else { random.pick(&[1, 3, 12, 12, 60, 400]) },
             keyed: random.pick(&[0, 0, 30, 90]),
             expiring: random.pick(&[0, 0, 10, 60, 100]),
             ranked: random.pick(&[0, 0, 30]),
@@ -102,7 +96,7 @@ impl Knobs {
         }
     }
 
-    /// Categories that a reader wants.
+    /// Random categories for a reader.
     pub(crate) fn chosen(&self, random: &mut Random) -> CategorySet {
         if !self.filters || random.chance(40) {
             return CategorySet::ALL;
@@ -115,7 +109,7 @@ impl Knobs {
     }
 }
 
-/// A configuration with these sizes.
+/// A random configuration with these sizes.
 pub(crate) fn config(random: &mut Random, limit: usize, batch: usize) -> Config {
     let interval = Duration::from_micros(random.pick(&[1_000, 7_300, 50_000, 2_000_000]));
     let leading = random.pick(&[Leading::Immediate, Leading::Immediate, Leading::Delayed]);
