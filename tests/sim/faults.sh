@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Brings back one fault after the other and checks that its seed still finds it. Each patch in faults/
-# names the seed and the rule that it breaks. Needs a working tree without changes under adapters and
-# core, and leaves it so.
+# Brings back one fault after the other and checks that the 1,000 seeds of CI find it; prints the first
+# seed for each rule that the fault breaks. Needs a working tree without changes under adapters and core,
+# and leaves it so.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 
@@ -11,17 +11,17 @@ applied=
 trap '[[ -z $applied ]] || git apply -R "$applied"' EXIT
 missed=0
 for patch in tests/sim/faults/*.patch; do
-  seed=$(sed -n 's/^Seed: //p' "$patch")
-  rule=$(sed -n 's/^Rule: //p' "$patch")
   git apply "$patch"
   applied=$patch
-  output=$(STATUSBUS_SIM_SEED=$seed cargo test -q -p statusbus-sim --locked --test seeds 2>&1 || true)
+  output=$(cargo test -q -p statusbus-sim --locked --test seeds 2>&1 || true)
   git apply -R "$patch"
   applied=
-  if grep -qF "[$rule]" <<<"$output"; then
-    echo "ok      $(basename "$patch" .patch): seed $seed breaks the rule \"$rule\""
+  name=$(basename "$patch" .patch)
+  if found=$(grep -E '^seed [0-9]+, the first of' <<<"$output"); then
+    echo "found   $name"
+    sed -E 's/^(seed [0-9]+, the first of [0-9]+: \[[^]]*\]).*/        \1/' <<<"$found"
   else
-    echo "MISSED  $(basename "$patch" .patch): seed $seed does not break the rule \"$rule\""
+    echo "MISSED  $name"
     tail -n 20 <<<"$output"
     missed=1
   fi
