@@ -56,6 +56,8 @@ pub(crate) struct World<'a> {
     merged: Vec<u64>,
     next_id: u64,
     missed: u64,
+    /// The longest flush interval so far, in microseconds.
+    longest_interval: u64,
     /// Resume points that are still to be checked by a reader of their own.
     resumes: u64,
     panics: Panics,
@@ -99,6 +101,7 @@ impl<'a> World<'a> {
             merged: vec![0; names],
             next_id: 0,
             missed: 0,
+            longest_interval: settings.config.values().flush_interval.as_micros() as u64,
             resumes: if settings.resumes_everywhere { MOST_RESUMES } else { 0 },
             panics,
             shutdown: None,
@@ -171,6 +174,8 @@ impl<'a> World<'a> {
             }
             Operation::Reconfigure(config) => {
                 cover("reconfigured");
+                let interval = config.values().flush_interval.as_micros() as u64;
+                self.longest_interval = self.longest_interval.max(interval);
                 let (left, now) = (self.status.reconfigure(*config), self.now());
                 let expected = self.bus.reconfigure(*config, now);
                 ensure!(

@@ -21,6 +21,8 @@ pub(crate) struct Delivered {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Loss {
     pub(crate) seq: u64,
+    /// When it was published, in microseconds.
+    pub(crate) at: u64,
     /// A category of the reader's conversation; `None`: the whole bus.
     pub(crate) scope: Option<Category>,
     pub(crate) counts: Counts,
@@ -68,11 +70,11 @@ impl Log {
         }
     }
 
-    pub(crate) fn report(&mut self, lost: &Lost, seq: u64, unattributed: bool) {
+    pub(crate) fn report(&mut self, lost: &Lost, seq: u64, unattributed: bool, at: u64) {
         self.head = seq;
         let counts = lost.total();
         self.reported += counts.total();
-        self.losses.push(Loss { seq, scope: None, counts });
+        self.losses.push(Loss { seq, at, scope: None, counts });
         if self.losses.len() == 300 {
             cover("losses by the hundred");
         }
@@ -82,12 +84,12 @@ impl Log {
         }
         for (topic, counts) in &lost.topics {
             let scope = Some(topic.category);
-            let loss = Loss { seq, scope, counts: *counts };
+            let loss = Loss { seq, at, scope, counts: *counts };
             self.losses_by_conversation[topic.conversation].push(loss);
         }
         if lost.elsewhere.total() > 0 {
             for losses in &mut self.losses_by_conversation {
-                losses.push(Loss { seq, scope: None, counts: lost.elsewhere });
+                losses.push(Loss { seq, at, scope: None, counts: lost.elsewhere });
             }
         }
     }

@@ -371,14 +371,16 @@ impl ReaderOracle {
         log.count(self.source, self.pos, u64::MAX)
     }
 
-    /// Whether an event must follow for which the reader is woken at once; losses of the whole bus wake
-    /// with a delay.
-    pub(crate) fn has_news(&self, log: &Log) -> bool {
+    /// Whether an event must follow for which the reader was woken. Losses of the whole bus wake with a
+    /// delay: only those published up to `bus_losses_by` count.
+    pub(crate) fn has_news(&self, log: &Log, bus_losses_by: Option<u64>) -> bool {
         let update = wanted(log.updates(self.source, self.pos, u64::MAX), self.categories).next();
         let losses = log.losses(self.source, self.synced.max(self.pos));
         let mine = |loss: &Loss| {
             self.is_owed(loss) == Some(true)
-                && (loss.scope.is_some() || self.source == Source::Everything)
+                && (loss.scope.is_some()
+                    || self.source == Source::Everything
+                    || bus_losses_by.is_some_and(|by| loss.at <= by))
         };
         update.is_some() || losses.iter().any(mine)
     }

@@ -162,7 +162,7 @@ impl World<'_> {
         let How::Polled { subscription, flag } = &mut reader.how else { return Ok(false) };
         let reader_waited = reader.waits;
         let must_wake = reader_waited && !flag.is_woken();
-        let news = reader.oracle.has_news(&self.log);
+        let news = reader.oracle.has_news(&self.log, None);
         flag.set(false);
         let waker = Waker::from(Arc::clone(flag));
         let polled = pin!(subscription.next()).poll(&mut Context::from_waker(&waker));
@@ -326,14 +326,31 @@ impl World<'_> {
         Ok(())
     }
 
+    /// Checks that every waiting reader was woken for its next event.
+    pub(super) fn expect_woken(&self) -> Result<(), Failure> {
+        let overdue = self.overdue();
+        for reader in &self.readers {
+            let How::Polled { flag, .. } = &reader.how else { continue };
+            let asleep = reader.waits && !flag.is_woken();
+            let missed = asleep && reader.oracle.has_news(&self.log, overdue);
+            ensure!("not woken", !missed, "{:?} waits", reader.oracle.source);
+        }
+        Ok(())
+    }
+
+    /// Losses of the whole bus that were published up to this time have woken their readers.
+    fn overdue(&self) -> Option<u64> {
+        self.now().checked_sub(self.longest_interval + super::run::TIMER)
+    }
+
     /// Checks that a handler was called with every event.
     pub(super) fn expect_handled(&mut self, index: usize) -> Result<(), Failure> {
+        let overdue = self.overdue();
         let reader = &mut self.readers[index];
         let How::Handled { task, .. } = &reader.how else { return Ok(()) };
         let (at_end, ended) = (task.is_finished(), self.runner.is_none());
         ensure!("end", at_end == ended, "a handler's task has ended: {at_end}");
-        // Losses of the whole bus wake readers with a delay.
-        if reader.oracle.has_news(&self.log) || ended {
+        if reader.oracle.has_news(&self.log, overdue) || ended {
             reader.oracle.find_nothing(&self.log)?;
         }
         Ok(())

@@ -8,7 +8,7 @@ use super::{World, noop_context};
 use crate::failure::{Failure, ensure};
 
 /// Resolution of the runtime's timers, in microseconds: they fire late by less than this.
-const TIMER: u64 = 1_000;
+pub(super) const TIMER: u64 = 1_000;
 
 /// Most polls of the runner without a pause.
 const MANY: u64 = 20_000;
@@ -54,7 +54,7 @@ impl World<'_> {
         if let Some(unattributed) = self.abandoned {
             if let Some(lost) = self.bus.final_losses() {
                 ensure!("position", head > self.log.head, "no position for {lost:?}");
-                self.log.report(&lost, head, unattributed);
+                self.log.report(&lost, head, unattributed, now);
             }
             return Ok(());
         }
@@ -67,7 +67,7 @@ impl World<'_> {
             batch.expired
         );
         if let Some(lost) = &batch.lost {
-            self.log.report(lost, self.log.head + 1, false);
+            self.log.report(lost, self.log.head + 1, false, now);
         }
         let first = self.log.head + 1;
         self.log.deliver(&batch.updates);
@@ -98,6 +98,7 @@ impl World<'_> {
             self.bus.unreported(),
             self.bus.next_deadline()
         );
+        self.expect_woken()?;
         self.tick()
     }
 
