@@ -159,7 +159,8 @@ pub(crate) fn operations(settings: &Settings, random: &mut Random) -> Vec<Operat
             // Readers of everything that open in short succession share a snapshot.
             let all = Opening { source: Source::Everything, retained: true, ..*first };
             let all = Operation::Open(Opening { resume: Resume::Not, ..all });
-            let between = [Operation::Send(new(settings, random)), Operation::Quiet];
+            let pause = Operation::Pass(span(random));
+            let between = [Operation::Send(new(settings, random)), Operation::Quiet, pause];
             list.extend([Operation::Quiet, all.clone()].into_iter().chain(between));
             list.push(all);
             continue;
@@ -177,6 +178,10 @@ pub(crate) fn operations(settings: &Settings, random: &mut Random) -> Vec<Operat
             list.extend(around.clone());
             list.push(next);
             list.extend(around);
+            if lost && times > 100 {
+                let resume = Resume::Any(random.below(300));
+                list.push(Operation::Open(Opening { resume, ..opening(settings, random) }));
+            }
         }
     }
     let ending = random.pick(&[
