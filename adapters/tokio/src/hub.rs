@@ -27,7 +27,7 @@ pub(crate) struct Hub {
     losses_published: AtomicU64,
     closed: AtomicBool,
     readers: Mutex<Slab<Reader>>,
-    /// Told when a reader has come to the end or gone.
+    /// Notified when the last reader has come to the end or gone.
     left: Notify,
 }
 
@@ -94,9 +94,15 @@ impl Hub {
     }
 
     pub(crate) fn leave(&self, key: usize) {
-        let reader = self.readers.lock().try_remove(key);
+        let (reader, is_last) = {
+            let mut readers = self.readers.lock();
+            (readers.try_remove(key), readers.is_empty())
+        };
         if let Some(reader) = reader {
             self.ring(&reader.source).readers -= 1;
+        }
+        // A shutdown that waits is woken once, not for each of thousands of readers.
+        if is_last {
             self.left.notify_waiters();
         }
     }

@@ -72,8 +72,10 @@ impl<S: Subscriber> Layer<S> for StatusLayer {
         if let Some(ttl_ms) = said.ttl_ms {
             draft = draft.ttl(Duration::from_millis(ttl_ms));
         }
-        if !said.metadata.is_empty() {
-            draft = draft.metadata(Metadata::from(said.metadata));
+        if !said.metadata.is_empty()
+            && let Ok(metadata) = Metadata::try_from(said.metadata)
+        {
+            draft = draft.metadata(metadata);
         }
         draft.send();
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 /// A JSON object that goes along with an update, in its written form. It can be read by everybody:
 /// text that is no Unicode, numbers beyond an `f64` and what is nested in more than 64 levels are
@@ -33,7 +34,7 @@ impl std::str::FromStr for Metadata {
 
     fn from_str(json: &str) -> Result<Self, MetadataError> {
         let mut reader = serde_json::Deserializer::from_str(json);
-        let read = reader.deserialize_map(Readable { levels: 64 }).and_then(|()| reader.end());
+        let read = reader.deserialize_map(Readable { levels: LEVELS }).and_then(|()| reader.end());
         match read {
             // Between the tokens a line break is white space, and inside of one there is none: so
             // the object stays on one line.
@@ -43,9 +44,58 @@ impl std::str::FromStr for Metadata {
     }
 }
 
-impl From<serde_json::Map<String, serde_json::Value>> for Metadata {
-    fn from(object: serde_json::Map<String, serde_json::Value>) -> Self {
-        Self(serde_json::Value::Object(object).to_string().into())
+impl TryFrom<Map<String, Value>> for Metadata {
+    type Error = MetadataError;
+
+    /// The object in its written form. Linear in its size.
+    ///
+    /// # Errors
+    /// It is nested in more than 64 levels.
+    fn try_from(object: Map<String, Value>) -> Result<Self, MetadataError> {
+        if !is_shallow(&object) {
+            discard(object);
+            return Err(MetadataError(TOO_DEEP.to_owned()));
+        }
+        Ok(Self(Value::Object(object).to_string().into()))
+    }
+}
+
+impl Default for Metadata {
+    /// An empty object.
+    fn default() -> Self {
+        Self("{}".into())
+    }
+}
+
+/// How many levels an object may have, itself the first.
+const LEVELS: u8 = 64;
+const TOO_DEEP: &str = "it is nested in more than 64 levels";
+
+/// Whether an object has at most [`LEVELS`] levels. Level by level: a recursion would end where the stack
+/// does.
+fn is_shallow(object: &Map<String, Value>) -> bool {
+    let mut values: Vec<&Value> = object.values().collect();
+    for _ in 1..LEVELS {
+        values = values
+            .into_iter()
+            .flat_map(|value| {
+                let array = value.as_array().into_iter().flatten();
+                array.chain(value.as_object().into_iter().flat_map(Map::values))
+            })
+            .collect();
+    }
+    !values.iter().any(|value| value.is_array() || value.is_object())
+}
+
+/// Drops an object that may be so deep that dropping it by recursion overflows the stack.
+fn discard(object: Map<String, Value>) {
+    let mut values: Vec<Value> = object.into_iter().map(|(_, value)| value).collect();
+    while let Some(value) = values.pop() {
+        match value {
+            Value::Array(array) => values.extend(array),
+            Value::Object(object) => values.extend(object.into_iter().map(|(_, value)| value)),
+            _ => {}
+        }
     }
 }
 
@@ -58,7 +108,7 @@ struct Readable {
 impl Readable {
     fn inside<E: Error>(self) -> Result<Self, E> {
         let deeper = self.levels.checked_sub(1).map(|levels| Self { levels });
-        deeper.ok_or_else(|| E::custom("it is nested in more than 64 levels"))
+        deeper.ok_or_else(|| E::custom(TOO_DEEP))
     }
 }
 
@@ -155,6 +205,25 @@ mod tests {
         ] {
             let error = json.parse::<Metadata>().expect_err(json).to_string();
             assert!(error.contains(why), "{json:.50}: {error}");
+        }
+    }
+    #[test]
+    fn a_map_is_nested_in_as_many_levels_as_a_text_may_be() {
+        let nested = |levels: usize| {
+            let inside = (1..levels).fold(Value::from(1), |inside, level| match level % 2 {
+                0 => Value::from_iter([("a", inside)]),
+                _ => Value::from(vec![inside]),
+            });
+            Map::from_iter([("a".to_owned(), inside)])
+        };
+        for levels in [1, 2, 63, 64] {
+            let metadata = Metadata::try_from(nested(levels)).expect("few enough");
+            let parsed = metadata.as_json().parse::<Metadata>();
+            assert_eq!(parsed.as_ref(), Ok(&metadata), "{levels} levels");
+        }
+        for levels in [65, 66, 100_000] {
+            let error = Metadata::try_from(nested(levels)).expect_err("too many").to_string();
+            assert!(error.contains("64 levels"), "{levels} levels: {error}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use statusbus_core::{Instant, Item, Ledger, Receipt};
+use statusbus_core::{Instant, Item, Ledger, Part, Receipt};
 
 use crate::buffers::Buffers;
 use crate::bus_call::BusCall;
@@ -25,26 +25,20 @@ pub struct Runner {
     shared: Arc<Shared>,
     publisher: Publisher,
     batch: Handed,
-    owed: Option<Owed>,
+    /// Of the batch that is being published.
+    publishing: Option<Receipt>,
     /// What is still to be reported.
     heard: Heard,
     bus_call: BusCall,
     reporter: Reporter,
 }
 
-/// A batch that is to be settled.
-struct Owed {
-    receipt: Receipt,
-    /// Readers have it.
-    published: bool,
-}
-
 impl Runner {
     pub(crate) fn new(shared: Arc<Shared>, publisher: Publisher) -> Self {
         let batch = Handed::with_items(Box::default());
         let (bus_call, reporter) = (BusCall::default(), Reporter::default());
-        let (owed, heard) = (None, Heard::default());
-        Self { shared, publisher, batch, owed, heard, bus_call, reporter }
+        let (publishing, heard) = (None, Heard::default());
+        Self { shared, publisher, batch, publishing, heard, bus_call, reporter }
     }
 
     /// Runs. A panic of a metrics recorder, a log or a reader's waker is contained and counted, and
@@ -62,6 +56,7 @@ impl Runner {
             };
             let Err(panic) = delivered else { return };
             self.shared.panics.fetch_add(1, Ordering::Relaxed);
+            self.settle_failed();
             self.shared.contain(|| {
                 tracing::error!(panic, "delivery panicked and was started again");
             });
@@ -71,9 +66,11 @@ impl Runner {
 
     async fn deliver(&mut self) {
         loop {
+            if self.shared.is_abandoned() {
+                self.discard().await;
+            }
             // 1. Settle the last batch and take the next one.
-            let settled = self.owed.is_some();
-            let (handed, poll_at, drained, ledger) = self.take();
+            let (settled, handed, poll_at, drained, ledger) = self.take();
             if settled && self.shared.flushing.load(Ordering::Acquire) > 0 {
                 self.shared.settled.notify_waiters();
             }
@@ -129,10 +126,10 @@ impl Runner {
     }
 
     /// Settles the last batch and takes the next one.
-    fn take(&mut self) -> (bool, Option<Instant>, bool, Ledger) {
+    fn take(&mut self) -> (bool, bool, Option<Instant>, bool, Ledger) {
         let mut bus = self.shared.bus.lock();
         let now = self.shared.clock.now();
-        self.shared.settle(&mut bus, self.owed.take(), now);
+        let settled = self.shared.settle(&mut bus, now);
         let (queued, most) = (bus.ledger().queued as usize, bus.config().values().batch_size);
         let size = Buffers::size(queued, most);
         if self.batch.capacity() != size && (queued > 0 || self.batch.capacity() == 0) {
@@ -142,9 +139,21 @@ impl Runner {
             buffers.put(other.into_items());
             drop(nothing);
         }
-        let handed = bus.poll(&mut self.batch, now);
+        // What was abandoned just now is not delivered: the runner has been woken to discard it.
+        let discards = queued > 0 && self.shared.is_abandoned();
+        let handed = !discards && bus.poll(&mut self.batch, now);
         self.heard.hear_more(std::mem::take(bus.telemetry()));
-        (handed, bus.poll_at(), bus.is_drained(), bus.ledger())
+        (settled, handed, bus.poll_at(), bus.is_drained(), self.shared.ledger_of(&bus))
+    }
+
+    /// Drops what is queued in parts, and lets others run in between.
+    async fn discard(&mut self) {
+        let mut part = batch(PART);
+        while self.shared.discard(&mut part) {
+            tokio::task::yield_now().await;
+        }
+        let heard = std::mem::take(self.shared.bus.lock().telemetry());
+        self.heard.hear_more(Heard { handed_on: None, ..heard });
     }
 
     /// Publishes the batch. Should it panic, what was in it is not accepted by the sink, and its gap
@@ -153,11 +162,21 @@ impl Runner {
         let buffer = self.publisher.buffers.take(self.batch.capacity());
         let (posts, receipt) = self.batch.detach(buffer);
         let size = posts.len() as u64;
-        let owed = self.owed.insert(Owed { receipt, published: false });
+        self.publishing = Some(receipt);
         self.publisher.publish(&self.shared, self.batch.gap(), posts, now, wall());
-        owed.published = true;
+        if let Some(receipt) = self.publishing.take() {
+            self.shared.note_published(receipt);
+        }
         self.batch.take_gap();
         self.shared.names.lock().departures.batch(size, ledger.sent, ledger.queued);
+    }
+
+    /// Settles a batch of which nobody knows whether readers have it, if there is one.
+    fn settle_failed(&mut self) {
+        if let Some(receipt) = self.publishing.take() {
+            self.shared.with_bus(|bus, now| bus.settle_failed(receipt, 0, now));
+            self.shared.settled.notify_waiters();
+        }
     }
 
     fn report(&mut self, ledger: &Ledger) {
@@ -175,10 +194,10 @@ impl Runner {
             if !bus.poll(&mut self.batch, now) {
                 return;
             }
-            let ledger = bus.ledger();
+            let ledger = self.shared.ledger_of(&bus);
             drop(bus);
             self.publish(now.as_micros(), &ledger);
-            self.shared.settle(&mut self.shared.bus.lock(), self.owed.take(), now);
+            self.shared.settle(&mut self.shared.bus.lock(), now);
         }
     }
 }
@@ -204,13 +223,20 @@ impl Drop for Runner {
         if self.batch.capacity() == 0 {
             self.batch = batch(1);
         }
-        self.shared.with_bus(|bus, now| self.shared.settle(bus, self.owed.take(), now));
-        let lost = self.shared.abandon(&mut self.batch);
+        self.settle_failed();
+        let lost = self.shared.with_bus(|bus, now| {
+            bus.close(now);
+            bus.failed(&mut self.batch, 0, now);
+            self.shared.abandon(bus, now)
+        });
+        let mut part = batch(PART);
+        while self.shared.discard(&mut part) {}
         let shared = Arc::clone(&self.shared);
         shared.contain(|| self.tell_losses());
+        self.settle_failed();
         let (heard, ledger) = {
             let mut bus = self.shared.bus.lock();
-            (std::mem::take(bus.telemetry()), bus.ledger())
+            (std::mem::take(bus.telemetry()), self.shared.ledger_of(&bus))
         };
         self.heard.hear_more(Heard { handed_on: None, ..heard });
         self.report(&ledger);
@@ -234,41 +260,74 @@ impl fmt::Debug for Runner {
 }
 
 impl Shared {
-    fn settle(&self, bus: &mut Core, owed: Option<Owed>, now: Instant) {
-        match owed {
-            Some(Owed { receipt, published: true }) => {
-                bus.settle(receipt, now);
-                *self.flushed.lock() = Some(bus.flushed());
-            }
-            Some(Owed { receipt, published: false }) => bus.settle_failed(receipt, 0, now),
-            None => {}
+    /// Notes that readers have a batch: from now on everybody can settle it.
+    fn note_published(&self, receipt: Receipt) {
+        *self.published.lock() = Some(receipt);
+        // Looked at behind that lock, in which a shutdown that has abandoned the queue looks for it.
+        if self.is_abandoned() {
+            self.settled.notify_waiters();
         }
     }
 
-    /// Closes the bus and drops whatever is queued or in this batch. Answers how many.
-    pub(crate) fn abandon(&self, batch: &mut Handed) -> u64 {
+    /// Settles the batch that was published last. Answers whether there was one.
+    fn settle(&self, bus: &mut Core, now: Instant) -> bool {
+        let Some(receipt) = self.published.lock().take() else { return false };
+        bus.settle(receipt, now);
+        *self.flushed.lock() = Some(bus.flushed());
+        true
+    }
+
+    /// Closes the bus and counts what is queued as dropped, without visiting it: the runner
+    /// [discards](Self::discard) it. Answers how many. O(1).
+    fn abandon(&self, bus: &mut Core, now: Instant) -> u64 {
+        bus.close(now);
+        self.settle(bus, now);
+        let ledger = bus.ledger();
+        match self.abandoned_at.set(ledger.expired) {
+            Ok(()) => ledger.queued,
+            Err(_) => 0,
+        }
+    }
+
+    /// Drops a part of what is queued. Answers whether something is left.
+    fn discard(&self, part: &mut Handed) -> bool {
         let mut bus = self.bus.lock();
         let now = self.clock.now();
-        let before = bus.ledger().dropped.sink;
-        bus.close(now);
-        bus.failed(batch, 0, now);
-        while bus.ledger().queued > 0 && bus.poll(batch, now) {
-            bus.failed(batch, 0, now);
+        let before = bus.ledger().queued;
+        loop {
+            let queued = bus.ledger().queued;
+            let left = (PART as u64).saturating_sub(before - queued) as usize;
+            if queued == 0 || left == 0 || bus.poll_part(part, left, drop, now) == Part::Nothing {
+                return queued > 0;
+            }
+            bus.failed(part, 0, now);
         }
-        bus.ledger().dropped.sink - before
     }
 }
+
+/// Most updates that are discarded under the lock of the bus in one go.
+const PART: usize = 256;
 
 pub(crate) async fn flush(shared: &Shared) {
     let mark = shared.with_bus(Core::flush);
     let _waiting = Waiting::new(shared);
-    loop {
-        let settled = shared.settled.notified();
-        let mut settled = pin!(settled);
-        settled.as_mut().enable();
+    settled_until(shared, || {
         let flushed = shared.flushed.lock().is_some_and(|flushed| flushed >= mark);
-        let idle = || shared.ledger().queued + shared.ledger().in_flight == 0;
-        if flushed || shared.ended.load(Ordering::Acquire) || idle() {
+        let idle = || {
+            let ledger = shared.ledger();
+            ledger.queued + ledger.in_flight == 0
+        };
+        flushed || shared.ended.load(Ordering::Acquire) || idle()
+    })
+    .await;
+}
+
+/// Waits until something holds, looking at it whenever a batch is settled and when the runner ends.
+async fn settled_until(shared: &Shared, mut holds: impl FnMut() -> bool) {
+    loop {
+        let mut settled = pin!(shared.settled.notified());
+        settled.as_mut().enable();
+        if holds() {
             return;
         }
         settled.await;
@@ -291,32 +350,51 @@ impl Drop for Waiting<'_> {
     }
 }
 
-pub(crate) async fn shutdown(shared: &Shared, deadline: Duration) -> Ledger {
+pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {
+    let deadline = tokio::time::Instant::now().checked_add(timeout);
     shared.with_bus(Core::close);
-    let ended = async {
-        loop {
-            let settled = shared.settled.notified();
-            let mut settled = pin!(settled);
-            settled.as_mut().enable();
-            if shared.ended.load(Ordering::Acquire) {
-                return;
-            }
-            settled.await;
-        }
-    };
-    let all = async {
-        ended.await;
+    let all = pin!(async {
+        settled_until(shared, || shared.ended.load(Ordering::Acquire)).await;
         shared.hub.all_left().await;
-    };
-    if tokio::time::timeout(deadline, all).await.is_err() {
-        let size = shared.bus.lock().config().values().batch_size;
-        let lost = shared.abandon(&mut batch(size));
-        let unread = shared.hub.unread();
-        shared.contain(|| {
-            tracing::warn!(lost, unread, "the bus was shut down before everything was read");
-        });
+    });
+    if before(deadline, all).await {
+        return shared.ledger();
     }
+    // From here on nothing depends on how much is queued or on what the readers do.
+    let lost = shared.with_bus(|bus, now| shared.abandon(bus, now));
+    shared.settled.notify_waiters();
+    shared.wake.notify_one();
+    let readers = shared.hub.readers();
+    shared.contain(|| {
+        tracing::warn!(lost, readers, "the bus was shut down before everything was read");
+    });
+    // The runner may be publishing a batch on another thread. What becomes of it is soon known.
+    settled_until(shared, || {
+        shared.with_bus(|bus, now| {
+            shared.settle(bus, now);
+            bus.ledger().in_flight == 0
+        })
+    })
+    .await;
     shared.ledger()
+}
+
+/// Whether a future ends before the deadline; without one, whenever it does. Unlike a timeout of the
+/// runtime it looks at the clock itself: a runtime that has much to poll looks at its timers late.
+async fn before(deadline: Option<tokio::time::Instant>, mut all: Pin<&mut impl Future>) -> bool {
+    let Some(deadline) = deadline else {
+        all.await;
+        return true;
+    };
+    let mut timer = pin!(tokio::time::sleep_until(deadline));
+    std::future::poll_fn(|cx| {
+        if all.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        let is_over = timer.as_mut().poll(cx).is_ready() || tokio::time::Instant::now() >= deadline;
+        if is_over { Poll::Ready(false) } else { Poll::Pending }
+    })
+    .await
 }
 
 /// A future whose panic is an answer.

@@ -1,14 +1,14 @@
 //! What handles, runner and readers have in common.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
     Bus, Categories, ConversationError, Depth, Facts, FlushMark, HandedOn, Ledger, Outcome,
-    OverflowEdge, Place, RefuseReason, Slot, Telemetry,
+    OverflowEdge, Place, Receipt, RefuseReason, Slot, Telemetry,
 };
 use tokio::sync::Notify;
 
@@ -98,6 +98,11 @@ pub(crate) struct Shared {
     /// Who waits for `settled`.
     pub(crate) flushing: AtomicUsize,
     pub(crate) flushed: Mutex<Option<FlushMark>>,
+    /// Of the batch that readers have and that is not settled yet. Lock it behind the bus.
+    pub(crate) published: Mutex<Option<Receipt>>,
+    /// What is queued has been given up, and so many updates had expired before: set under the lock
+    /// of the bus.
+    pub(crate) abandoned_at: OnceLock<u64>,
     /// The runner has ended: nothing will be delivered any more.
     pub(crate) ended: AtomicBool,
     pub(crate) panics: AtomicU64,
@@ -131,6 +136,8 @@ impl Shared {
             settled: Notify::new(),
             flushing: AtomicUsize::new(0),
             flushed: Mutex::new(None),
+            published: Mutex::new(None),
+            abandoned_at: OnceLock::new(),
             ended: AtomicBool::new(false),
             panics: AtomicU64::new(0),
             missed: AtomicU64::new(0),
@@ -244,12 +251,32 @@ impl Shared {
     pub(crate) fn depth(&self) -> Depth {
         let mut bus = self.bus.lock();
         let mut depth = bus.depth();
+        if self.is_abandoned() {
+            (depth.queued, depth.oldest) = (0, std::time::Duration::ZERO);
+        }
         depth.peak = self.peak.lock().note(depth.peak, self.clock.now());
         depth
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
-        self.bus.lock().ledger()
+        self.ledger_of(&self.bus.lock())
+    }
+
+    /// The counters, in which what is abandoned is dropped already, although the runner has yet to
+    /// take it out of the queue.
+    pub(crate) fn ledger_of(&self, bus: &Core) -> Ledger {
+        let mut ledger = bus.ledger();
+        if let Some(&expired) = self.abandoned_at.get() {
+            // What is found to have expired since then was abandoned before.
+            ledger.dropped.sink += ledger.queued + (ledger.expired - expired);
+            (ledger.queued, ledger.expired) = (0, expired);
+        }
+        ledger
+    }
+
+    /// Whether what is queued has been given up: it is not delivered any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned_at.get().is_some()
     }
 
     pub(crate) fn count_missed(&self, missed: u64) {

@@ -145,11 +145,28 @@ impl Status {
         crate::runner::flush(&self.handle.shared).await;
     }
 
-    /// Closes the bus, delivers what is queued, and waits until everyone who reads has come to the
-    /// end, for at most `deadline`. What is then still queued is dropped and counted; what readers
-    /// have not come to is [`unread`](Self::unread).
-    pub async fn shutdown(&self, deadline: Duration) -> Ledger {
-        crate::runner::shutdown(&self.handle.shared, deadline).await
+    /// Closes the bus, delivers what is queued, and waits until every reader has come to the end, for
+    /// at most `timeout`: zero does not wait, [`Duration::MAX`] waits without a limit. Answers with
+    /// the counters, which are final but for updates that are refused later.
+    ///
+    /// When the time is over, no further batch is delivered: what is still queued counts as dropped
+    /// by the [sink](crate::DropReason::Sink), and a log line has how many those are and how
+    /// many readers are left. What these have not read they can still read; [`unread`](Self::unread)
+    /// counts it, outside of the ledger.
+    ///
+    /// What happens behind the timeout takes constant time, whatever is queued and whoever reads: the
+    /// memory of what was dropped is freed later by the runner. Only a batch that the runner is
+    /// delivering at that moment on another thread is waited for. So `timeout` is exceeded by as long
+    /// as the runtime takes to poll the caller, and the delivery of one batch.
+    ///
+    /// It may be called several times, also at once: each call has its own timeout, and the first
+    /// one that is over ends the delivery for all. When the runtime goes away before, or the future
+    /// is dropped, the bus stays closed.
+    ///
+    /// # Panics
+    /// On a runtime without timers.
+    pub async fn shutdown(&self, timeout: Duration) -> Ledger {
+        crate::runner::shutdown(&self.handle.shared, timeout).await
     }
 
     /// Changes the configuration, at once and between batches. Updates that a smaller queue limit

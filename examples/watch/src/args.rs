@@ -39,10 +39,10 @@ pub(crate) enum Action {
 /// The exit status is the command's own; 128 and the number of the signal if one killed it; 127 if
 /// there is no such command and 126 if it cannot be run.
 ///
-/// Every line that the command finishes is shown, in order, on a terminal as in a pipe or a file. It
-/// waits for an output that is slow, as it would if it wrote there itself; viewers over HTTP are not
-/// waited for, and learn what they missed. A line that is redrawn, as progress bars are (a carriage
-/// return without a newline), is shown as it changes, and becomes a line when it is finished.
+/// Every line that the command finishes is shown, in order, on a terminal as in a pipe or a file. A
+/// slow output slows the command down, as if it wrote there itself; viewers over HTTP do not, and learn
+/// what they missed. A line that is redrawn, as progress bars are (a carriage return without a
+/// newline), is shown as it changes, and becomes a line when it is finished.
 ///
 /// An interrupt (Ctrl-C, SIGTERM) is passed on to the command, and what it says until it ends is
 /// still shown; a second one kills it.
@@ -79,7 +79,8 @@ pub(crate) struct Run {
     #[arg(long)]
     own_group: bool,
 
-    /// How long an interrupted command may take to end before it is killed
+    /// How long an interrupted command may take to end before it is killed, and a slow output then to
+    /// show the rest
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = time)]
     pub(crate) grace: Duration,
 

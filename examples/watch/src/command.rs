@@ -23,6 +23,9 @@ const LINGER: Duration = Duration::from_secs(2);
 const HELD: &str =
     "what it left behind holds its output open, and is quiet: it is not read any more";
 
+const UNREAD: &str =
+    "interrupted, and what it wrote could not be shown in time: the rest is not read any more";
+
 /// The status of a program that has written to a pipe that nobody reads: 128 and SIGPIPE.
 const CLOSED: u8 = 128 + 13;
 
@@ -63,8 +66,9 @@ pub(crate) fn spawn(command: &[OsString], group: Group) -> io::Result<Running> {
 
 impl Running {
     /// Says what the command says, and how it ends. An interrupt is passed on; when the command has
-    /// not ended `grace` later, or with the next interrupt, it is killed. When nobody views it any
-    /// more its output is closed, as that of a command in a pipeline is.
+    /// not ended `grace` later, or with the next interrupt, it is killed; the rest of its output then
+    /// has the same time to be read. When nobody views it any more its output is closed, as that of a
+    /// command in a pipeline is.
     pub(crate) async fn follow(
         mut self,
         status: &Status,
@@ -94,6 +98,8 @@ impl Running {
                 end = self.child.wait(), if exit.is_none() => {
                     exit = Some((end?, self.began.elapsed()));
                     quiet.begin();
+                    // A slow output still gets the rest, but an interrupt ends the program in bounded time.
+                    deadline = deadline.map(|_| Instant::now() + grace);
                 }
                 () = output.end() => {}
                 () = quiet.lasts(LINGER), if exit.is_some() => {
@@ -116,6 +122,10 @@ impl Running {
                 () = viewing.ended(), if !viewing.has_ended() => {
                     output.close();
                     deadline = deadline.or(Some(Instant::now() + grace));
+                }
+                () = until(deadline), if exit.is_some() => {
+                    conversation.engine(UNREAD);
+                    output.close();
                 }
                 () = until(deadline), if !killed && exit.is_none() => {
                     killed = true;

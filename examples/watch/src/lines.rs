@@ -122,7 +122,7 @@ impl Lines {
         self.take(&chunk[start..]);
     }
 
-    /// The line that is being redrawn as it is now; none if there is none, it shows nothing, or it
+    /// The line that is being redrawn, as it is now. `None`: no line is, its text is blank, or the text
     /// has not changed since the last call.
     pub(crate) fn live(&mut self) -> Option<Line<'_>> {
         let text = self.held.trim_end();

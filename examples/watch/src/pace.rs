@@ -7,8 +7,8 @@ use statusbus_tokio::{Builder, Status};
 use crate::view::Progress;
 
 /// Lets no more lines onto the bus than its queue has room for and the view has still to read, so
-/// that it shows them all. Whoever writes them waits: a command because its pipe is full, a file in
-/// any case.
+/// that the view shows them all. Their source waits: a command because its pipe is full, a file in
+/// any case. At most 16 KiB of text for each update of the window are kept in memory.
 pub(crate) struct Pace {
     status: Status,
     view: Progress,
@@ -55,7 +55,8 @@ impl Pace {
     }
 
     async fn wait(&self) {
-        if self.queue_room() == 0 {
+        // What is queued may be due only much later, and until then the view cannot read it.
+        if self.waiting() > 0 {
             self.status.flush().await;
         } else {
             tokio::time::sleep(PAUSE).await;

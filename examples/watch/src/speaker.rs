@@ -106,7 +106,7 @@ fn send(status: &Status, conversation: &Conversation, said: Said<'_>) -> Result<
 pub(crate) fn object<const N: usize>(fields: [(&str, serde_json::Value); N]) -> Metadata {
     let object: serde_json::Map<_, _> =
         fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    object.into()
+    Metadata::try_from(object).unwrap_or_default() // few levels: all of it is written here
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::process::Stdio;
 
 use common::{Directory, Ended, Json, Watch, run, script};
+use rustix::process::Signal;
 use terminal::Terminal;
 
 /// What real programs print, each finished by newlines alone.
@@ -152,20 +153,20 @@ fn what_is_redrawn_is_live_and_what_is_left_of_it_is_a_line() {
 #[test]
 fn a_line_that_is_redrawn_is_in_the_panel_while_it_is() {
     let directory = Directory::new("redrawn");
-    let go = directory.fifo("go");
+    let (finish, end) = (directory.fifo("finish"), directory.fifo("end"));
     let mut command = script(
         &["run"],
-        r#"printf '\rcopy  10%%'; printf '\rcopy  50%%'; read line <"$GO"; printf '\rcopy 100%%\n'
-        read line <"$GO""#,
+        r#"printf '\rcopy  10%%'; printf '\rcopy  50%%'; read line <"$FINISH"
+        printf '\rcopy 100%%\n'; read line <"$END""#,
     );
-    command.env("GO", &go);
+    command.env("FINISH", &finish).env("END", &end);
     let mut terminal = Terminal::start(command);
     terminal.shows("━━━━━━━━━━━━────────────   50%  copy  50%");
     assert_eq!(own(terminal.scrolled()), Vec::<String>::new());
-    fs::write(&go, "\n").expect("it reads");
+    fs::write(&finish, "\n").expect("it reads");
     terminal.shows("progress copy 100%");
     assert!(!terminal.parser.screen().contents().contains("copy  50%"));
-    fs::write(&go, "\n").expect("it reads");
+    fs::write(&end, "\n").expect("it reads");
     terminal.end();
     assert_eq!(own(terminal.scrolled()), ["copy 100%"]);
 }
@@ -177,6 +178,8 @@ fn a_reader_that_is_slow_gets_every_line() {
             (&[][..], 20_000),
             (&["--queue-limit", "64", "--window", "512"], 20_000),
             (&["--queue-limit", "1", "--window", "1"], 1_000),
+            // No batch is due before the command has to wait.
+            (&["--batch-size", "65534", "--flush-interval", "1h"], 20_000),
         ] {
             let directory = Directory::new("slow");
             let begun = directory.fifo("begun");
@@ -209,4 +212,20 @@ fn a_reader_that_stops_ends_the_command() {
         let ended = watch.end();
         assert_eq!((ended.code, &*ended.errors), (Some(141), ""), "as with `yes | head`");
     }
+}
+
+#[test]
+fn an_interrupt_ends_it_also_when_nothing_is_read() {
+    let directory = Directory::new("unread");
+    let begun = directory.fifo("begun");
+    let deaf = "trap '' TERM; echo >\"$BEGUN\"; while :; do seq 1 1000; done";
+    let mut command = script(&["run", "--plain", "--grace", "300ms"], deaf);
+    command.env("BEGUN", &begun);
+    let (mut watch, begin) = Watch::start_unread(command);
+    assert_eq!(fs::read_to_string(&begun).expect("the command writes to it"), "\n");
+    watch.signal(Signal::TERM);
+    let error = watch.error();
+    assert!(error.starts_with("watch: the output was too slow: "), "{error}");
+    begin.send(()).expect("the reader waits");
+    assert_eq!(watch.end().code, Some(143));
 }

@@ -130,3 +130,21 @@ fn a_large_file_is_read_no_faster_than_it_is_shown() {
     assert_eq!(json.texts("info").len(), 50_000);
     assert!(json.gaps.is_empty());
 }
+
+#[test]
+fn every_finished_line_of_a_file_is_shown() {
+    let directory = Directory::new("finished");
+    let file = directory.path("app.log");
+    let text = "copy 10%\ncopy 50%\n\n[1/2] a\n[2/2] b\ncopy 50%\ncopy 10%\rcopy 100%\nend\n";
+    fs::write(&file, text).expect("room");
+    let (mut watch, mut lines) = (tail(&["--from-start"], &[&file]), Vec::new());
+    shown(&mut watch, &mut lines, "end");
+    let json = end(watch, lines);
+    let texts: Vec<_> =
+        json.updates.iter().filter(|update| update["category"] != "engine").collect();
+    let texts: Vec<_> = texts.iter().map(|update| update["text"].as_str().expect("text")).collect();
+    let finished =
+        ["copy 10%", "copy 50%", "", "[1/2] a", "[2/2] b", "copy 50%", "copy 100%", "end"];
+    assert_eq!(texts, finished);
+    assert_eq!(json.count("coalesced"), 0);
+}

@@ -23,7 +23,7 @@ const GAPS: usize = 4;
 
 /// The core, driven by a loop that does nothing but poll when the bus says so.
 ///
-/// The traces need 16 slots and batches of 8: some 5 KiB in all, and as much again on the stack while
+/// The traces need 16 slots and batches of 8: some 5 KiB in all, and most of it again on the stack while
 /// a trace begins, so it runs where there are 16 KiB of memory. Conversations and keys hold 12 bytes,
 /// texts 24.
 pub struct CoreSubject<const SLOTS: usize = 16, const BATCH: usize = 8> {
@@ -121,7 +121,13 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
     const CORE: bool = true;
 
     fn open(&mut self, opening: &Opening<'_>) -> Result<(), Invalid> {
-        *self = Self::new();
+        // one by one: all at once takes as much again of a small stack
+        self.bus = Bus::with_telemetry(Watch::new());
+        self.batch = Batch::new();
+        self.categories = Categories::new();
+        self.now = Instant::ZERO;
+        self.marks.clear();
+        self.shows_left = false;
         for category in opening.categories() {
             let category = Name::try_from(category).map_err(|_| Invalid("category"))?;
             self.categories.register(category)?;

@@ -111,7 +111,7 @@ pub(super) fn lost(lost: u64, total: u64, why: &str) -> (String, Metadata) {
     let mut metadata = serde_json::Map::new();
     metadata.insert("lost".into(), lost.into());
     metadata.insert("total".into(), total.into());
-    (text, metadata.into())
+    (text, Metadata::try_from(metadata).unwrap_or_default()) // it has one level
 }
 
 fn unreadable(report: &DeviceReport) -> String {

@@ -8,6 +8,7 @@ mod support;
 mod bytes;
 mod calls;
 mod conversations;
+mod deadline;
 mod depth;
 mod flush;
 mod gaps;

@@ -95,7 +95,7 @@ async fn a_value_of_a_conversation_that_was_forgotten_can_be_removed_from_those_
     assert!(two.ptr_eq(&one));
     assert!(!status.remove_retained(&forgotten, Category::TOOL, None));
     let (third, three) = joiner(&status, Selector::Everything);
-    assert!(!texts(&three).iter().any(|text| *text == forgotten));
+    assert!(!texts(&three).contains(&forgotten));
     drop((first, second, third));
     end(status).await;
 }

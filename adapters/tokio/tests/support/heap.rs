@@ -12,11 +12,17 @@ static HEAP: Counting = Counting;
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
+    static FREED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Bytes that this thread holds: taken less given back.
 pub(crate) fn held() -> isize {
     HELD.get()
+}
+
+/// Allocations that this thread has given back so far.
+pub(crate) fn freed() -> u64 {
+    FREED.get()
 }
 
 /// Most bytes that this thread held while `act` ran, above what it held before.
@@ -45,6 +51,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         count(-(layout.size() as isize));
+        let _ = FREED.try_with(|freed| freed.set(freed.get() + 1));
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(pointer, layout) }
     }

@@ -56,7 +56,7 @@ fn counter(front: &str, count: &Count<'_>) -> Option<String> {
     closed.then(|| format!("{open}{slash}{}{close}", count.total))
 }
 
-/// The key of a counter that stands at the end, in square brackets: `test_a PASSED   [ 45%]`. As with
+/// The key of a counter at the end of a line, in square brackets: `test_a PASSED   [ 45%]`. As with
 /// one in front, what is before it is another thing in each line.
 fn counter_behind(front: &str, count: &Count<'_>) -> Option<String> {
     let slash = if count.total == "%" { "" } else { "/" };

@@ -79,7 +79,7 @@ pub(super) fn category<'a>(update: &Update<'_>, status: &'a Status) -> &'a str {
     status.categories().name(update.category()).unwrap_or("?")
 }
 
-/// How many bytes of a line's text were too much for the bus; none if it is whole.
+/// Bytes of a line that did not fit an update. `None`: the line is whole.
 pub(super) fn cut(update: &Update<'_>) -> Option<u64> {
     let number = update.metadata()?.strip_prefix("{\"cut\":")?;
     number.strip_suffix('}')?.parse().ok()

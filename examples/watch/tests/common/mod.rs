@@ -111,9 +111,14 @@ impl Watch {
         self.lines.recv_timeout(PATIENCE).expect("another line")
     }
 
+    /// The next line on standard error.
+    pub(crate) fn error(&mut self) -> String {
+        self.errors.recv_timeout(PATIENCE).expect("another line")
+    }
+
     /// Where it says that it serves.
     pub(crate) fn address(&mut self) -> String {
-        let line = self.errors.recv_timeout(PATIENCE).expect("it says where it serves");
+        let line = self.error();
         let (_, address) = line.trim_end().split_once("serving at http://").expect("an address");
         address.to_owned()
     }
