@@ -49,6 +49,12 @@ impl Counts {
         }
     }
 
+    /// The same with expired updates counted as dropped by the sink.
+    pub(crate) fn with_expired_as_sink(mut self) -> Self {
+        self.0[5] += std::mem::take(&mut self.0[6]);
+        self
+    }
+
     pub(crate) fn total(&self) -> u64 {
         self.0.iter().sum()
     }

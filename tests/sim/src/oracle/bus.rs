@@ -363,10 +363,9 @@ impl BusOracle {
     /// than the bus counts apart; which of them it counts apart is then not predicted.
     pub(crate) fn abandon(&mut self, now: u64) -> bool {
         self.close(now);
+        self.settle(now);
         while let Some(first) = self.queue.pop_front() {
-            let expired = first.expiry <= now;
-            let sink = Loss::Dropped(DropReason::Sink);
-            self.lose(first.update.topic, if expired { Loss::Expired } else { sink });
+            self.lose(first.update.topic, Loss::Dropped(DropReason::Sink));
         }
         self.deadline = None;
         self.passed = self.passed.max(self.flush_to);

@@ -26,6 +26,14 @@ pub(crate) struct Loss {
     /// A category of the reader's conversation; `None`: the whole bus.
     pub(crate) scope: Option<Category>,
     pub(crate) counts: Counts,
+    /// It need not be reported to the reader of whose debts it is.
+    pub(crate) is_optional: bool,
+}
+
+impl Loss {
+    const fn new(seq: u64, at: u64, scope: Option<Category>, counts: Counts) -> Self {
+        Self { seq, at, scope, counts, is_optional: false }
+    }
 }
 
 #[derive(Default)]
@@ -50,6 +58,9 @@ pub(crate) struct Log {
     /// The position before the newest batch.
     before_newest: u64,
     pub(crate) reported: u64,
+    /// The position of the losses of an abandoned queue; 0: there are none. The ledger counts all of
+    /// them as dropped by the sink, and readers get those that had expired as expired.
+    pub(crate) abandoned: u64,
     /// The position of losses whose topics are not predicted; 0: there are none. See
     /// [`BusOracle::abandon`](super::bus::BusOracle::abandon).
     pub(crate) unattributed: u64,
@@ -70,28 +81,34 @@ impl Log {
         }
     }
 
-    pub(crate) fn report(&mut self, lost: &Lost, seq: u64, unattributed: bool, at: u64) {
+    pub(crate) fn report(&mut self, lost: &Lost, seq: u64, at: u64) {
         self.head = seq;
         let counts = lost.total();
         self.reported += counts.total();
-        self.losses.push(Loss { seq, at, scope: None, counts });
+        self.losses.push(Loss::new(seq, at, None, counts));
         if self.losses.len() == 300 {
             cover("losses by the hundred");
         }
-        if unattributed {
-            self.unattributed = seq;
+        if self.unattributed == seq {
             return;
         }
         for (topic, counts) in &lost.topics {
             let scope = Some(topic.category);
-            let loss = Loss { seq, at, scope, counts: *counts };
+            let loss = Loss::new(seq, at, scope, *counts);
             self.losses_by_conversation[topic.conversation].push(loss);
         }
         if lost.elsewhere.total() > 0 {
             for losses in &mut self.losses_by_conversation {
-                losses.push(Loss { seq, at, scope: None, counts: lost.elsewhere });
+                losses.push(Loss::new(seq, at, None, lost.elsewhere));
             }
         }
+    }
+
+    /// Adds the losses of an abandoned queue.
+    pub(crate) fn report_abandoned(&mut self, lost: &Lost, seq: u64, unattributed: bool, at: u64) {
+        self.abandoned = seq;
+        self.unattributed = if unattributed { seq } else { 0 };
+        self.report(lost, seq, at);
     }
 
     pub(crate) fn deliver(&mut self, updates: &[Queued]) {

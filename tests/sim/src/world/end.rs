@@ -53,7 +53,7 @@ impl World<'_> {
                 let head = self.status.head();
                 if let Some(lost) = self.bus.final_losses() {
                     ensure!("position", head > self.log.head, "no position for {lost:?}");
-                    self.log.report(&lost, head, unattributed, now);
+                    self.log.report_abandoned(&lost, head, unattributed, now);
                 }
             }
         }

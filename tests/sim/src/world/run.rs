@@ -54,7 +54,7 @@ impl World<'_> {
         if let Some(unattributed) = self.abandoned {
             if let Some(lost) = self.bus.final_losses() {
                 ensure!("position", head > self.log.head, "no position for {lost:?}");
-                self.log.report(&lost, head, unattributed, now);
+                self.log.report_abandoned(&lost, head, unattributed, now);
             }
             return Ok(());
         }
@@ -67,7 +67,7 @@ impl World<'_> {
             batch.expired
         );
         if let Some(lost) = &batch.lost {
-            self.log.report(lost, self.log.head + 1, false, now);
+            self.log.report(lost, self.log.head + 1, now);
         }
         let first = self.log.head + 1;
         self.log.deliver(&batch.updates);
