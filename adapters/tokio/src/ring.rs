@@ -324,10 +324,13 @@ impl Ring {
         })
     }
 
-    /// Forgets everything that was delivered: who resumes is told so.
+    /// Forgets everything that was delivered; a resume before this is refused. Nothing reads it now,
+    /// so that no reader has totals of the losses that later ones would have to continue.
     pub(crate) fn forget(&mut self) {
+        debug_assert_eq!(self.readers, 0);
         self.entries = VecDeque::new();
         self.history = History::default();
+        self.losses = LossLog::default();
         self.retained.clear();
         self.snapshot = None;
         self.floor = self.head;

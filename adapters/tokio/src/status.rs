@@ -154,7 +154,7 @@ impl Status {
     /// many readers are left. What these have not read they can still read; [`unread`](Self::unread)
     /// counts it, outside of the ledger.
     ///
-    /// What happens behind the timeout takes constant time, whatever is queued and whoever reads: the
+    /// What happens behind the timeout takes constant time, however much is queued or read: the
     /// memory of what was dropped is freed later by the runner. Only a batch that the runner is
     /// delivering at that moment on another thread is waited for. So `timeout` is exceeded by as long
     /// as the runtime takes to poll the caller, and the delivery of one batch.

@@ -146,7 +146,7 @@ async fn what_was_reported_is_not_reported_again_when_the_other_log_has_dropped_
         lose_of_all(&status);
         delivered(&status).await;
     }
-    // The one is told inside the window, the other with a lag.
+    // One pair gets the losses inside the window, the other with a lag.
     assert_eq!([&mut early, &mut early_oldest].map(lost), [300; 2]);
     for text in names("", 0..20) {
         status.tool("a", text);
