@@ -162,6 +162,7 @@ pub(crate) fn operations(settings: &Settings, random: &mut Random) -> Vec<Operat
             let pause = Operation::Pass(span(random));
             let between = [Operation::Send(new(settings, random)), Operation::Quiet, pause];
             list.extend([Operation::Quiet, all.clone()].into_iter().chain(between));
+            list.extend(random.chance(40).then(|| remove_retained(settings, random)));
             list.push(all);
             continue;
         }
@@ -229,11 +230,7 @@ fn operation(settings: &Settings, random: &mut Random, kind: usize) -> Operation
             Operation::SetCategories { reader, categories, first }
         }
         6 | 7 => Operation::Leave { reader },
-        8 => Operation::RemoveRetained {
-            conversation: random.among(1, settings.conversations as u64) as usize,
-            category: random.pick(&settings.categories),
-            key: random.chance(70).then(|| random.below(settings.keys) as u8),
-        },
+        8 => remove_retained(settings, random),
         9 if settings.reconfigures => match random.chance(70) {
             true => {
                 let (limit, batch) = (random.pick(&[1, 5, 50, 400]), random.pick(&[1, 8, 100]));
@@ -263,6 +260,14 @@ fn operation(settings: &Settings, random: &mut Random, kind: usize) -> Operation
             _ => Operation::Look,
         },
         _ => Operation::Send(new(settings, random)),
+    }
+}
+
+fn remove_retained(settings: &Settings, random: &mut Random) -> Operation {
+    Operation::RemoveRetained {
+        conversation: random.among(1, settings.conversations as u64) as usize,
+        category: random.pick(&settings.categories),
+        key: random.chance(settings.keyed).then(|| random.below(settings.keys) as u8),
     }
 }
 
