@@ -117,7 +117,12 @@ impl<'a> World<'a> {
                 eprintln!("  {} µs, head {}: {operation:?}", self.now(), self.log.head);
             }
             self.act(operation)?;
-            self.forgetting.look(self.now(), self.log.head, &mut self.retained);
+            self.forgetting.look(
+                self.now(),
+                self.log.head,
+                self.runner.is_none(),
+                &mut self.retained,
+            );
             self.look()?;
             self.expect_ledger()?;
         }

@@ -208,7 +208,7 @@ impl ReaderOracle {
                 "resuming at {point} after {observed:?} skips the retained values"
             );
             ensure!("resume point", point >= self.pos, "{point} is before {}", self.pos);
-            if self.sequence.as_ref().is_none_or(|sequence| !sequence.lagged) {
+            if self.sequence.is_none() {
                 self.expect_nothing_wanted(log, point)?;
             }
             self.expect_reported(log, point)?;

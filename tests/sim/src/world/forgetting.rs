@@ -59,13 +59,20 @@ impl Forgetting {
         }
     }
 
-    pub(super) fn look(&mut self, now: u64, head: u64, retained: &mut RetainedOracle) {
+    pub(super) fn look(
+        &mut self,
+        now: u64,
+        head: u64,
+        has_ended: bool,
+        retained: &mut RetainedOracle,
+    ) {
         let known = self.exists.iter().skip(1).filter(|exists| **exists).count();
         let crowded = self.remembered.is_some_and(|most| known >= most);
         for conversation in 1..self.exists.len() {
             let idle = |after| now - self.used[conversation] >= after;
             let long = self.idle_after.is_some_and(idle);
-            if self.readers[conversation] == 0 && (crowded || long) {
+            // A reader that has reached the end keeps its conversation no longer.
+            if (self.readers[conversation] == 0 || has_ended) && (crowded || long) {
                 retained.may_be_forgotten(conversation);
                 if head > self.to {
                     cover("a conversation may be forgotten");

@@ -58,7 +58,7 @@ impl World<'_> {
         resume: Option<(u64, u64)>,
     ) -> Result<(Subscription, ReaderOracle), Failure> {
         let (head, now) = (self.log.head, self.now());
-        self.forgetting.look(now, head, &mut self.retained);
+        self.forgetting.look(now, head, self.runner.is_none(), &mut self.retained);
         let selector = match source {
             Source::Everything => Selector::Everything,
             Source::Conversation(0) => Selector::System,

@@ -75,7 +75,7 @@ impl World<'_> {
             self.retained.set(queued, seq, now, self.log.floor);
             self.forgetting.deliver(queued.update.topic.conversation, now);
         }
-        self.forgetting.look(now, self.log.head, &mut self.retained);
+        self.forgetting.look(now, self.log.head, self.runner.is_none(), &mut self.retained);
         ensure!("head", head == self.log.head, "the head is {head}, expected {}", self.log.head);
         Ok(())
     }
