@@ -283,7 +283,7 @@ impl Shared {
         bus.close(now);
         self.settle(bus, now);
         let ledger = bus.ledger();
-        match self.abandoned_at.set(ledger.expired) {
+        match self.abandoned_at.set(ledger) {
             Ok(()) => ledger.queued,
             Err(_) => 0,
         }

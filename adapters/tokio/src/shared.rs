@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    Bus, Categories, ConversationError, Depth, Facts, FlushMark, HandedOn, Ledger, Outcome,
-    OverflowEdge, Place, Receipt, RefuseReason, Slot, Telemetry,
+    Bus, Categories, ConversationError, Depth, Dropped, Facts, FlushMark, HandedOn, Ledger,
+    Outcome, OverflowEdge, Place, Receipt, RefuseReason, Slot, Telemetry,
 };
 use tokio::sync::Notify;
 
@@ -100,9 +100,8 @@ pub(crate) struct Shared {
     pub(crate) flushed: Mutex<Option<FlushMark>>,
     /// Of the batch that readers have and that is not settled yet. Lock it behind the bus.
     pub(crate) published: Mutex<Option<Receipt>>,
-    /// What is queued has been given up, and so many updates had expired before: set under the lock
-    /// of the bus.
-    pub(crate) abandoned_at: OnceLock<u64>,
+    /// The counters when the queue was given up: set under the lock of the bus.
+    pub(crate) abandoned_at: OnceLock<Ledger>,
     /// The runner has ended: nothing will be delivered any more.
     pub(crate) ended: AtomicBool,
     pub(crate) panics: AtomicU64,
@@ -266,10 +265,13 @@ impl Shared {
     /// take it out of the queue.
     pub(crate) fn ledger_of(&self, bus: &Core) -> Ledger {
         let mut ledger = bus.ledger();
-        if let Some(&expired) = self.abandoned_at.get() {
-            // What is found to have expired since then was abandoned before.
-            ledger.dropped.sink += ledger.queued + (ledger.expired - expired);
-            (ledger.queued, ledger.expired) = (0, expired);
+        if let Some(before) = self.abandoned_at.get() {
+            // However they left since then, those that were queued had been abandoned before.
+            let left = ledger.dropped.total() - before.dropped.total();
+            let expired = ledger.expired - before.expired;
+            let sink = before.dropped.sink + left + expired + ledger.queued;
+            ledger.dropped = Dropped { sink, ..before.dropped };
+            (ledger.queued, ledger.expired) = (0, before.expired);
         }
         ledger
     }

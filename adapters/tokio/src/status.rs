@@ -171,12 +171,16 @@ impl Status {
 
     /// Changes the configuration, at once and between batches. Updates that a smaller queue limit
     /// has no room for leave as the overflow policy says, counted as `shrunk`; the answer is how
-    /// many. A queue limit above the [capacity](Builder::capacity) becomes that.
+    /// many. Without effect after a [shutdown](Self::shutdown) whose timeout is over. A queue limit
+    /// above the [capacity](Builder::capacity) becomes that.
     #[allow(clippy::must_use_candidate)] // how many left is in the ledger too
     pub fn reconfigure(&self, config: Config) -> usize {
-        let mut left = Vec::new();
-        self.handle.shared.with_bus(|bus, now| {
-            bus.reconfigure(config, |post, _| left.push(post), now);
+        let (mut left, shared) = (Vec::new(), &self.handle.shared);
+        shared.with_bus(|bus, now| {
+            // What a shutdown has given up counts as dropped by the sink, and not as shrunk.
+            if !shared.is_abandoned() {
+                bus.reconfigure(config, |post, _| left.push(post), now);
+            }
         });
         left.len()
     }

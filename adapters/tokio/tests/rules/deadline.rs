@@ -102,6 +102,21 @@ async fn what_expires_behind_the_deadline_stays_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_smaller_limit_behind_the_deadline_changes_no_answer() {
+    let (status, runner) = Status::builder().build();
+    for name in names("a", 0..6) {
+        status.tool("a", name);
+    }
+    let ledger = status.shutdown(Duration::ZERO).await;
+    assert_eq!((ledger.dropped.sink, ledger.dropped.shrunk), (6, 0));
+    let smaller = status.config().queue_limit(5).expect("a limit");
+    assert_eq!(status.reconfigure(smaller), 0, "none is left to be shrunk");
+    assert_eq!(balanced(&status), ledger);
+    runner.run().await;
+    assert_eq!(balanced(&status), ledger);
+}
+
+#[tokio::test(start_paused = true)]
 async fn several_that_run_out_of_time_answer_with_the_same() {
     let log = Log::gather();
     let (status, runner) = Status::builder().build();
