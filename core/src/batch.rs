@@ -100,9 +100,9 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
         self.gap.is_told().then(|| core::mem::replace(&mut self.gap, Gap::new()))
     }
 
-    /// The next `count` losses of the gap that stands in front of this batch have been passed on: if
-    /// the batch fails, only the others are told again. When all have been, the gap is taken out. For
-    /// who passes them on one by one, in an order that [`Gap::loss`] gives.
+    /// Confirms that the next `count` losses of the gap in front of this batch were passed on: if the
+    /// batch fails, only the others are reported again. Behind the last one the gap is taken out. For
+    /// sinks that pass losses on one by one, in the order of [`Gap::loss`].
     pub fn confirm_losses(&mut self, count: usize) {
         if !self.gap.confirm(count) {
             self.gap.clear();

@@ -116,9 +116,9 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
         self.seq
     }
 
-    /// How many records before this one had a position, were accepted by nobody, not even in part, and
-    /// are told here. Whoever follows the positions misses those, besides the updates that the sink did
-    /// not accept.
+    /// How many gaps before this one had a position, were not accepted, not even in part, and are
+    /// reported here. A reader that follows the positions misses theirs, besides those of the updates
+    /// that the sink did not accept.
     #[must_use]
     pub const fn retold(&self) -> u64 {
         self.retold as u64
@@ -187,8 +187,8 @@ impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
         self.losses_of(topic).count(loss);
     }
 
-    /// Takes in the losses of a gap that could not be told, or not all of it. One of which a part was
-    /// told has come through as a record, with how many are told again there.
+    /// Takes in the losses of a gap that was not accepted, or not all of them. A gap that was accepted
+    /// in part has come through, with the number of gaps that it reports again.
     // By reference: taking the topics out by value would link heapless's panics.
     pub(crate) fn take_back(&mut self, gap: &Self)
     where

@@ -51,9 +51,9 @@
 //!
 //! A batch becomes as many frames as it needs. What does not fit a frame by itself is left out with
 //! [`Bus::failed_at`](crate::Bus::failed_at), and the encoder is made anew behind it; when the line
-//! goes down, [`Bus::failed`](crate::Bus::failed) is told how far the device came. What is lost
-//! either way is told as a gap with its topic. The gap in front of a batch goes first; what of it is on
-//! its way is [confirmed](crate::Batch::confirm_losses), so that it is not told twice.
+//! goes down, [`Bus::failed`](crate::Bus::failed) takes how far the device came. Losses of both kinds are
+//! reported as gaps with their topics. The gap in front of a batch goes first; the losses of it that are
+//! on their way are [confirmed](crate::Batch::confirm_losses), so that none is reported twice.
 //!
 //! ```
 //! use statusbus_core::wire::{Conversation, Encoder, Missing, Update};
@@ -221,16 +221,16 @@
 //! | flags: small | |
 //! | category and conversation as above, with the same flags | flag 4 is 1: the losses of a topic; else of the whole bus |
 //! | how many counts follow: small | |
-//! | counts: small: for other reasons, expired, dropped as newest, oldest, evicted, outranked, shrunk, by the sink; where there are any, positions of gaps before that did not get through and are told here | |
+//! | counts: small: for other reasons, expired, dropped as newest, oldest, evicted, outranked, shrunk, by the sink; where there are any, positions of gaps before that did not get through and are reported here | |
 //!
 //! Losses that do not fit one frame follow in another with the same position. A gap may break off, when
-//! a write fails: those of its losses that were not written are then told in a later one.
+//! a write fails: those of its losses that were not written are then reported in a later one.
 //!
 //! A frame has no sign of its own that it is a duplicate: one with the epoch, the position and the
 //! checksum of the frame before it is taken for one. So a device needs another epoch each time it starts.
 //!
 //! What a device knows of its line ends at its driver: a frame that the driver has taken whole and then
-//! reports as failed may arrive all the same. The device counts what is in it as lost, and tells so.
+//! reports as failed may arrive all the same. The device counts and reports its updates as lost.
 //!
 //! So a frame takes 17 to 24 bytes, and one for each 254, besides what is in it; an update mostly 6
 //! to 9 besides its strings.

@@ -32,7 +32,7 @@ pub enum Target<'a> {
     Conversation(&'a str),
     /// The whole system.
     System,
-    /// Everything that is said. To publish is asked for it where no target is known yet: see
+    /// All conversations and the system. Also the target of the check before a body is read: see
     /// [`Authorize::admit_publisher`].
     Everything,
 }

@@ -52,11 +52,13 @@ async fn retained(
     let reading = Reading::new(caller, selector, status)?;
     context.decide(caller, crate::authorize::Access::Read(reading.target())).await?;
     let bus = Bus { epoch: status.epoch(), categories: status.categories() };
-    // A name that nobody has said anything about gets no place for being asked for.
+    // Before the registry is asked: what comes to a new conversation meanwhile is behind this position.
+    let head = status.head();
+    // A conversation that is not known takes no place for being asked for.
     if let Selector::Conversation(name) = &reading.selector
         && !status.knows(name)
     {
-        return Ok(answer(format, status.head(), None, bus));
+        return Ok(answer(format, head, None, bus));
     }
     let subscribe = status.subscribe(reading.selector.clone()).categories(reading.categories);
     let mut subscription = subscribe.retained().open();

@@ -55,7 +55,7 @@ where
 
     /// The next loss of the gap was passed on: the first time, the one at index 0 of
     /// [`Gap::loss`](statusbus_core::Gap::loss). Behind the last, the gap is
-    /// [told](Self::gap_told). What is told with the next batch are the others.
+    /// [told](Self::gap_told). The others are reported with the next batch.
     pub fn loss_told(&mut self) {
         self.runner.batch.confirm_losses(1);
     }

@@ -37,8 +37,8 @@ use crate::{Draft, Metadata, Status, Text};
 /// A frame that comes twice in a row is read once. A device that keeps its epoch when it starts anew, and
 /// begins with the very frame that came last, looks the same: give it an epoch for each run.
 ///
-/// What the device counts as lost has not always been lost: a frame that its driver took whole and then
-/// reported as failed may have arrived. Its updates are then said here and counted as lost in the device.
+/// An update that the device counts as lost may have arrived: in a frame that its driver took whole and
+/// then reported as failed. It is then sent here and counted as lost in the device.
 ///
 /// What is about no conversation is said system-wide, or in that of a [named](Self::named) device.
 /// A text that the device had to cut ends with `…`.
@@ -74,8 +74,7 @@ pub struct DeviceReport {
     /// that it could not send them. A gap has a position, too, so that one whose record was lost counts
     /// as an update here.
     pub lost: u64,
-    /// Updates that the device told were lost there. What it told in a frame that was lost is not among
-    /// them.
+    /// Updates that the device reported as lost there, without those reported in a frame that was lost.
     pub lost_in_device: u64,
     /// Frames that came twice in a row: the second was left out.
     pub duplicates: u64,

@@ -31,6 +31,10 @@ pub(crate) struct Hub {
     left: Notify,
 }
 
+/// Positions with losses that the logs of everything and of the whole bus keep: of almost a minute if
+/// each batch has some.
+pub(crate) const MOST_LOSSES: usize = 1_024;
+
 /// Whose updates a reader gets.
 #[derive(Clone)]
 pub(crate) enum Source {
@@ -62,8 +66,8 @@ struct Reader {
 impl Hub {
     pub(crate) fn new() -> Self {
         Self {
-            everything: Mutex::new(Ring::new(0)),
-            bus_losses: Mutex::new(LossLog::default()),
+            everything: Mutex::new(Ring::of_everything()),
+            bus_losses: Mutex::new(LossLog::new(MOST_LOSSES)),
             bus_loss_seq: AtomicU64::new(0),
             losses_published: AtomicU64::new(0),
             closed: AtomicBool::new(false),
@@ -86,9 +90,10 @@ impl Hub {
     pub(crate) fn enter(&self, source: Source, count: Arc<AtomicU64>) -> usize {
         self.ring(&source).readers += 1;
         let key = self.readers.lock().insert(Reader { source: source.clone(), count });
-        // Who is not among the readers yet when the hub is closed finds it closed here.
+        // A reader that is not among the readers yet when the hub is closed finds it closed here. Those
+        // that wait are left for that to wake.
         if self.closed.load(Ordering::SeqCst) {
-            self.ring(&source).close(&mut Vec::new());
+            self.ring(&source).mark_closed();
         }
         key
     }
@@ -177,5 +182,25 @@ impl Hub {
         for (_, reader) in &*self.readers.lock() {
             self.ring(&reader.source).close(wakers);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_comes_while_the_hub_closes_leaves_the_others_to_be_woken() {
+        let hub = Hub::new();
+        let conversation = ConversationState::new(Some("c".into()), 0, 1, 0, 0);
+        let source = Source::Conversation(Arc::new(conversation));
+        hub.enter(source.clone(), Arc::default());
+        hub.ring(&source).wait(None, Waker::noop());
+        // The first step of closing.
+        hub.closed.store(true, Ordering::SeqCst);
+        hub.enter(source, Arc::default());
+        let mut wakers = Vec::new();
+        hub.close(&mut wakers);
+        assert_eq!(wakers.len(), 1);
     }
 }

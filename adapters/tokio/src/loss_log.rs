@@ -12,9 +12,11 @@ use crate::event::GapScope;
 ///
 /// Each record holds the totals up to its position. A reader keeps the record that it was given last,
 /// so that the difference to any later one is exact, however many records between them are gone.
-#[derive(Default)]
 pub(crate) struct LossLog {
     records: VecDeque<LossRecord>,
+    /// Scopes of all records together, and how many they may be.
+    scopes: usize,
+    most: usize,
     /// The position of the first record that was dropped. Between there and the oldest record that is
     /// left the totals are unknown.
     dropped_from: Option<u64>,
@@ -31,18 +33,32 @@ pub(crate) struct LossRecord {
 #[derive(Clone, Default)]
 struct Totals(Option<Arc<[(GapScope, Losses)]>>);
 
-/// Most records that a log keeps. A reader that resumes at a position before the oldest of them gets
-/// the losses between in one sum.
-pub(crate) const MOST_RECORDS: usize = 256;
+/// Scopes of all records together that the log of a conversation keeps: about 16 KiB. A reader that
+/// resumes at a position before the oldest record gets the losses between in one sum.
+const MOST_SCOPES: usize = 256;
+
+impl Default for LossLog {
+    fn default() -> Self {
+        Self::new(MOST_SCOPES)
+    }
+}
 
 impl LossLog {
+    /// A log that keeps records with so many scopes together, and the last record in any case.
+    pub(crate) const fn new(most: usize) -> Self {
+        Self { records: VecDeque::new(), scopes: 0, most, dropped_from: None }
+    }
+
     /// Appends the losses at a position.
     pub(crate) fn append(&mut self, seq: u64, losses: &[(GapScope, Losses)]) {
         let totals = self.last().map_or(Totals::default(), |last| last.totals.clone()).plus(losses);
+        self.scopes += totals.iter().len();
         self.records.push_back(LossRecord { seq, totals });
-        if self.records.len() > MOST_RECORDS
+        while self.scopes > self.most
+            && self.records.len() > 1
             && let Some(oldest) = self.records.pop_front()
         {
+            self.scopes -= oldest.totals.iter().len();
             self.dropped_from.get_or_insert(oldest.seq);
         }
     }
@@ -160,14 +176,28 @@ mod tests {
     #[test]
     fn a_record_that_was_dropped_is_in_the_next_one_and_its_own_position_is_unknown() {
         let mut log = LossLog::default();
-        let most = MOST_RECORDS as u64;
+        let most = MOST_SCOPES as u64;
         for seq in 1..=most + 10 {
             log.append(2 * seq, &[(TOOL, expired(1))]);
         }
-        assert_eq!(log.records.len(), MOST_RECORDS);
+        assert_eq!(log.records.len(), MOST_SCOPES);
         let known = |seq| log.known_at(seq).map(|record| since(&log, &record));
         assert_eq!(known(1), Some(vec![(TOOL, most + 10)]));
         assert!((2..22).all(|seq| known(seq).is_none()));
         assert_eq!(known(22), Some(vec![(TOOL, most - 1)]));
+    }
+
+    #[test]
+    fn many_scopes_take_no_more_memory_and_the_sums_stay_exact() {
+        let scopes = || (0..Category::MAX).filter_map(Category::from_index).map(GapScope::Topic);
+        let mut log = LossLog::default();
+        for seq in 1..=1_000 {
+            let losses: Vec<_> = scopes().map(|scope| (scope, expired(1))).collect();
+            log.append(seq, &losses);
+        }
+        assert_eq!(log.records.len(), MOST_SCOPES / Category::MAX);
+        assert_eq!(log.scopes, MOST_SCOPES);
+        let all: Vec<_> = scopes().map(|scope| (scope, 1_000)).collect();
+        assert_eq!(since(&log, &LossRecord::default()), all);
     }
 }

@@ -11,6 +11,7 @@ use statusbus_core::{Category, CategorySet, Losses};
 use crate::bounds::Amount;
 use crate::event::GapScope;
 use crate::history::History;
+use crate::hub::MOST_LOSSES;
 use crate::loss_log::LossLog;
 use crate::parcel::{Delivered, Parcel};
 use crate::read::{Batch, Update};
@@ -89,6 +90,11 @@ pub(crate) struct Ticket {
 }
 
 impl Ring {
+    /// The ring of everything.
+    pub(crate) fn of_everything() -> Self {
+        Self { losses: LossLog::new(MOST_LOSSES), ..Self::default() }
+    }
+
     /// A ring in which everything up to `floor` may be missing.
     pub(crate) fn new(floor: u64) -> Self {
         Self { floor, head: floor, ..Self::default() }
@@ -130,8 +136,13 @@ impl Ring {
     }
 
     pub(crate) fn close(&mut self, wakers: &mut Vec<Waker>) {
-        self.closed = true;
+        self.mark_closed();
         self.wake(wakers);
+    }
+
+    /// Nothing comes any more. Readers that wait are woken by [`close`](Self::close).
+    pub(crate) const fn mark_closed(&mut self) {
+        self.closed = true;
     }
 
     /// Has `waker` woken when something comes. A reader has one place, and gives it back.

@@ -44,20 +44,21 @@ impl Snapshots {
 impl Snapshot {
     /// The values, and where a reader goes on that begins with them now, if they are still right and
     /// that is less work than collecting them again: at most a quarter as many updates have come
-    /// since.
+    /// since, and half as many as the window holds: a reader at its edge would lag with the next one.
     fn reuse(
         &self,
         head: &Start,
-        floor: u64,
+        (floor, window): (u64, u64),
         now: u64,
         removed: u64,
     ) -> Option<(Arc<Parcel>, Start)> {
         let parcel = self.parcel.upgrade()?;
         let since = head.cursor.count - self.start.cursor.count;
-        let is_kept = self.start.cursor.seq >= floor && since <= parcel.len() as u64 / 4;
+        let is_kept = self.start.cursor.seq >= floor && since <= window / 2;
+        let is_less = since <= parcel.len() as u64 / 4;
         let is_right = self.removed == removed && now < self.expires;
         let start = if since == 0 { head } else { &self.start };
-        (is_kept && is_right).then(|| (parcel, start.clone()))
+        (is_kept && is_less && is_right).then(|| (parcel, start.clone()))
     }
 }
 
@@ -71,13 +72,13 @@ impl Shared {
         let mut last = self.snapshots.last.lock();
         let removed = self.snapshots.removed.load(Ordering::Relaxed);
         let now = self.clock.now().as_micros();
-        let (head, floor) = {
+        let (head, kept) = {
             let everything = self.hub.everything();
             let cursor = everything.head();
             let reported = everything.losses().last_up_to(cursor.seq);
-            (Start { cursor, reported }, everything.tail().seq)
+            (Start { cursor, reported }, (everything.tail().seq, everything.len()))
         };
-        let known = last.as_ref().and_then(|last| last.reuse(&head, floor, now, removed));
+        let known = last.as_ref().and_then(|last| last.reuse(&head, kept, now, removed));
         known.unwrap_or_else(|| {
             let (parcel, expires) = self.collect_retained(head.cursor.seq, now);
             let parcel = Arc::new(parcel);

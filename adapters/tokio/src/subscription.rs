@@ -286,9 +286,10 @@ impl Subscription {
     fn look(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let Self { shared, source, .. } = self;
         let hub = &shared.hub;
-        // Before the ring is locked: losses that are published later may not be in all logs yet.
-        let published = hub.losses_published();
         let mut ring = hub.ring(source);
+        // Behind the ring's lock: a reader that is not woken for losses, because it does not wait yet,
+        // sees that they are published.
+        let published = hub.losses_published();
         let found = ring.find(self.cursor);
         // The losses in front of what was found come first.
         let limit = match &found {

@@ -41,9 +41,8 @@ pub enum Scope<'a> {
 }
 
 impl<'a> Missing<'a> {
-    /// What a batch's gap tells, in the form in which it travels, from the first loss on that is not
-    /// [confirmed](crate::Batch::confirm_losses); nothing if there is none. `name` gives the names of a
-    /// topic.
+    /// The losses of a batch's gap as they are encoded, from the first one that is not
+    /// [confirmed](crate::Batch::confirm_losses); none without a gap. `name` gives the names of a topic.
     pub fn of<T, const GAPS: usize>(
         gap: Option<&'a crate::Gap<T, GAPS>>,
         name: impl Fn(&'a T) -> (Option<Conversation<'a>>, CategoryName<'a>),

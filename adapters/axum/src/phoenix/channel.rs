@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::Stream;
+use statusbus_tokio::json;
 use statusbus_tokio::{Batch, Category, CategorySet, Event, Selector, Status, Subscription};
 
 use super::changes::Changes;
@@ -76,6 +77,19 @@ impl Channel {
         match self.subscription.try_next()? {
             Event::Retained(batch) => self.standing(batch),
             _ => None,
+        }
+    }
+
+    /// What follows a lag at its position: the losses inside it, and the retained values if there are
+    /// any.
+    pub(crate) fn behind_lag(&mut self) -> (Vec<json::Gap>, Option<Updates>) {
+        let mut losses = Vec::new();
+        loop {
+            match self.subscription.try_next() {
+                Some(Event::Gap(gap)) => losses.push(json::Gap::from(&gap)),
+                Some(Event::Retained(batch)) => return (losses, self.standing(batch)),
+                _ => return (losses, None),
+            }
         }
     }
 

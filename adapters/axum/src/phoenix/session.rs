@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use statusbus_tokio::json;
 use statusbus_tokio::{Event, Selector, Status};
 
 use super::channel::Channel;
@@ -262,12 +263,19 @@ impl Session {
                 self.told.push_back(Told::Frame(frame));
             }
             Event::Lagged(lagged) => {
-                // The values that stand come right behind. If there are any, the last of them says
-                // where to resume: resuming before it has come would leave it out.
-                let standing = channel.standing_next();
-                let id = standing.is_none().then(|| id(&self.status, channel.seq()));
-                let frame = channel.to.gap((&lagged).into(), id);
-                self.told.push_back(Told::Frame(frame));
+                // All of its position at once: the last frame has the id, since a client that resumed
+                // before it would not get the rest.
+                let (losses, standing) = channel.behind_lag();
+                let mut id = standing.is_none().then(|| id(&self.status, channel.seq()));
+                let lagged = json::Gap::from(&lagged);
+                let gaps: Vec<_> = std::iter::once(lagged).chain(losses).collect();
+                let mut frames: Vec<_> = gaps
+                    .into_iter()
+                    .rev()
+                    .map(|gap| Told::Frame(channel.to.gap(gap, id.take())))
+                    .collect();
+                frames.reverse();
+                self.told.extend(frames);
                 self.told.extend(standing.map(Told::Updates));
             }
         }

@@ -23,7 +23,8 @@ const TOGETHER: usize = 64 * 1024 * 1024;
 
 /// Memory for the bodies of all requests together. It is taken as the bytes arrive, so that a body
 /// that is announced and not sent takes nothing, and no peer takes more of it than it leaves to
-/// others: one peer at most half, two at most a third each.
+/// others: one peer at most half, two at most a third each. All tokens of one address together leave
+/// an eighth: a hook that does not look at tokens lets a caller bring another one each time.
 #[derive(Clone, Debug)]
 pub(crate) struct Room(Arc<Budget>);
 
@@ -44,8 +45,8 @@ struct Taken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Peer {
     Token(u64),
-    Address(IpAddr),
-    Unknown,
+    Address(Option<IpAddr>),
+    AllOf(Option<IpAddr>),
 }
 
 /// What a body takes of the budget, until it is dropped.
@@ -53,6 +54,8 @@ enum Peer {
 struct Share {
     budget: Arc<Budget>,
     peer: Peer,
+    /// The address with all its tokens.
+    address: Peer,
     bytes: usize,
 }
 
@@ -97,7 +100,9 @@ impl Room {
         {
             return Err(too_large(most));
         }
-        let share = Share { budget: Arc::clone(&self.0), peer: Peer::of(caller), bytes: 0 };
+        let (budget, peer, address) =
+            (Arc::clone(&self.0), Peer::of(caller), Peer::AllOf(network(caller)));
+        let share = Share { budget, peer, address, bytes: 0 };
         match tokio::time::timeout(TIME, read_to_end(body, most, share)).await {
             Ok(read) => read,
             Err(_) => Err(Problem::new(
@@ -109,7 +114,7 @@ impl Room {
     }
 }
 
-/// Whether a body has any other encoding than `identity`, which is none.
+/// Whether a body has any other encoding than `identity`, which changes nothing.
 fn is_packed(caller: &Caller) -> bool {
     let all = caller.headers().get_all(header::CONTENT_ENCODING).iter();
     all.flat_map(|value| value.as_bytes().split(|&byte| byte == b','))
@@ -143,13 +148,15 @@ impl Share {
     /// Takes more. Answers whether there was room.
     fn grow(&mut self, more: usize) -> bool {
         let mut taken = self.budget.taken.lock();
-        let own = taken.by_peer.get(&self.peer).copied().unwrap_or_default() + more;
-        let all = taken.bytes + more;
-        if self.budget.bytes.checked_sub(all).is_none_or(|left| own > left) {
+        let of = |peer| taken.by_peer.get(peer).copied().unwrap_or_default() + more;
+        let (own, of_address, all) = (of(&self.peer), of(&self.address), taken.bytes + more);
+        let bytes = self.budget.bytes;
+        if bytes.checked_sub(all).is_none_or(|left| own > left) || of_address > bytes - bytes / 8 {
             return false;
         }
         taken.bytes = all;
         taken.by_peer.insert(self.peer, own);
+        taken.by_peer.insert(self.address, of_address);
         self.bytes += more;
         true
     }
@@ -159,10 +166,12 @@ impl Drop for Share {
     fn drop(&mut self) {
         let mut taken = self.budget.taken.lock();
         taken.bytes -= self.bytes;
-        if let Some(own) = taken.by_peer.get_mut(&self.peer) {
-            *own -= self.bytes;
-            if *own == 0 {
-                taken.by_peer.remove(&self.peer);
+        for peer in [self.peer, self.address] {
+            if let Some(own) = taken.by_peer.get_mut(&peer) {
+                *own -= self.bytes;
+                if *own == 0 {
+                    taken.by_peer.remove(&peer);
+                }
             }
         }
     }
@@ -171,15 +180,19 @@ impl Drop for Share {
 impl Peer {
     fn of(caller: &Caller) -> Self {
         static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        match (caller.token(), caller.peer()) {
-            (Some(token), _) => Self::Token(KEYS.hash_one(&*token)),
-            (None, Some(peer)) => Self::Address(match peer.ip().to_canonical() {
-                // A network of this size has one subscriber, who can use all of its addresses.
-                IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
-                ip => ip,
-            }),
-            (None, None) => Self::Unknown,
+        match caller.token() {
+            Some(token) => Self::Token(KEYS.hash_one(&*token)),
+            None => Self::Address(network(caller)),
         }
+    }
+}
+
+/// The address of a caller, of IPv6 its network: one subscriber has a network of this size, and can
+/// use all of its addresses. `None`: not known.
+fn network(caller: &Caller) -> Option<IpAddr> {
+    match caller.peer()?.ip().to_canonical() {
+        IpAddr::V6(ip) => Some(IpAddr::V6((ip.to_bits() >> 64 << 64).into())),
+        ip => Some(ip),
     }
 }
 
@@ -269,6 +282,23 @@ mod tests {
         }
         drop(held);
         assert_eq!(room.taken(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_tokens_an_address_brings_others_have_an_eighth() {
+        let room = Room::of(80);
+        let mut held = Vec::new();
+        for token in 0..200 {
+            let caller = caller(Some(&token.to_string()), "192.0.2.1:1");
+            while let Ok(body) = read_from(&caller, &room, Body::from("x")).await {
+                held.push(body);
+            }
+        }
+        assert_eq!(held.len(), 70);
+        let other = caller(Some("other"), "192.0.2.2:1");
+        held.push(read_from(&other, &room, Body::from("12345")).await.expect("there is room"));
+        drop(held);
+        assert!(room.0.taken.lock().by_peer.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

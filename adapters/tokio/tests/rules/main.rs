@@ -19,6 +19,7 @@ mod metrics;
 mod model;
 mod origin;
 mod parts;
+mod races;
 mod resume;
 mod retained;
 mod shared_values;

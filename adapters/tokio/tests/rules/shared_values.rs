@@ -119,6 +119,28 @@ async fn values_are_not_shared_beyond_the_window() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reader_that_begins_with_shared_values_has_half_of_the_window_before_it() {
+    let status = with_values(Status::builder().window(16).history(0).spawn()).await;
+    let (first, one) = joiner(&status, Selector::Everything);
+    for text in names("new", 0..16) {
+        status.tool("c7", text);
+        delivered(&status).await;
+    }
+    let (mut second, two) = joiner(&status, Selector::Everything);
+    assert!(!one.ptr_eq(&two) && second.unread() == 0);
+    for text in names("more", 0..8) {
+        status.tool("c7", text);
+        delivered(&status).await;
+    }
+    assert_eq!(said(&mut second), names("more", 0..8));
+    let (mut third, three) = joiner(&status, Selector::Everything);
+    assert!(two.ptr_eq(&three));
+    assert_eq!(said(&mut third), names("more", 0..8));
+    drop((first, second, third));
+    end(status).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn values_are_skipped_without_reading_them_one_by_one() {
     let status = with_values(Status::builder().spawn()).await;
     let (reader, values) = joiner(&status, Selector::Everything);

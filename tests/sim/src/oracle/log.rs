@@ -66,8 +66,12 @@ pub(crate) struct Log {
     pub(crate) unattributed: u64,
 }
 
-/// Positions with losses that a source keeps apart; older ones may be merged into later ones.
-const APART: usize = 256;
+/// Positions with losses that everything and the whole bus keep apart; older ones may be merged into
+/// later ones.
+const MOST_POSITIONS: usize = 1_024;
+
+/// The same of a conversation: each position takes as many as categories had losses up to there.
+const MOST_SCOPES: usize = 256;
 
 impl Log {
     pub(crate) fn new(conversations: usize, window: u64, history: u64, bytes: bool) -> Self {
@@ -180,18 +184,31 @@ impl Log {
 
     /// Whether a loss at this position may be merged into a later one.
     pub(crate) fn may_be_late(&self, source: Source, seq: u64) -> bool {
-        let losses = self.losses(source, seq);
-        let many = |of_bus: bool| {
-            let positions = losses.iter().filter(|loss| loss.scope.is_none() == of_bus);
-            let mut positions: Vec<u64> = positions.map(|loss| loss.seq).collect();
-            positions.dedup();
-            positions.len() >= APART
-        };
-        let late = losses.len() >= APART && (many(true) || many(false));
+        let late = self.is_beyond_log(source, seq);
         if late {
             cover("a loss may come late");
         }
         late
+    }
+
+    /// Whether the log of its losses, or that of the whole bus, may have dropped this position.
+    fn is_beyond_log(&self, source: Source, seq: u64) -> bool {
+        let losses = self.all_losses(source);
+        let behind = &losses[losses.partition_point(|loss| loss.seq < seq)..];
+        // Each record has a scope for each category that had losses, at most all of them.
+        if behind.len() * Category::MAX < MOST_SCOPES {
+            return false;
+        }
+        let positions = |of_bus: bool| {
+            let positions = behind.iter().filter(|loss| loss.scope.is_none() == of_bus);
+            let mut positions: Vec<u64> = positions.map(|loss| loss.seq).collect();
+            positions.dedup();
+            positions.len()
+        };
+        let with_losses: CategorySet = losses.iter().filter_map(|loss| loss.scope).collect();
+        let scopes = (0..Category::MAX).filter_map(Category::from_index);
+        let scopes = scopes.filter(|category| with_losses.contains(*category)).count();
+        positions(false) * scopes >= MOST_SCOPES || positions(true) >= MOST_POSITIONS
     }
 
     /// Whether a reader at this position may have lagged.

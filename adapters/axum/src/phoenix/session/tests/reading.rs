@@ -252,3 +252,26 @@ async fn behind_each_frame_of_a_lag_a_client_resumes_to_all_values() {
     }
     balances(status).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_losses_inside_a_lag_come_behind_it() {
+    let status = Status::builder().epoch(EPOCH).window(16).history(4).spawn();
+    let mut client = Client::of(&status);
+    client.join("status:a", json!({"categories": Category::BUILT_IN}));
+    client.hears();
+    for category in [Category::TOOL, Category::INFO] {
+        status.update("a", category, "expires").ttl(Duration::ZERO).send();
+    }
+    status.flush().await;
+    for _ in 0..200 {
+        say(&status, "a", Category::TOOL, &["too much"]).await;
+    }
+    let heard = client.hears();
+    let events: Vec<_> = heard.iter().map(|frame| frame[3].as_str().expect("an event")).collect();
+    assert_eq!(events, ["gap", "gap", "gap", "status_update"]);
+    let ids: Vec<_> = heard.iter().map(|frame| frame[4]["id"].is_string()).collect();
+    assert_eq!(ids, [false, false, false, true]);
+    let expired = heard[1..3].iter().map(|gap| gap[4]["reasons"]["expired"].as_u64());
+    assert_eq!(expired.collect::<Vec<_>>(), [Some(1), Some(1)], "{heard:?}");
+    balances(status).await;
+}
