@@ -39,9 +39,10 @@ pub(crate) enum Action {
 /// The exit status is the command's own; 128 and the number of the signal if one killed it; 127 if
 /// there is no such command and 126 if it cannot be run.
 ///
-/// Every line that the command finishes is shown, in order, on a terminal as in a pipe or a file. A
-/// slow output slows the command down, as if it wrote there itself; viewers over HTTP do not, and learn
-/// what they missed. A line that is redrawn, as progress bars are (a carriage return without a
+/// Every line that the command finishes is shown, on a terminal as in a pipe or a file, those of stdout
+/// in order and those of stderr in order (with `sh -c '… 2>&1'` all of them). A slow output slows the
+/// command down, as if it wrote there itself; viewers over HTTP do not, and learn what they missed. A
+/// line that is redrawn, as progress bars are (a carriage return without a
 /// newline), is shown as it changes, and becomes a line when it is finished.
 ///
 /// An interrupt (Ctrl-C, SIGTERM) is passed on to the command, and what it says until it ends is

@@ -137,8 +137,8 @@ impl Running {
             }
         }
         drop(output);
-        out.finish();
-        err.finish();
+        out.finish().await;
+        err.finish().await;
         let (exit, after) = exit.ok_or_else(|| io::Error::other("the command has not ended"))?;
         let ended = Ended { status: exit, after, interrupt, killed };
         // Nothing is queued then that it would have to displace.

@@ -121,7 +121,9 @@ async fn tail(arguments: args::Tail, mut interrupts: Interrupts) -> io::Result<u
     let pace = Pace::new(&status, viewing.progress(), common.bus.window());
     let following = tail::follow(&mut tails, &pace, every);
     let ended = attend(following, &mut viewing, &mut interrupts).await;
-    tails.iter_mut().for_each(Tail::finish);
+    for tail in &mut tails {
+        tail.finish().await;
+    }
     let shown = finish(&status, viewing, serving, &mut interrupts, true).await;
     Ok(exit_code(ended, shown))
 }

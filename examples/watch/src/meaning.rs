@@ -188,7 +188,7 @@ pub(crate) fn plain<'a>(line: Line<'a>, stream: Stream) -> Said<'a> {
 }
 
 impl Stream {
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",

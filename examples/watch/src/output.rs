@@ -79,7 +79,7 @@ async fn read(
         pace.hear(&chunk[..len], |piece| speaker.hear(piece)).await;
         // What a program draws it writes at once, so that nothing is half drawn here.
         pace.room().await;
-        speaker.show_live();
+        speaker.show_live().await;
         quiet.busy.set(quiet.busy.get() - 1);
         quiet.begin();
         // A command that never pauses leaves time for the other stream, and for interrupts.

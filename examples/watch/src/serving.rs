@@ -32,12 +32,28 @@ pub(crate) enum Taken {
     Another,
 }
 
+/// Lets this process open as many files as it may: a thousand, as is usual, are used up long before the
+/// server's own limits, and then nobody gets an answer. Not for a process that starts others, which
+/// would inherit it.
+fn raise_file_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        // Where that is refused the limit stays as it is.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+}
+
 /// Serves the bus, and tells where; nothing if it is not to be served.
 pub(crate) async fn open(
     arguments: &Arguments,
     taken: Taken,
     status: &Status,
 ) -> io::Result<Option<Serving>> {
+    if taken == Taken::Fails {
+        raise_file_limit();
+    }
     let address = match arguments.listen {
         Some(Listen::Off) => return Ok(None),
         Some(Listen::At(address)) => address,

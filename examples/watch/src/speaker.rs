@@ -14,6 +14,16 @@ pub(crate) struct Speaker {
     conversation: Conversation,
     stream: Stream,
     lines: Lines,
+    live: Live,
+}
+
+/// What became of the value that shows a line while it is redrawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Live {
+    None,
+    Shown,
+    /// Its line has ended since.
+    Ended,
 }
 
 impl Speaker {
@@ -24,28 +34,55 @@ impl Speaker {
             conversation: conversation.clone(),
             stream,
             lines: Lines::new(LINE_MAX),
+            live: Live::None,
         }
     }
 
     /// Says each line that ends in `chunk`; never blocks. No more updates than `chunk` has bytes.
     pub(crate) fn hear(&mut self, chunk: &[u8]) {
-        let Self { status, conversation, stream, lines } = self;
-        lines.push(chunk, |line| say(status, conversation, *stream, line));
+        let Self { status, conversation, stream, lines, live } = self;
+        lines.push(chunk, |line| {
+            if *live == Live::Shown {
+                *live = Live::Ended;
+            }
+            say(status, conversation, *stream, line);
+        });
     }
 
     /// Says what is shown by a line that is being redrawn, if that has changed: one update, which the
     /// next one replaces.
-    pub(crate) fn show_live(&mut self) {
-        let Self { status, conversation, stream, lines } = self;
+    pub(crate) async fn show_live(&mut self) {
+        self.end_live().await;
+        let Self { status, conversation, stream, lines, live } = self;
         if let Some(line) = lines.live() {
             say(status, conversation, *stream, line);
+            *live = Live::Shown;
+        }
+    }
+
+    /// Waits until the value of a line that has ended is delivered, if there is one: the next value
+    /// would take its place in the queue, in front of the lines since. And it is not retained, as if
+    /// the line were still redrawn.
+    async fn end_live(&mut self) {
+        if self.live != Live::Ended {
+            return;
+        }
+        self.live = Live::None;
+        self.status.flush().await;
+        if let Some(name) = self.conversation.name() {
+            let key = Some(self.stream.name());
+            self.status.remove_retained(name, Category::PROGRESS, key);
         }
     }
 
     /// Says the last line, if it has no end. What is heard after this is another text.
-    pub(crate) fn finish(&mut self) {
-        let Self { status, conversation, stream, lines } = self;
+    pub(crate) async fn finish(&mut self) {
+        let Self { status, conversation, stream, lines, live } = self;
         lines.finish(|line| say(status, conversation, *stream, line));
+        if *live == Live::Shown {
+            *live = Live::Ended;
+        }
+        self.end_live().await;
     }
 
     /// Says something about the stream itself.
@@ -124,7 +161,7 @@ mod tests {
         let conversation = status.conversation("make").expect("a name");
         let mut speaker = Speaker::new(&status, &conversation, Stream::Stdout);
         speaker.hear(output);
-        speaker.finish();
+        speaker.finish().await;
         let shutdown = status.shutdown(Duration::from_secs(60));
         let read = async {
             let mut seen = Vec::new();
@@ -181,5 +218,33 @@ mod tests {
             assert_eq!(*metadata == format!(r#"{{"refused":"{reason}"}}"#), !cut, "{metadata}");
             assert_eq!(metadata.starts_with(r#"{"cut":"#), cut, "{metadata}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_redrawn_next_stays_behind_the_lines_before_it_and_what_has_ended_is_not_retained()
+     {
+        let status = Status::builder().spawn();
+        let mut reader = status.subscribe(Selector::Everything).open();
+        let conversation = status.conversation("make").expect("a name");
+        let mut speaker = Speaker::new(&status, &conversation, Stream::Stdout);
+        // The queue still holds what is shown of the first bar when the second one begins.
+        for chunk in ["first\n", "\ra 10%", "\ra 90%", "\ra 100%\nline\n", "\rb 10%", "\rb 100%\n"]
+        {
+            speaker.hear(chunk.as_bytes());
+            speaker.show_live().await;
+        }
+        status.flush().await;
+        let mut texts = Vec::new();
+        while let Some(Event::Batch(batch)) = reader.try_next() {
+            texts.extend(batch.iter().map(|update| update.text().to_owned()));
+        }
+        let place = |text| texts.iter().position(|known| known == text).expect("it is there");
+        assert!(place("a 100%") < place("line") && place("line") < place("b 100%"), "{texts:?}");
+        assert!(texts.iter().all(|text| !text.starts_with("b ") || place(text) > place("line")));
+        let mut late = status.subscribe(Selector::Everything).retained().open();
+        let Some(Event::Retained(values)) = late.try_next() else { panic!("values come first") };
+        assert!(values.iter().all(|value| value.key().is_none()), "{values:?}");
+        drop((reader, late));
+        assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
     }
 }

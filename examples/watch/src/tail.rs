@@ -97,21 +97,21 @@ impl Tail {
                 open.at += len as u64;
                 pace.hear(&chunk[..len], |piece| self.speaker.hear(piece)).await;
                 pace.room().await;
-                self.speaker.show_live();
+                self.speaker.show_live().await;
                 return true;
             }
             Err(error) => self.tell(&error),
         }
-        self.look()
+        self.look().await
     }
 
     /// Says what is left of a last line without an end.
-    pub(crate) fn finish(&mut self) {
-        self.speaker.finish();
+    pub(crate) async fn finish(&mut self) {
+        self.speaker.finish().await;
     }
 
     /// Everything has been read: looks what has become of the file.
-    fn look(&mut self) -> bool {
+    async fn look(&mut self) -> bool {
         let Some(open) = &mut self.open else { return false };
         // While nothing has its name it may still be written to.
         let Ok(named) = std::fs::metadata(&self.path) else { return false };
@@ -121,7 +121,7 @@ impl Tail {
                 return true;
             }
             self.open = None;
-            self.speaker.finish();
+            self.speaker.finish().await;
             self.speaker.remark("replaced by another file: reading that from its beginning".into());
             return self.reopen();
         }
@@ -131,7 +131,7 @@ impl Tail {
                 return true;
             }
             open.at = 0;
-            self.speaker.finish();
+            self.speaker.finish().await;
             self.speaker.remark("cut off: reading it from its beginning".into());
             return named.len() > 0;
         }
