@@ -27,6 +27,7 @@ mod peak;
 mod post;
 mod publisher;
 mod read;
+mod reported;
 mod retained;
 mod ring;
 mod runner;

@@ -13,9 +13,10 @@ use statusbus_core::CategorySet;
 
 use crate::Batch;
 use crate::event::{Event, Gap, Lagged};
-use crate::hub::{Hub, Source};
+use crate::hub::Source;
 use crate::loss_log::LossRecord;
 use crate::parcel::Parcel;
+use crate::reported::Reported;
 use crate::ring::{Cursor, Found, Ring, Ticket};
 use crate::selector::Selector;
 use crate::shared::Shared;
@@ -132,15 +133,6 @@ pub struct Subscription {
     resume_point: Option<u64>,
     /// The last event was a batch, into which it can rewind.
     is_behind_batch: bool,
-}
-
-/// The losses that a reader was given: the last records of both logs up to there.
-#[derive(Default)]
-struct Reported {
-    /// Of its conversation, or of everything.
-    own: LossRecord,
-    /// Of the whole bus; those of everything have them already.
-    of_bus: LossRecord,
 }
 
 impl Subscription {
@@ -355,8 +347,7 @@ impl Subscription {
     /// Hands out the losses up to later records, at position `seq`, of the chosen categories.
     fn report(&mut self, later: Reported, seq: u64) {
         let earlier = std::mem::replace(&mut self.reported, later);
-        let of_bus = self.reported.of_bus.since(&earlier.of_bus);
-        for (scope, losses) in of_bus.chain(self.reported.own.since(&earlier.own)) {
+        for (scope, losses) in self.reported.since(&earlier) {
             if scope.is_of(self.categories) {
                 self.pending.push_back(Event::Gap(Gap { seq, losses, scope, resume: None }));
             }
@@ -417,66 +408,6 @@ fn with_retained(
             let (values, Start { cursor, reported }) = shared.snapshot_of_everything();
             (values, cursor, Reported { own: reported, of_bus: LossRecord::default() })
         }
-    }
-}
-
-impl Reported {
-    /// A reader at this position was given all losses up to there.
-    fn up_to(seq: u64, source: &Source, hub: &Hub, ring: &Ring) -> Self {
-        let of_bus = match source {
-            Source::Conversation(_) if hub.bus_loss_seq() > 0 => hub.bus_losses().last_up_to(seq),
-            _ => LossRecord::default(),
-        };
-        Self { own: ring.losses().last_up_to(seq), of_bus }
-    }
-
-    /// The losses up to a position, for a reader that was given these. A log has dropped old records and may know nothing
-    /// up to there; what was given stays given.
-    fn advanced(&self, seq: u64, source: &Source, hub: &Hub, ring: &Ring) -> Self {
-        Self::up_to(seq, source, hub, ring).latest(self)
-    }
-
-    /// The later records of both.
-    fn latest(self, earlier: &Self) -> Self {
-        let later = |one: LossRecord, other: &LossRecord| {
-            if one.seq < other.seq { other.clone() } else { one }
-        };
-        Self { own: later(self.own, &earlier.own), of_bus: later(self.of_bus, &earlier.of_bus) }
-    }
-
-    /// A reader that resumes at this position was given all losses up to there; `None` if the totals
-    /// at that position are not known any more.
-    fn known_at(seq: u64, source: &Source, hub: &Hub, ring: &Ring) -> Option<Self> {
-        let of_bus = match source {
-            Source::Conversation(_) => hub.bus_losses().known_at(seq)?,
-            Source::Everything => LossRecord::default(),
-        };
-        Some(Self { own: ring.losses().known_at(seq)?, of_bus })
-    }
-
-    /// The position of the next losses to report, up to `limit`. Those of the whole bus are reported
-    /// together: nothing of this reader lies between them.
-    fn next(&self, limit: u64, source: &Source, hub: &Hub, ring: &Ring) -> Option<u64> {
-        if let Some(own) = ring.losses().next_behind(self.own.seq)
-            && own.seq <= limit
-        {
-            return Some(own.seq);
-        }
-        if matches!(source, Source::Everything) || hub.bus_loss_seq() <= self.of_bus.seq {
-            return None;
-        }
-        let of_bus = hub.bus_losses().last_up_to(limit).seq;
-        (of_bus > self.of_bus.seq).then_some(of_bus)
-    }
-
-    /// The position of the first losses that were not reported.
-    fn first_behind(&self, source: &Source, hub: &Hub, ring: &Ring) -> Option<u64> {
-        let own = ring.losses().next_behind(self.own.seq).map(|record| record.seq);
-        let of_bus = match source {
-            Source::Conversation(_) => hub.bus_losses().next_behind(self.of_bus.seq).map(|r| r.seq),
-            Source::Everything => None,
-        };
-        own.into_iter().chain(of_bus).min()
     }
 }
 
