@@ -90,8 +90,8 @@ impl Hub {
     pub(crate) fn enter(&self, source: Source, count: Arc<AtomicU64>) -> usize {
         self.ring(&source).readers += 1;
         let key = self.readers.lock().insert(Reader { source: source.clone(), count });
-        // A reader that is not among the readers yet when the hub is closed finds it closed here. Those
-        // that wait are left for that to wake.
+        // `close` does not see a reader that is not registered yet, so that it finds the hub closed here.
+        // Readers that wait are left for `close` to wake.
         if self.closed.load(Ordering::SeqCst) {
             self.ring(&source).mark_closed();
         }

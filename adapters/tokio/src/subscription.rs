@@ -211,24 +211,22 @@ impl Subscription {
         self.recovered = resumed.is_some();
         let mut cursor = ring.head();
         cursor.seq = cursor.seq.max(head);
-        let values = match resumed {
-            Some(start) => {
+        let (values, cursor, reported) = match resumed {
+            Some((cursor, reported)) => {
                 drop(ring);
-                (self.cursor, self.reported) = start;
-                None
+                (None, cursor, reported)
             }
             None if retained || resume.is_some() => {
                 let (values, cursor, reported) = with_retained(shared, source, ring, cursor);
-                (self.cursor, self.reported) = (cursor, reported);
-                Some(values)
+                (Some(values), cursor, reported)
             }
             None => {
-                self.reported = Reported::up_to(cursor.seq, source, &shared.hub, &ring);
-                self.cursor = cursor;
+                let reported = Reported::up_to(cursor.seq, source, &shared.hub, &ring);
                 drop(ring);
-                None
+                (None, cursor, reported)
             }
         };
+        (self.cursor, self.reported) = (cursor, reported);
         self.count.store(self.cursor.count, Ordering::Relaxed);
         match values {
             Some(values) => self.push_retained(values),

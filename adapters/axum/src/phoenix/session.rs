@@ -268,14 +268,11 @@ impl Session {
                 let (losses, standing) = channel.behind_lag();
                 let mut id = standing.is_none().then(|| id(&self.status, channel.seq()));
                 let lagged = json::Gap::from(&lagged);
-                let gaps: Vec<_> = std::iter::once(lagged).chain(losses).collect();
-                let mut frames: Vec<_> = gaps
-                    .into_iter()
-                    .rev()
-                    .map(|gap| Told::Frame(channel.to.gap(gap, id.take())))
-                    .collect();
-                frames.reverse();
-                self.told.extend(frames);
+                let mut gaps = std::iter::once(lagged).chain(losses).peekable();
+                while let Some(gap) = gaps.next() {
+                    let id = if gaps.peek().is_none() { id.take() } else { None };
+                    self.told.push_back(Told::Frame(channel.to.gap(gap, id)));
+                }
                 self.told.extend(standing.map(Told::Updates));
             }
         }
