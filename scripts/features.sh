@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Runs a cargo command once for each feature set of each crate: none, every feature by itself, all.
-# One crate at a time, so that no other member's features hide what is missing.
+# Runs a cargo command once for each feature set of each crate: no feature, every feature by itself, all features.
+# One crate at a time: in a build of the whole workspace another member's features hide a missing one.
 #
 #   scripts/features.sh [-p CRATE]... COMMAND [ARGUMENT...] [-- ARGUMENT...]
 #   scripts/features.sh check
 #   scripts/features.sh -p statusbus-core build --target thumbv6m-none-eabi --release
 #
-# Without -p: every member of the workspace. All sets run, also after one has failed.
+# Without -p: every member of the workspace. A set that fails does not stop the others.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -14,7 +14,7 @@ only=()
 while [[ ${1:-} = -p ]]; do only+=("${2:?-p CRATE}") && shift 2; done
 [[ $# -gt 0 ]] || { echo "usage: scripts/features.sh [-p CRATE]... COMMAND [ARGUMENT...]" >&2; exit 2; }
 
-# What follows `--` goes to the end of the command line, behind the choice of features.
+# Arguments after `--` go to the end of the command line, behind the feature options.
 before=()
 while [[ $# -gt 0 && $1 != -- ]]; do before+=("$1") && shift; done
 

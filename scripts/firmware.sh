@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Builds what runs on microcontrollers, and runs it in QEMU. Gets what the machine lacks, where it
-# may: the compilation targets by targets.sh, QEMU from apt as root.
+# Builds the firmware and runs it in QEMU. Installs missing tools where it may: compilation targets
+# through targets.sh, QEMU from apt as root.
 #
 #   scripts/firmware.sh run [BOARD [OPTION...]]
-#                                         the pump station, live: what `watch device` makes of its
-#                                         frames, then its log; options are those of `watch device`
+#                                         the pump station, live: its frames in `watch device`,
+#                                         then its log; the options are those of `watch device`
 #   scripts/firmware.sh test [BOARD...]   the tests on the target; default: every board
-#   scripts/firmware.sh sizes [BOARD...]  flash and memory, against what they may take
+#   scripts/firmware.sh sizes [BOARD...]  flash and memory, against their limits
 #   scripts/firmware.sh cost              instructions, masked interrupts and stack, on the Cortex-M3
-#                                         --write behind either: what holds now becomes the limit
-#   scripts/firmware.sh boards            builds what is for real boards: examples/pico, examples/nrf52840
+#                                         --write after either: the figures become the limits
+#   scripts/firmware.sh boards            builds for real boards: examples/pico, examples/nrf52840
 #   scripts/firmware.sh lint              format, and clippy for every board
 #
 # Boards: lm3s6965evb (Cortex-M3), mps2-an386 (Cortex-M4F), microbit (Cortex-M0), virt (RISC-V 32).
@@ -22,8 +22,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 firmware=$PWD/examples/firmware
 boards=(lm3s6965evb mps2-an386 microbit virt)
-# What is built is what the workspace of the firmware says, not what the environment says; and beside
-# everything else that is built.
+# The firmware's workspace sets the flags, not the environment. Its target folder is its own.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_BUILD_RUSTFLAGS CARGO_BUILD_TARGET
 workspace_target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 CARGO_TARGET_DIR=$workspace_target/firmware
@@ -39,7 +38,7 @@ target_of() {
   esac
 }
 
-# The programs of this machine, with the compiler that is in use before any target is prepared.
+# Programs for this machine, built before any target is prepared: preparing may change the compiler.
 build_watch() {
   echo "building watch"
   (CARGO_TARGET_DIR=$workspace_target && cargo build --quiet --locked --package watch)
@@ -50,9 +49,8 @@ build_runner() {
   cargo build --quiet --locked --manifest-path "$firmware/Cargo.toml" --package runner
 }
 
-# on BOARD COMMAND...: in a subshell, in the firmware's folder, with all that its target needs; what
-# one target needs exported must not decide for the next. Not in a condition: `set -e` has no effect
-# there
+# on BOARD COMMAND...: in the firmware's folder, with its target prepared. In a subshell: the exports of
+# one target must not affect the next. Not to be called in a condition, where `set -e` has no effect.
 on() (
   set -e
   board=$1
@@ -63,7 +61,7 @@ on() (
   "$@"
 )
 
-# each COMMAND BOARD...: on each board, also if one fails; fails then
+# each COMMAND BOARD...: on each board, also after one has failed. Fails if one did.
 each() {
   local command=$1 board failed=0
   shift
@@ -76,18 +74,18 @@ each() {
   return $failed
 }
 
-# build PACKAGE [OPTION...]: for the board that `on` chose
+# build PACKAGE [OPTION...]: for the board of `on`.
 build() {
   local package=$1
   shift
   cargo build --quiet --locked --release --package "$package" --target "$target" "$@"
 }
 
-# emulate PROGRAM [OPTION...]: one that was built, in QEMU
+# emulate PROGRAM [OPTION...]: runs a built program in QEMU.
 emulate() {
   local program=$1
   shift
-  # its output is the program's
+  # Standard output belongs to the program.
   case $board in
     virt) need qemu-system-riscv32 qemu-system-misc >&2 ;;
     *) need qemu-system-arm qemu-system-arm >&2 ;;
@@ -95,17 +93,17 @@ emulate() {
   "$CARGO_TARGET_DIR/debug/runner" "$board" "$CARGO_TARGET_DIR/$target/release/$program" "$@"
 }
 
-# Byte for byte what the same traces give on this machine.
+# The output equals, byte for byte, that of the same traces on this machine.
 conformance() {
-  local told=$CARGO_TARGET_DIR/$target/conformance
-  emulate conformance --icount 6 >"$told" 2>/dev/null || { grep FAILED "$told"; return 1; }
-  sed '/^--- the adapter$/,$d' "$told" >"$told.core"
-  cmp "$told.core" "$CARGO_TARGET_DIR/expected"
-  echo "conformance: the core, $(tail -n1 "$told.core"), the bytes of the host"
-  echo "conformance: the adapter, $(tail -n1 "$told")"
+  local output=$CARGO_TARGET_DIR/$target/conformance
+  emulate conformance --icount 6 >"$output" 2>/dev/null || { grep FAILED "$output"; return 1; }
+  sed '/^--- the adapter$/,$d' "$output" >"$output.core"
+  cmp "$output.core" "$CARGO_TARGET_DIR/expected"
+  echo "conformance: the core, $(tail -n1 "$output.core"), the bytes of the host"
+  echo "conformance: the adapter, $(tail -n1 "$output")"
 }
 
-# What it says, of which the last line tells how it went.
+# Prints the sweep's output; its last line has the result.
 sweep() {
   emulate sweep --icount 10 --limit 600 2>"$CARGO_TARGET_DIR/$target/sweep.err" || {
     cat "$CARGO_TARGET_DIR/$target/sweep.err"
@@ -117,7 +115,7 @@ test_board() {
   echo "--- $board: $target, $target_way ($("${RUSTC:-rustc}" -V))"
   build checks --bin conformance
   conformance
-  # it counts with a timer that only these have
+  # The sweep counts with SysTick, which virt lacks.
   if [[ $board != virt ]]; then
     build checks --features ticks --bin sweep
     sweep
@@ -125,26 +123,26 @@ test_board() {
   station
 }
 
-# The station twice on the same board says the same bytes; and what has come over its line is what it
-# says it has delivered, with all that it says it has lost.
+# Two runs of the station on the same board write the same bytes. What the host reads from the line is what the
+# station counts as delivered, and its gaps are what the station counts as lost.
 station() {
-  local said=$CARGO_TARGET_DIR/$target/station
+  local output=$CARGO_TARGET_DIR/$target/station
   build pump
-  emulate pump --icount 6 --serial "file:$said.frames" >"$said.log" 2>/dev/null || { cat "$said.log"; return 1; }
+  emulate pump --icount 6 --serial "file:$output.frames" >"$output.log" 2>/dev/null || { cat "$output.log"; return 1; }
   if [[ $board = lm3s6965evb ]]; then
-    emulate pump --icount 6 --serial "file:$said.again" >"$said.log.again" 2>/dev/null
-    cmp "$said.frames" "$said.again"
-    cmp "$said.log" "$said.log.again"
+    emulate pump --icount 6 --serial "file:$output.again" >"$output.log.again" 2>/dev/null
+    cmp "$output.frames" "$output.again"
+    cmp "$output.log" "$output.log.again"
   fi
-  "$watch" device --once --json --listen off "station=$said.frames" >"$said.json" 2>/dev/null
-  python3 pump/compare.py "$said.log" "$said.json"
+  "$watch" device --once --json --listen off "station=$output.frames" >"$output.json" 2>/dev/null
+  python3 pump/compare.py "$output.log" "$output.json"
 }
 
 # Live: QEMU waits at a socket until `watch` reads it.
 show() {
   build pump
   line=$(mktemp -d)
-  # a group of its own, so that all of it can be ended
+  # A process group of its own, so that all of it can be ended.
   set -m
   emulate pump --serial "unix:$line/station,server=on,wait=on" >"$line/log" 2>/dev/null &
   running=$!
@@ -177,7 +175,7 @@ run_tests() {
   each test_board "${@:-"${boards[@]}"}"
 }
 
-# One after the other: a feature of one must not get into the other.
+# In turn: a feature of one build must not reach the other.
 sizes_of_board() {
   build sizes --bins
   build sizes --bin core_wire --bin adapter_wire --features wire
@@ -185,7 +183,7 @@ sizes_of_board() {
   echo
 }
 
-# For a real board: linked, so that all of it fits. Its own configuration has its target.
+# For a real board: linked, so that it fits its memory. Its own configuration has the target.
 real_board() (
   set -e
   name=$1 target=$2

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the npm package in wasm/ and tests it: types, Node, Chromium, sizes, and as packed in fresh
-# projects. Gets what the machine lacks, where it may: from apt as root, and the compilation target as
-# scripts/targets.sh does.
+# Builds the npm package in wasm/ and tests it: types, Node, Chromium, sizes, and packed in new
+# projects. Installs missing tools where it may: from apt as root, the compilation target through
+# scripts/targets.sh.
 #
-#   scripts/js.sh            all of it
-#   scripts/js.sh packed     some of: lint, build, types, test, size, browser, packed (built before)
+#   scripts/js.sh            every part
+#   scripts/js.sh PART...    of: lint, build, types, test, size, browser, packed; those after build need it
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/need.sh
@@ -15,7 +15,7 @@ build() {
   npm --prefix wasm ci --no-audit --no-fund
   npm --prefix wasm run build
 }
-# The crate for its target; on this machine's own it is part of the workspace.
+# Lints the crate for its target. For the host, the lints of the workspace cover it.
 lint() {
   RUSTFLAGS=-Dwarnings CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/lint scripts/with-target.sh wasm32-unknown-unknown \
     cargo check --locked -p statusbus-wasm --target wasm32-unknown-unknown

@@ -1,5 +1,5 @@
-# In a bash script: `. scripts/need.sh`. What tests in Node and in a browser need, from apt as root where
-# the machine lacks it. NODE and STATUSBUS_BROWSER name other programs than the usual ones.
+# For bash scripts: `. scripts/need.sh`. Tools for tests in Node and in a browser, installed from apt as root
+# where they are missing. NODE and STATUSBUS_BROWSER select other programs than the default ones.
 
 # need PROGRAM PACKAGE...: installs the packages if the program is missing
 need() {

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Shows that the core and the adapter for embassy cannot panic, and what they take: links
-# tests/panicfree, which calls all of their API with input that no compiler knows, for a
+# Proves that the core and the adapter for embassy cannot panic, and prints their memory: links
+# tests/panicfree, which calls their whole API with input unknown at compile time, for a
 # microcontroller, and reads the symbols of the result.
 #
 #   scripts/panicfree.sh [TARGET]     default thumbv6m-none-eabi
 #
-# Six programs are looked at: of the core without and with the frames of `wire`, and of the adapter,
-# each without and with all that is `Display`. In all there is to be no code that panics, and nothing
-# in .data: a bus in a static costs no flash, whatever it holds. `Debug` is for people at a host:
+# Six programs are checked: the core without and with the feature `wire`, and the adapter, each
+# without and with every `Display`. A check fails if a program contains code that panics, or anything
+# in .data: a bus in a static costs no flash, whatever it holds. `Debug` is excluded, it is for hosts:
 # core's own helpers for it contain an assertion.
 #
-# Needs: cargo, python3. STATUSBUS_TARGETS chooses how the target comes here, see targets.sh.
+# Needs: cargo, python3. STATUSBUS_TARGETS selects how the target is installed, see targets.sh.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -26,7 +26,7 @@ failed=0
 look() {
   echo
   echo "--- $1${2:+ with $2}"
-  # Not those of the environment: what is measured is what tests/panicfree says.
+  # Without the flags of the environment: tests/panicfree sets those that are measured.
   env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u CARGO_BUILD_RUSTFLAGS \
     cargo build --quiet --release --manifest-path tests/panicfree/Cargo.toml --bin "$1" \
     --target "$target" --target-dir "$target_dir" --features "$2"

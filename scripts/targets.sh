@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Prepares compilation targets that need no operating system, and says which way it went.
+# Prepares compilation targets without an operating system, and prints how.
 #
 #   scripts/targets.sh TARGET...            prepare; one line a target
 #   scripts/with-target.sh TARGET COMMAND   prepare, then run COMMAND in the right environment
-#   . scripts/targets.sh                    in a bash script: gives `prepare_target TARGET`,
+#   . scripts/targets.sh                    in a bash script: defines `prepare_target TARGET`,
 #                                           which exports what a plain `cargo build` then needs
 #
 # Tried in this order:
@@ -16,7 +16,7 @@
 #   STATUSBUS_TARGETS  auto (default), or `rustup` (1 and 2) or `debian` (3) alone
 #   XDG_CACHE_HOME     where the sysroot is kept; default ~/.cache
 
-# The library crates a built sysroot holds, by target.
+# The library crates in a built sysroot, by target.
 sysroot_crates() {
   case $1 in
     *-none-*) echo core,alloc ;;
@@ -38,7 +38,7 @@ add_by_rustup() {
   command -v rustup >/dev/null && timeout 300 rustup target add "$1" >&2 && has_target "$1"
 }
 
-# Debian's compiler, its cargo, the library source and a linker young enough to know its objects.
+# Debian's compiler, its cargo, the library source, and a linker new enough for its objects.
 find_debian() {
   deb_rustc=/usr/bin/rustc deb_cargo=/usr/bin/cargo
   [[ -x $deb_rustc && -x $deb_cargo ]] || return 1
@@ -55,8 +55,8 @@ install_debian() {
     apt-get install -yq --no-install-recommends $debian_packages; } </dev/null >&2
 }
 
-# One sysroot for each compiler version holds all its targets. `bin` in it has `rustc`, `cargo` and
-# `rustdoc` by their plain names, so that callers change nothing but PATH.
+# One sysroot per compiler version, with all its targets. Its `bin` has `rustc`, `cargo` and `rustdoc`
+# by their plain names, so that callers change only PATH.
 make_sysroot() {
   local sys=$1 host
   host=$("$deb_rustc" -vV | sed -n 's/^host: //p')
@@ -72,7 +72,7 @@ make_sysroot() {
   done
 }
 
-# The wish for `-Cembed-bitcode` is what lets a release build with LTO use the result.
+# `-Cembed-bitcode` lets a release build with LTO use the result.
 build_target_library() (
   set -e
   sys=$1 target=$2 crates=$3
@@ -121,7 +121,7 @@ use_debian() {
   export PATH=$sys/bin:$PATH RUSTC=$sys/bin/rustc RUSTDOC=$sys/bin/rustdoc CARGO=$sys/bin/cargo
 }
 
-# Makes TARGET usable from here on and sets `target_way` to the way it went.
+# Makes TARGET usable from here on. Sets `target_way` to how: installed, rustup or debian.
 prepare_target() {
   local target=${1:?prepare_target TARGET} ways=${STATUSBUS_TARGETS:-auto}
   target_way=
@@ -150,7 +150,7 @@ if [[ ${BASH_SOURCE[0]} = "$0" ]]; then
   [[ $# -gt 0 ]] || { echo "usage: scripts/targets.sh TARGET..." >&2 && exit 2; }
   failed=0
   for target; do
-    # In a subshell: what one target exports must not decide for the next.
+    # In a subshell: the exports of one target must not affect the next.
     ( prepare_target "$target" && echo "$target: $target_way ($("${RUSTC:-rustc}" -V))" ) || failed=1
   done
   exit $failed

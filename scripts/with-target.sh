@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a command with everything set for TARGET; see targets.sh for the ways it tries.
+# Runs a command in an environment that compiles for TARGET; targets.sh lists how it is prepared.
 #
 #   scripts/with-target.sh TARGET COMMAND...
 #   scripts/with-target.sh thumbv6m-none-eabi \

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Checks the wording of comments and documentation: how often, per 1,000 words, they use words that give way to nouns
+# and to the terms of the field.
+#
+#   scripts/words.sh               prints the figures of each covered path; fails if one is above its limit
+#   scripts/words.sh PATH...       the same for other paths
+#   scripts/words.sh --show PATH   the lines that count
+#   scripts/words.sh --self-check  checks the counting itself
+#
+# Counted are comments in Rust, TypeScript, JavaScript, CSS, shell, Python and TOML, and the prose of Markdown; code
+# in them is not. The patterns and their limits are at the top of scripts/words.py.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# What has been rewritten. Add a path as soon as it passes.
+covered=(
+  .ci
+  .github
+  CONTRIBUTING.md
+  README.md
+  SECURITY.md
+  adapters/embassy
+  adapters/tokio/Cargo.toml
+  adapters/tokio/README.md
+  adapters/tokio/src/builder.rs
+  adapters/tokio/src/delivery.rs
+  adapters/tokio/src/event.rs
+  adapters/tokio/src/json.rs
+  adapters/tokio/src/layer.rs
+  adapters/tokio/src/lib.rs
+  adapters/tokio/src/metadata.rs
+  adapters/tokio/src/read.rs
+  adapters/tokio/src/selector.rs
+  adapters/tokio/src/status.rs
+  adapters/tokio/src/subscription.rs
+  adapters/tokio/src/text.rs
+  adapters/tokio/src/update_builder.rs
+  core/README.md
+  core/src
+  core/tests
+  docs
+  examples/bare_loop.rs
+  examples/browser/README.md
+  examples/firmware
+  examples/nrf52840/README.md
+  examples/pico/README.md
+  examples/worker/README.md
+  scripts
+  tests/conformance
+  tests/panicfree/src/calls.rs
+  tests/panicfree/src/input.rs
+  tests/panicfree/src/main.rs
+  tests/panicfree/src/runs.rs
+  tests/panicfree/src/stored.rs
+  tests/sim/README.md
+  wasm/src
+)
+
+[[ $# -gt 0 ]] || set -- "${covered[@]}"
+exec python3 scripts/words.py "$@"
