@@ -1,149 +1,174 @@
-//! The core with a fake clock and no runtime: the loop that a porter reads first.
+//! The core with a fake clock and no runtime: the loop of every adapter.
 //!
-//! One invariant: the bus is polled whenever it was given something, and again when it asked to be.
-//! The numbers in `main` are the steps that every adapter has, in this order:
+//! One invariant: the bus is polled after every call that moves its deadline forward, and at its deadline.
+//! The numbers are those of the guide in `core/README.md`:
 //!
-//! 1. Sleep until [`Bus::poll_at`], or until somebody sends; `None`: until somebody sends.
-//! 2. Take in what is sent. What does not fit comes back, with the reason.
-//! 3. Poll until nothing is due. What has expired comes back too.
-//! 4. Hand the batch on, its gap first, without holding the bus.
-//! 5. Settle it: the sink accepted it, or how much of it.
-//! 6. At the end close, and go on until the bus is drained.
+//! 1. Push an update. One that is not queued, or left for it, comes back.
+//! 2. Wake the task that polls, if the bus asks for it.
+//! 3. Poll until nothing is due, then sleep until the deadline or a wake-up.
+//! 4. Deliver the batch, its gap first.
+//! 5. Settle it, and poll again. After a close the loop ends when the bus is drained.
 //!
 //! `cargo run -p statusbus-examples --bin bare_loop`
 
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use statusbus_core::{Batch, Bus, Category, Config, Instant, Keyed, Pushed, Slot, Update};
+use statusbus_core::{
+    Accepted, Batch, Bus, Category, Config, Instant, Item, Keyed, Outcome, Polled, SendOptions,
+    Slot, Update,
+};
 
-/// An update as a small machine has it: a sensor, what it says, and whether a newer one replaces it.
+/// An update as a small machine stores it.
 #[derive(Clone, Copy, Debug)]
-struct Said {
+struct Stored {
     sensor: u8,
     category: Category,
     text: &'static str,
-    keyed: bool,
 }
 
-impl Update for Said {
+impl Update for Stored {
     type Topic = (u8, Category);
     type Keys = Keyed;
+
+    const EMPTY: Self = Self { sensor: 0, category: Category::ENGINE, text: "" };
 
     fn topic(&self) -> (u8, Category) {
         (self.sensor, self.category)
     }
 
-    fn category(&self) -> Category {
-        self.category
-    }
-
-    fn key_hash(&self) -> Option<u32> {
-        self.keyed.then_some(u32::from(self.sensor))
-    }
-
+    // An update has at most one key here: that of its topic.
     fn same_key(&self, other: &Self) -> bool {
-        other.keyed && self.topic() == other.topic()
+        self.topic() == other.topic()
+    }
+
+    fn move_to(&mut self, to: &mut Self) {
+        *to = *self;
     }
 }
 
-/// Eight slots in place, and batches of four.
-type Core = Bus<Said, [Slot<Said>; 8]>;
-type Out = Batch<Said, [statusbus_core::Item<Said>; 4]>;
+/// The state that an adapter has behind its lock.
+struct Shared {
+    /// Eight slots, in place.
+    bus: Bus<Stored, [Slot<Stored>; 8]>,
+    /// Here a waker, a semaphore or an event.
+    is_woken: bool,
+}
 
 fn main() {
-    let mut bus = Core::new();
-    let config = Config::new().batch_size(4).expect("4 is in range");
-    bus.reconfigure(config, |_, _| unreachable!("nothing is queued yet"), Instant::ZERO);
-    let mut batch = Out::new();
+    let mut shared = Shared { bus: Bus::new(), is_woken: false };
+    let config = Config::new().with_batch_size(4).expect("4 is in range");
+    shared.bus.reconfigure(config, |_, _| unreachable!("nothing is queued yet"), Instant::ZERO);
+    let mut batch: Batch<Stored, [Item<Stored>; 4]> = Batch::new();
     let mut clock = Instant::ZERO;
-    // What the program says, and when: in a real one this comes from its tasks and interrupts.
-    let mut script: VecDeque<(u64, Said)> = script().into();
-    let mut closing = false;
+    // In a real program senders are other tasks and interrupts.
+    let mut script: VecDeque<(u64, Stored, SendOptions)> = script().into();
 
-    while !(closing && bus.is_drained()) {
-        // 1. Sleep until the bus wants to be polled, or until somebody sends.
-        let sent_at = script.front().map(|(ms, _)| Instant::from_millis(*ms));
-        let Some(wake_at) = [bus.poll_at(), sent_at].into_iter().flatten().min() else {
-            // Nothing is queued and nobody will send: no timer, no wake-up. 6. Close.
-            println!("{:>4} ms  close", clock.as_micros() / 1_000);
-            bus.close(clock);
-            closing = true;
-            continue;
-        };
-        clock = clock.max(wake_at);
-
-        // 2. Take in what is sent now.
-        while let Some((ms, said)) = script.front().copied() {
-            if Instant::from_millis(ms) > clock {
-                break;
-            }
-            script.pop_front();
-            match bus.push(said, clock) {
-                Pushed::Queued => {}
-                Pushed::Merged(old) => {
-                    println!("{ms:>4} ms  {:?} replaces {:?}", said.text, old.text);
-                }
-                Pushed::Displaced(old, why) => {
-                    println!("{ms:>4} ms  {:?} leaves: {}", old.text, why.as_str());
-                }
-                Pushed::Expired(said) => {
-                    println!("{ms:>4} ms  {:?} is out of date", said.text);
-                }
-                Pushed::Dropped(said, why) => {
-                    println!("{ms:>4} ms  {:?} dropped: {}", said.text, why.as_str());
-                }
-                Pushed::Refused(said, why) => {
-                    println!("{ms:>4} ms  {:?} refused: {}", said.text, why.as_str());
-                }
-            }
-        }
-
+    loop {
+        shared.is_woken = false;
         // 3. Poll until nothing is due.
-        while bus.poll(&mut batch, clock) {
-            // 4. Hand the batch on. The bus is free: here a sink would take its time.
-            deliver(&batch, clock);
+        let deadline = loop {
+            match shared.bus.poll(&mut batch, clock) {
+                Polled::Wait(deadline) => break deadline,
+                Polled::More => unreachable!("a part is only the answer of `poll_part`"),
+                Polled::Batch => {}
+            }
+            // 4. Deliver it. The lock is free: a sink may take its time here.
+            deliver(&shared, &batch, clock);
             // 5. Settle it. The sink took a millisecond.
             clock = clock + Duration::from_millis(1);
-            bus.delivered(&mut batch, clock);
+            shared.bus.settle(&mut batch, Accepted::All, clock);
+        };
+        if shared.bus.is_drained() {
+            break;
+        }
+        // Sleep until the deadline or a wake-up.
+        while !shared.is_woken {
+            let next = script.front().map(|&(ms, ..)| Instant::from_millis(ms));
+            let Some(at) = [deadline, next].into_iter().flatten().min() else {
+                // Nothing is queued and no sender is left: no timer, no wake-up.
+                println!("{:>4} ms  close", clock.as_micros() / 1_000);
+                shared.bus.close(clock);
+                wake(&mut shared);
+                continue;
+            };
+            clock = clock.max(at);
+            if deadline.is_some_and(|deadline| deadline <= clock) {
+                break;
+            }
+            // Several senders may be faster than the task that is woken.
+            while script.front().is_some_and(|&(ms, ..)| Instant::from_millis(ms) <= clock) {
+                send(&mut shared, script.pop_front().expect("it is at the front"), clock);
+            }
         }
     }
 
-    let ledger = bus.ledger();
+    let ledger = shared.bus.ledger();
     println!("{ledger:#?}");
     assert!(ledger.is_balanced(), "every update is accounted for");
 }
 
-fn deliver(batch: &Out, now: Instant) {
+fn send(shared: &mut Shared, sent: (u64, Stored, SendOptions), clock: Instant) {
+    let (ms, mut update, options) = sent;
+    let text = update.text;
+    // 1. Push it. The clock is only read if the bus needs it.
+    let outcome = shared.bus.push(&mut update, options, || clock);
+    match outcome {
+        Outcome::Queued => {}
+        Outcome::Merged => println!("{ms:>4} ms  {text:?} replaces {:?}", update.text),
+        Outcome::Displaced(loss) => {
+            println!("{ms:>4} ms  {:?} leaves: {}", update.text, loss.as_str());
+        }
+        Outcome::Expired => println!("{ms:>4} ms  {text:?} is out of date"),
+        Outcome::Dropped(reason) => println!("{ms:>4} ms  {text:?} dropped: {}", reason.as_str()),
+        Outcome::Refused(reason) => println!("{ms:>4} ms  {text:?} refused: {}", reason.as_str()),
+        other => println!("{ms:>4} ms  {text:?}: {other:?}"),
+    }
+    // 2. Wake the task that polls.
+    wake(shared);
+}
+
+/// After every call that the task that polls does not make itself.
+fn wake(shared: &mut Shared) {
+    shared.is_woken |= shared.bus.take_wake();
+}
+
+fn deliver(shared: &Shared, batch: &Batch<Stored, [Item<Stored>; 4]>, now: Instant) {
     let ms = now.as_micros() / 1_000;
-    if let Some(gap) = batch.gap() {
-        for (why, count) in gap.total().iter() {
-            println!("{ms:>4} ms  gap #{}: {count} {}", gap.seq(), why.as_str());
+    if let Some(gap) = shared.bus.gap(batch) {
+        for (loss, count) in gap.total().iter() {
+            println!("{ms:>4} ms  gap #{}: {count} {}", gap.seq(), loss.as_str());
         }
     }
-    for handed in batch.iter() {
-        let Said { sensor, text, .. } = handed.update;
-        println!(
-            "{ms:>4} ms  #{} sensor {sensor}: {text:?}, waited {:?}",
-            handed.seq,
-            handed.waited()
-        );
+    for one in batch {
+        let Stored { sensor, text, .. } = one.update;
+        let waited = one.waited();
+        println!("{ms:>4} ms  #{} sensor {sensor}: {text:?}, waited {waited:?}", one.seq);
     }
 }
 
-/// A first word, a progress that is replaced, a burst that overflows, and the end.
-fn script() -> Vec<(u64, Said)> {
-    let state = |text| Said { sensor: 1, category: Category::ENGINE, text, keyed: false };
-    let progress = |text| Said { sensor: 1, category: Category::PROGRESS, text, keyed: true };
-    let error = |text| Said { sensor: 2, category: Category::ERROR, text, keyed: false };
+/// A first update, a progress that is replaced, a burst that overflows, and the end of a run.
+fn script() -> Vec<(u64, Stored, SendOptions)> {
+    let update =
+        |sensor, category, text| (Stored { sensor, category, text }, SendOptions::new(category));
+    let engine = |ms, text| {
+        let (update, options) = update(1, Category::ENGINE, text);
+        (ms, update, options)
+    };
+    let progress = |ms, text| {
+        let (update, options) = update(1, Category::PROGRESS, text);
+        (ms, update, options.with_key_hash(1))
+    };
+    let (gone, error) = update(2, Category::ERROR, "sensor 2 is gone");
+    let (done, workflow) = update(1, Category::WORKFLOW, "done");
     let mut script = vec![
-        (10, state("calibrating")),
-        (12, progress("10 %")),
-        (30, progress("50 %")),
-        (55, progress("90 %")),
-        (200, error("sensor 2 is gone")),
+        engine(10, "calibrating"),
+        progress(12, "10 %"),
+        progress(30, "50 %"),
+        progress(55, "90 %"),
+        (200, gone, error.with_ttl(Duration::from_secs(60))),
     ];
-    script.extend((0..9).map(|_| (220, state("still here"))));
-    script.push((300, state("done")));
+    script.extend((0..9).map(|_| engine(220, "still running")));
+    script.push((300, done, workflow.with_run_end()));
     script
 }

@@ -1,112 +1,114 @@
-//! What `poll` hands on.
+//! What `poll` puts out.
 
 use core::time::Duration;
 
-use crate::gap::Gap;
-use crate::slots::{Place, Terms};
-use crate::time::Instant;
-use crate::{FlushReason, Update};
+use crate::time::{Long, Ticks, Ttl, in_micros};
+use crate::{Config, FlushReason, Priority, Update};
 
-mod detached;
-mod handed;
-mod item;
-mod topics;
-
-pub(crate) use handed::Stamp;
-
-pub use detached::{Detached, DetachedIter};
-pub use handed::Handed;
-pub use item::Item;
-pub use topics::Topic;
-
-/// A buffer for one batch, which the caller owns: an array or a boxed slice of [`Item`]s.
+/// A buffer for one batch, which the caller owns: an array, a slice or a boxed slice of [`Item`]s.
 ///
-/// [`Bus::poll`](crate::Bus::poll) moves updates into it; from then on they are in flight, and the
-/// bus is free. Read them in order with [`iter`](Self::iter), by topic with
-/// [`topics`](Self::topics), or take them out with [`drain`](Self::drain); then settle the batch
-/// with [`Bus::delivered`](crate::Bus::delivered) or [`Bus::failed`](crate::Bus::failed). Who gives
-/// the updates away for good, with the items in which they lie, [detaches](Self::detach) them.
-pub struct Batch<U: Update, B, const GAPS: usize = 4> {
-    held: Detached<U, B>,
-    /// Items before this one have been taken out.
-    taken: usize,
-    /// Whether it was handed on and is not settled yet.
-    is_unsettled: bool,
-    /// Whether more is to come into it.
-    is_growing: bool,
-    /// Arrival time of the oldest slot in this batch.
-    pub(crate) oldest: Instant,
-    /// Updates that have come into it and were counted as in flight.
-    handed_on: usize,
-    /// Updates of it that are not settled yet.
-    in_flight: usize,
-    /// Updates in it: those in flight that have not been taken out.
-    len: usize,
-    reason: FlushReason,
-    /// What stands in front of it; none has no position.
-    gap: Gap<U::Topic, GAPS>,
+/// [`Bus::poll`](crate::Bus::poll) moves updates into it. From then on they are in flight and the bus is
+/// free, until the caller [settles](crate::Bus::settle) the batch. A caller that shares the updates with
+/// its readers takes a [receipt](Self::take_receipt) instead, settles with that, and keeps the buffer for
+/// as long as it is read.
+#[repr(C)]
+pub struct Batch<U: Update, B: ?Sized> {
+    /// Updates that were moved in.
+    pub(crate) filled: u16,
+    /// Updates among them that were settled one by one.
+    pub(crate) settled: u16,
+    /// It was polled and is not settled.
+    pub(crate) is_open: bool,
+    /// More may come into it.
+    pub(crate) is_growing: bool,
+    pub(crate) reason: FlushReason,
+    /// The reading of the clock when it was begun.
+    pub(crate) began: Long,
+    pub(crate) longest_wait: Ticks,
+    pub(crate) first_seq: Long,
+    /// The position of the gap in front of it; zero without one.
+    pub(crate) gap_seq: Long,
+    update: core::marker::PhantomData<U>,
+    pub(crate) items: B,
 }
 
-/// The duty to settle a batch whose updates were taken away: see [`Batch::detach`].
+/// Room for one update of a batch.
+#[repr(C)]
+pub struct Item<U> {
+    pub(crate) update: U,
+    pub(crate) waited: Ticks,
+    pub(crate) ttl: Ttl,
+    /// A priority, or [`SETTLED`].
+    pub(crate) priority: u8,
+}
+
+/// In place of a priority: [`Bus::settle_one`](crate::Bus::settle_one) has settled the update.
+pub(crate) const SETTLED: u8 = u8::MAX;
+
+impl<U: Update> Item<U> {
+    /// An item without an update.
+    pub const VACANT: Self =
+        Self { update: U::EMPTY, waited: 0, ttl: Ttl::from_micros(0), priority: 0 };
+}
+
+/// The obligation to settle a batch whose updates stay in its buffer: see [`Batch::take_receipt`].
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[must_use = "what is not settled stays in flight"]
+#[must_use = "a batch that is not settled stays in flight"]
 pub struct Receipt {
-    /// Whether there is such a duty: the batch was handed on and not settled yet.
+    /// Whether the batch was polled and not settled when the receipt was taken.
     pub(crate) is_owed: bool,
-    pub(crate) in_flight: usize,
-    pub(crate) handed_on: Instant,
+    pub(crate) in_flight: u16,
+    pub(crate) gap_seq: Long,
+    pub(crate) began: Long,
 }
 
-impl<U: Update, const SIZE: usize, const GAPS: usize> Batch<U, [Item<U>; SIZE], GAPS> {
+impl<U: Update, const SIZE: usize> Batch<U, [Item<U>; SIZE]> {
     /// An empty buffer for up to `SIZE` updates, in place.
     #[must_use]
     pub const fn new() -> Self {
-        const { assert!(SIZE > 0 && SIZE <= crate::Config::MOST, "a batch has 1 to 65,534 items") };
-        Self::with_items_const([const { Item::VACANT }; SIZE])
+        const { assert!(SIZE > 0 && SIZE <= Config::MOST, "a batch has 1 to 65,534 items") };
+        Self::in_items([const { Item::VACANT }; SIZE])
     }
 }
 
-impl<U: Update, const SIZE: usize, const GAPS: usize> Default for Batch<U, [Item<U>; SIZE], GAPS> {
+impl<U: Update, const SIZE: usize> Default for Batch<U, [Item<U>; SIZE]> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
-    const fn with_items_const(items: B) -> Self {
+impl<U: Update, B: ?Sized> Batch<U, B> {
+    const fn in_items(items: B) -> Self
+    where
+        B: Sized,
+    {
         Self {
-            held: Detached::nothing_in(items),
-            taken: 0,
-            is_unsettled: false,
+            filled: 0,
+            settled: 0,
+            is_open: false,
             is_growing: false,
-            oldest: Instant::ZERO,
-            handed_on: 0,
-            in_flight: 0,
-            len: 0,
             reason: FlushReason::Full,
-            gap: Gap::new(),
+            began: Long::ZERO,
+            longest_wait: 0,
+            first_seq: Long::ZERO,
+            gap_seq: Long::ZERO,
+            update: core::marker::PhantomData,
+            items,
         }
     }
 
-    /// The loss that stands in front of this batch.
+    /// Updates in it.
     #[must_use]
-    pub const fn gap(&self) -> Option<&Gap<U::Topic, GAPS>> {
-        if self.gap.is_told() { Some(&self.gap) } else { None }
+    #[inline]
+    pub const fn len(&self) -> usize {
+        (self.filled - self.settled) as usize
     }
 
-    /// Takes out the loss that stands in front of this batch: the caller tells it.
-    pub fn take_gap(&mut self) -> Option<Gap<U::Topic, GAPS>> {
-        self.gap.is_told().then(|| core::mem::replace(&mut self.gap, Gap::new()))
-    }
-
-    /// Confirms that the next `count` losses of the gap in front of this batch were passed on: if the
-    /// batch fails, only the others are reported again. Behind the last one the gap is taken out. For
-    /// sinks that pass losses on one by one, in the order of [`Gap::loss`].
-    pub fn confirm_losses(&mut self, count: usize) {
-        if !self.gap.confirm(count) {
-            self.gap.clear();
-        }
+    /// Whether no update is in it; a gap may be in front of it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Why the batch was due.
@@ -115,158 +117,257 @@ impl<U: Update, B, const GAPS: usize> Batch<U, B, GAPS> {
         self.reason
     }
 
-    /// Updates in it that have not been taken out, nor [dropped](crate::Bus::failed_at).
+    /// The position of its first update. Each next update has the next position; an update that
+    /// [`Bus::settle_one`](crate::Bus::settle_one) has settled keeps its own.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.len
+    #[inline]
+    pub const fn first_seq(&self) -> u64 {
+        self.first_seq.get()
     }
 
-    /// Whether no update is in it; a gap may be.
+    /// The position of the gap in front of it; `None`: nothing is missing there. See
+    /// [`Bus::gap`](crate::Bus::gap).
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Takes its updates away, with the items in which they lie, and has `items` in their place. So
-    /// they need not be moved once more where they stay for long. The batch is settled with the
-    /// receipt: [`Bus::settle`](crate::Bus::settle). A gap stays: [take](Self::take_gap) it when it
-    /// is told; one that is still there at the next poll with this buffer is told again. What was
-    /// [drained](Self::drain) before is gone from them.
-    pub fn detach(&mut self, items: B) -> (Detached<U, B>, Receipt) {
-        let receipt = self.receipt();
-        (self.taken, self.len, self.handed_on) = (0, 0, 0);
-        (core::mem::replace(&mut self.held, Detached::nothing_in(items)), receipt)
-    }
-
-    /// Whether it holds something whose end the bus does not know: itself, or a gap that was left
-    /// behind when its updates were taken away.
-    pub(crate) const fn is_open(&self) -> bool {
-        self.is_unsettled || self.gap.is_told()
-    }
-
-    /// Takes over the duty to settle it.
-    pub(crate) const fn receipt(&mut self) -> Receipt {
-        self.is_growing = false;
-        Receipt {
-            is_owed: core::mem::replace(&mut self.is_unsettled, false),
-            in_flight: core::mem::replace(&mut self.in_flight, 0),
-            handed_on: self.held.stamp.handed_on,
+    pub const fn gap_seq(&self) -> Option<u64> {
+        match self.gap_seq.get() {
+            0 => None,
+            seq => Some(seq),
         }
     }
 
-    /// Where the gap comes that stands in front of it.
-    pub(crate) const fn gap_mut(&mut self) -> &mut Gap<U::Topic, GAPS> {
-        &mut self.gap
-    }
-
-    /// It is in flight from now on, and will have updates.
-    pub(crate) const fn begin(&mut self, stamp: Stamp, reason: FlushReason) {
-        (self.held.stamp, self.reason) = (stamp, reason);
-        (self.is_unsettled, self.is_growing) = (true, true);
-    }
-
-    /// What has come into it is in flight from now on. Answers how many updates that is.
-    pub(crate) const fn hand_on(&mut self) -> usize {
-        let taken = self.held.len - self.handed_on;
-        self.handed_on += taken;
-        self.in_flight += taken;
-        self.len += taken;
-        taken
-    }
-
-    pub(crate) const fn is_growing(&self) -> bool {
-        self.is_growing
-    }
-
-    pub(crate) const fn end_growth(&mut self) {
+    /// Separates settling from the buffer: settle the returned receipt by
+    /// [`Bus::settle_receipt`](crate::Bus::settle_receipt). The updates stay readable in the buffer until
+    /// [`clear`](Self::clear), which must come before the next poll.
+    pub const fn take_receipt(&mut self) -> Receipt {
         self.is_growing = false;
-    }
-
-    /// The position behind what has been handed on of it.
-    pub(crate) const fn next_seq(&self) -> u64 {
-        self.held.stamp.first_seq + self.handed_on as u64
-    }
-
-    /// For how long the place in it that was taken longest has been, to when it was begun.
-    pub(crate) const fn longest_wait(&self) -> Duration {
-        Duration::from_micros(self.held.stamp.handed_on.micros_since(self.oldest))
+        Receipt {
+            is_owed: core::mem::replace(&mut self.is_open, false),
+            in_flight: self.filled - self.settled,
+            gap_seq: self.gap_seq,
+            began: self.began,
+        }
     }
 }
 
-impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]>, const GAPS: usize> Batch<U, B, GAPS> {
-    /// An empty buffer in items that the caller brings, a boxed slice say. What is behind the first
-    /// 65,534 is not used; with no item at all, `poll` hands on nothing.
+impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]> + ?Sized> Batch<U, B> {
+    /// An empty buffer in items that the caller brings: a boxed slice, for instance. Items behind the
+    /// first 65,534 are not used; without any item nothing is ever polled.
     #[must_use]
-    pub fn with_items(items: B) -> Self {
-        Self::with_items_const(items)
+    pub const fn with_items(items: B) -> Self
+    where
+        B: Sized,
+    {
+        Self::in_items(items)
+    }
+
+    /// The items, vacant.
+    #[must_use]
+    pub fn into_items(mut self) -> B
+    where
+        B: Sized,
+    {
+        self.clear();
+        self.items
     }
 
     /// Most updates that fit.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.held.items.as_ref().len().min(crate::Config::MOST)
+        self.items.as_ref().len().min(Config::MOST)
     }
 
-    /// The updates in the order in which they left the queue.
-    pub fn iter(&self) -> impl Iterator<Item = Handed<&U>> {
-        self.held.iter_from(self.taken)
+    /// The updates, in the order in which they left the queue.
+    #[inline]
+    pub fn iter(&self) -> BatchIter<'_, U> {
+        BatchIter { items: self.filled().iter(), seq: self.first_seq() }
     }
 
-    /// Takes the updates out, in order. Those that are not taken stay in the batch.
-    pub fn drain(&mut self) -> impl Iterator<Item = Handed<U>> {
-        let Self { held: Detached { items, len: filled, stamp, .. }, taken, len, .. } = self;
-        let items = items.as_mut().get_mut(*taken..*filled).unwrap_or_default();
-        items.iter_mut().filter_map(move |item| {
-            let index = *taken;
-            *taken += 1;
-            let (terms, update) = (item.terms(), item.place.take()?);
-            *len = len.saturating_sub(1);
-            Some(Handed::new(*stamp, index, &terms, update))
-        })
+    /// The update at `index`, from zero: the one at position [`first_seq`](Self::first_seq)` + index`.
+    /// `None` behind the last, and for an update that [`Bus::settle_one`](crate::Bus::settle_one) has
+    /// settled.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<BatchUpdate<'_, U>> {
+        let item = self.filled().get(index)?;
+        (item.priority != SETTLED).then(|| item.show(self.first_seq() + index as u64))
     }
 
-    /// Empties the buffer.
-    pub(crate) fn clear(&mut self) {
-        self.held.clear();
-        (self.taken, self.len, self.handed_on) = (0, 0, 0);
-        self.gap.clear();
+    /// The updates themselves, in order, to be changed.
+    #[inline]
+    pub fn updates_mut(&mut self) -> impl Iterator<Item = &mut U> {
+        let items = self.items.as_mut().get_mut(..usize::from(self.filled)).unwrap_or_default();
+        items.iter_mut().filter(|item| item.priority != SETTLED).map(|item| &mut item.update)
     }
 
-    /// Moves an update in, if there are fewer than `room`; answers whether it did.
+    /// Empties the buffer. A batch that is still to be settled stays in flight: settle it first.
+    #[inline]
+    pub fn clear(&mut self) {
+        if core::mem::needs_drop::<U>() {
+            let filled = usize::from(self.filled);
+            for item in self.items.as_mut().get_mut(..filled).unwrap_or_default() {
+                item.update = U::EMPTY;
+            }
+        }
+        self.filled = 0;
+        self.settled = 0;
+        self.is_open = false;
+        self.is_growing = false;
+        self.gap_seq = Long::ZERO;
+    }
+
     #[inline(always)]
-    pub(crate) fn put(&mut self, place: &mut Place<U>, terms: &Terms, room: usize) -> bool {
-        let Detached { items, len, .. } = &mut self.held;
-        let Some(item) = items.as_mut().get_mut(*len).filter(|_| *len < room) else { return false };
-        item.put(place, terms);
-        *len += 1;
-        true
-    }
-
-    /// How many updates were put in, whatever has become of them.
-    pub(crate) const fn filled(&self) -> usize {
-        self.held.len
-    }
-
-    /// Takes the update at this position out for good, if it is in the batch: it is settled.
-    pub(crate) fn leave_out(&mut self, seq: u64) -> Option<U> {
-        let index = usize::try_from(seq.checked_sub(self.held.stamp.first_seq)?).ok()?;
-        let item = self.held.items.as_mut().get_mut(..self.held.len)?.get_mut(index)?;
-        let update = item.place.take()?;
-        item.settle();
-        self.in_flight = self.in_flight.saturating_sub(1);
-        self.len = self.len.saturating_sub(1);
-        Some(update)
-    }
-
-    /// The update at `index` of the batch as it was handed on, if it is in flight; nothing in its
-    /// place if it has been taken out.
-    pub(crate) fn in_flight_at(&self, index: usize) -> Option<Option<&U>> {
-        let item = self.held.items.as_ref().get(..self.held.len)?.get(index)?;
-        (!item.is_settled()).then(|| item.place.get())
+    pub(crate) fn filled(&self) -> &[Item<U>] {
+        self.items.as_ref().get(..usize::from(self.filled)).unwrap_or_default()
     }
 }
 
-impl<U: Update, B, const GAPS: usize> core::fmt::Debug for Batch<U, B, GAPS> {
+impl<'a, U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]> + ?Sized> IntoIterator
+    for &'a Batch<U, B>
+{
+    type Item = BatchUpdate<'a, U>;
+    type IntoIter = BatchIter<'a, U>;
+
+    fn into_iter(self) -> BatchIter<'a, U> {
+        self.iter()
+    }
+}
+
+impl<U> Item<U> {
+    #[inline(always)]
+    fn show(&self, seq: u64) -> BatchUpdate<'_, U> {
+        BatchUpdate {
+            seq,
+            priority: priority(self.priority),
+            update: &self.update,
+            waited: self.waited,
+            ttl: self.ttl,
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) const fn priority(stored: u8) -> Priority {
+    match stored {
+        0 => Priority::Low,
+        1 => Priority::Normal,
+        _ => Priority::High,
+    }
+}
+
+/// An update of a batch.
+#[derive(Debug)]
+pub struct BatchUpdate<'a, U> {
+    /// Its position: 1, 2, 3 … in the order of leaving the queue. Gaps have positions too.
+    pub seq: u64,
+    /// Its priority: its own, or that of its category.
+    pub priority: Priority,
+    /// The update.
+    pub update: &'a U,
+    waited: Ticks,
+    ttl: Ttl,
+}
+
+impl<U> Clone for BatchUpdate<'_, U> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<U> Copy for BatchUpdate<'_, U> {}
+
+impl<U> BatchUpdate<'_, U> {
+    /// How long it was queued: from the push until the batch was begun.
+    #[must_use]
+    pub const fn waited(&self) -> Duration {
+        Duration::from_micros(self.waited_micros())
+    }
+
+    /// The same in microseconds.
+    #[must_use]
+    #[inline(always)]
+    pub const fn waited_micros(&self) -> u64 {
+        in_micros(self.waited)
+    }
+
+    /// What was left of its TTL when the batch was begun; `None` if it has none.
+    #[must_use]
+    pub const fn ttl_left(&self) -> Option<Duration> {
+        match self.ttl_left_micros() {
+            u64::MAX => None,
+            left => Some(Duration::from_micros(left)),
+        }
+    }
+
+    /// The same in microseconds; `u64::MAX` if it has none.
+    #[must_use]
+    #[inline(always)]
+    pub const fn ttl_left_micros(&self) -> u64 {
+        match self.ttl {
+            Ttl::NEVER => u64::MAX,
+            ttl => ttl.micros().saturating_sub(self.waited_micros()),
+        }
+    }
+}
+
+/// The updates of a [`Batch`], in order.
+#[derive(Debug)]
+pub struct BatchIter<'a, U> {
+    items: core::slice::Iter<'a, Item<U>>,
+    /// The position of the next item.
+    seq: u64,
+}
+
+impl<U> Clone for BatchIter<'_, U> {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone(), seq: self.seq }
+    }
+}
+
+impl<U> Default for BatchIter<'_, U> {
+    fn default() -> Self {
+        Self { items: [].iter(), seq: 0 }
+    }
+}
+
+impl<'a, U> Iterator for BatchIter<'a, U> {
+    type Item = BatchUpdate<'a, U>;
+
+    #[inline]
+    fn next(&mut self) -> Option<BatchUpdate<'a, U>> {
+        loop {
+            let item = self.items.next()?;
+            let seq = self.seq;
+            self.seq += 1;
+            if item.priority != SETTLED {
+                return Some(item.show(seq));
+            }
+        }
+    }
+
+    /// Items whose update was settled by itself are skipped.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.items.len()))
+    }
+
+    #[inline]
+    fn fold<A, F: FnMut(A, Self::Item) -> A>(self, first: A, mut each: F) -> A {
+        let Self { items, mut seq } = self;
+        items.fold(first, |folded, item| {
+            seq += 1;
+            if item.priority == SETTLED { folded } else { each(folded, item.show(seq - 1)) }
+        })
+    }
+}
+
+impl<U> core::iter::FusedIterator for BatchIter<'_, U> {}
+
+impl<U> core::fmt::Debug for Item<U> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Item").finish_non_exhaustive()
+    }
+}
+
+impl<U: Update, B: ?Sized> core::fmt::Debug for Batch<U, B> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Batch").field("len", &self.len()).finish_non_exhaustive()
     }

@@ -1,39 +1,41 @@
 //! The closed set of categories.
 
 use core::fmt;
+use core::iter::FusedIterator;
+use core::ops::{BitOr, BitOrAssign};
 
-/// What kind of thing an update says: an index into the bus's [`Categories`].
+/// The kind of an update: an index into the bus's [`Categories`].
 ///
-/// The seven that every bus has are constants here.
+/// The seven categories that every bus has are constants of this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Category(u8);
 
 impl Category {
-    /// The engine itself: a model is loaded, a worker has started.
+    /// The engine itself: a model was loaded, a worker started.
     pub const ENGINE: Self = Self(0);
-    /// A tool call: it starts, it returns.
+    /// A tool call: it started, it returned.
     pub const TOOL: Self = Self(1);
     /// A step of a workflow.
     pub const WORKFLOW: Self = Self(2);
-    /// How far something has come. [`Progress`](crate::Priority::Progress) by default.
+    /// How much of the work is done. [`Low`](crate::Priority::Low) by default.
     pub const PROGRESS: Self = Self(3);
-    /// Something failed. [`Terminal`](crate::Priority::Terminal) by default.
+    /// A failure. [`High`](crate::Priority::High) by default.
     pub const ERROR: Self = Self(4);
-    /// Anything else worth saying.
+    /// Anything else that is worth an update.
     pub const INFO: Self = Self(5);
-    /// What will be done next.
+    /// What comes next.
     pub const PLANNING: Self = Self(6);
 
-    /// The names of the seven categories that every bus has, in the order of their index.
+    /// The names of the seven built-in categories, in the order of their indices.
     pub const BUILT_IN: [&'static str; 7] =
         ["engine", "tool", "workflow", "progress", "error", "info", "planning"];
 
-    /// Most categories that a bus can have, the built-in ones among them: a set of them fits 32 bits.
+    /// The largest number of categories of a bus, with the built-in ones: a set of them fits 32 bits.
     pub const MAX: usize = 32;
 
-    /// The category with that index; `None` from [`Self::MAX`] on. Whether the bus has one there
-    /// shows when an update is pushed.
+    /// The category with this index; `None` from [`Self::MAX`] on. The bus refuses an update in a
+    /// category that it does not have.
     #[must_use]
     pub const fn from_index(index: usize) -> Option<Self> {
         if index < Self::MAX { Some(Self(index as u8)) } else { None }
@@ -46,14 +48,19 @@ impl Category {
     }
 }
 
-/// A set of categories, as a subscription chooses them.
+/// A set of categories, for example those of a subscription.
 ///
 /// ```
 /// use statusbus_core::{Category, CategorySet};
 ///
 /// let set = CategorySet::NONE.with(Category::TOOL).with(Category::ERROR);
 /// assert!(set.contains(Category::ERROR) && !set.contains(Category::INFO));
+/// assert!(set.into_iter().eq([Category::TOOL, Category::ERROR]));
+///
+/// let more: CategorySet = [Category::INFO, Category::ERROR].into_iter().collect();
+/// assert_eq!((set | more).len(), 3);
 /// ```
+// No `Serialize`: the indices of registered categories differ from bus to bus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct CategorySet(u32);
@@ -61,7 +68,7 @@ pub struct CategorySet(u32);
 impl CategorySet {
     /// No category.
     pub const NONE: Self = Self(0);
-    /// Every category, also those that are registered later.
+    /// Every category, with those that are registered later.
     pub const ALL: Self = Self(u32::MAX);
 
     /// The set with `category` added.
@@ -70,7 +77,7 @@ impl CategorySet {
         Self(self.0 | 1 << category.0)
     }
 
-    /// The set with `category` taken out.
+    /// The set without `category`.
     #[must_use]
     pub const fn without(self, category: Category) -> Self {
         Self(self.0 & !(1 << category.0))
@@ -82,13 +89,13 @@ impl CategorySet {
         self.0 & 1 << category.0 != 0
     }
 
-    /// What is in either set.
+    /// The categories in either set, as `|` in a constant.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What is in both sets.
+    /// The categories in both sets.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
@@ -100,10 +107,36 @@ impl CategorySet {
         if self.0.is_power_of_two() { Some(Category(self.0.trailing_zeros() as u8)) } else { None }
     }
 
+    /// Number of categories in the set: 0 to [`Category::MAX`].
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
     /// Whether no category is in the set.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The categories in the set, in the order of their indices. [`Self::ALL`] yields all 32, whether
+    /// the bus has them or not.
+    pub const fn iter(self) -> CategorySetIter {
+        CategorySetIter(self)
+    }
+}
+
+impl BitOr for CategorySet {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        self.union(other)
+    }
+}
+
+impl BitOrAssign for CategorySet {
+    fn bitor_assign(&mut self, other: Self) {
+        *self = self.union(other);
     }
 }
 
@@ -113,10 +146,53 @@ impl FromIterator<Category> for CategorySet {
     }
 }
 
-/// The categories of a bus by name: the seven built-in ones and up to `EXTRA` of the application's.
+impl IntoIterator for CategorySet {
+    type Item = Category;
+    type IntoIter = CategorySetIter;
+
+    fn into_iter(self) -> CategorySetIter {
+        self.iter()
+    }
+}
+
+impl IntoIterator for &CategorySet {
+    type Item = Category;
+    type IntoIter = CategorySetIter;
+
+    fn into_iter(self) -> CategorySetIter {
+        self.iter()
+    }
+}
+
+/// The categories of a [`CategorySet`], in the order of their indices.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "iterators do nothing unless consumed"]
+pub struct CategorySetIter(CategorySet);
+
+impl Iterator for CategorySetIter {
+    type Item = Category;
+
+    fn next(&mut self) -> Option<Category> {
+        let index = self.0.0.trailing_zeros();
+        let category = Category::from_index(index as usize)?; // 32 in an empty set
+        self.0 = self.0.without(category);
+        Some(category)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.0.len(), Some(self.0.len()))
+    }
+}
+
+impl ExactSizeIterator for CategorySetIter {}
+
+impl FusedIterator for CategorySetIter {}
+
+/// The categories of a bus by name: the seven built-in ones and up to `EXTRA` of the application.
 ///
-/// Names are kept as `N`: `&'static str` on a microcontroller, an owned string on a server. Looking
-/// a name up costs a comparison for each category.
+/// `N` is the type of a stored name: `&'static str` on a microcontroller, an owned string on a server.
+/// A lookup by name costs one comparison for each category.
 ///
 /// ```
 /// use statusbus_core::{Categories, Category};
@@ -142,10 +218,10 @@ impl<N: AsRef<str>, const EXTRA: usize> Categories<N, EXTRA> {
         Self { extra: heapless::Vec::new() }
     }
 
-    /// Adds a category. Its name is 1 to 32 bytes without control characters, `:`, `*` or `,`.
+    /// Adds a category. Its name has 1 to 32 bytes and no control character, `:`, `*` or `,`.
     ///
     /// # Errors
-    /// The name is not of that form, is taken, or there is no room for another category.
+    /// The name is invalid or already registered, or the set is full.
     pub fn register(&mut self, name: N) -> Result<Category, CategoryError> {
         let text = name.as_ref();
         if text.is_empty()
@@ -162,25 +238,25 @@ impl<N: AsRef<str>, const EXTRA: usize> Categories<N, EXTRA> {
         Ok(category)
     }
 
-    /// How many categories there are, the built-in ones among them.
+    /// Number of categories, with the built-in ones.
     #[must_use]
     pub fn len(&self) -> usize {
         Category::BUILT_IN.len() + self.extra.len()
     }
 
-    /// Never: the built-in categories are always there.
+    /// Always `false`: every bus has the built-in categories.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         false
     }
 
-    /// The category of that name.
+    /// The category of this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Category> {
         self.names().position(|known| known == name).and_then(Category::from_index)
     }
 
-    /// The name of a category; `None` if it is not of this set.
+    /// The name of a category; `None` if it is not registered here.
     #[must_use]
     pub fn name(&self, category: Category) -> Option<&str> {
         match Category::BUILT_IN.get(category.index()) {
@@ -189,7 +265,7 @@ impl<N: AsRef<str>, const EXTRA: usize> Categories<N, EXTRA> {
         }
     }
 
-    /// All names, in the order of their index.
+    /// All names, in the order of their indices.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         Category::BUILT_IN.into_iter().chain(self.extra.iter().map(AsRef::as_ref))
     }
@@ -206,11 +282,11 @@ impl<N: AsRef<str>, const EXTRA: usize> Default for Categories<N, EXTRA> {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum CategoryError {
-    /// The name is empty, too long, or has a character it may not have.
+    /// The name is empty, longer than 32 bytes, or has a forbidden character.
     Name,
-    /// There is a category of that name.
+    /// A category of this name exists.
     Taken,
-    /// There is no room for another one.
+    /// The set is full.
     Full,
 }
 
@@ -218,12 +294,10 @@ impl fmt::Display for CategoryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Name => {
-                "a category's name is 1 to 32 bytes, without control characters, ':', '*' or ','"
+                "the name of a category has 1 to 32 bytes and no control character, ':', '*' or ','"
             }
-            Self::Taken => "a category of that name is registered already",
-            Self::Full => {
-                "no room for another category: at most 32, the 7 built-in ones among them"
-            }
+            Self::Taken => "a category of this name is registered already: choose another name",
+            Self::Full => "no space for another category: at most 32, of which 7 are built in",
         })
     }
 }

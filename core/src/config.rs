@@ -1,26 +1,28 @@
-//! The knobs.
+//! The settings of a bus.
 
 use core::fmt;
 use core::time::Duration;
 
 use crate::time::micros;
 
-/// What happens when an update comes and the queue is full. Whatever the policy, one whose
-/// time-to-live is over already (one of zero) expires at once: it takes nobody's place.
+/// What happens to a new update when the queue is full. Under every policy, a new update whose TTL
+/// has passed already (a TTL of zero) expires at once and removes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Overflow {
-    /// What has expired goes first, then the oldest of the lowest priority; a newcomer that ranks
-    /// below everything queued is dropped itself. A live [`Terminal`](crate::Priority::Terminal)
-    /// stays while anything else is queued.
+    /// The oldest update of each priority is examined: an expired one is removed first, else the
+    /// oldest of the lowest priority present. A new update with a lower priority than all queued ones
+    /// is dropped itself. A [`High`](crate::Priority::High) update that has not expired is never
+    /// removed while anything else is queued.
     #[default]
     Evict = 0,
-    /// The newcomer is dropped.
+    /// The new update is dropped.
     DropNewest,
-    /// The oldest is dropped.
+    /// The oldest update is dropped.
     DropOldest,
-    /// The newcomer is refused and handed back to the caller.
+    /// The new update is refused and returned to the caller.
     Reject,
 }
 
@@ -38,26 +40,20 @@ impl Overflow {
             Self::Reject => "reject",
         }
     }
-
-    /// The policy of that [name](Self::as_str).
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|policy| policy.as_str() == name)
-    }
 }
 
-/// How a bus queues and batches. Every value of this type is valid: each setter checks its own.
+/// How a bus queues and batches. Every value of this type is valid: each setter checks its argument.
 ///
 /// ```
 /// use core::time::Duration;
 /// use statusbus_core::{Config, ConfigError, Overflow};
 ///
 /// let config = Config::new()
-///     .queue_limit(1_000)?
-///     .batch_size(50)?
-///     .flush_interval(Duration::from_millis(20))?
-///     .overflow(Overflow::Reject);
-/// assert_eq!(Config::new().batch_size(0), Err(ConfigError::BatchSize(0)));
+///     .with_queue_limit(1_000)?
+///     .with_batch_size(50)?
+///     .with_flush_interval(Duration::from_millis(20))?
+///     .with_overflow(Overflow::Reject);
+/// assert_eq!(Config::new().with_batch_size(0), Err(ConfigError::BatchSize(0)));
 /// # Ok::<(), ConfigError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,20 +66,35 @@ pub struct Config {
     pub(crate) flush_interval: u64,
 }
 
-/// When the first update after idling goes out.
+/// When the first update after an idle period is due.
+// Not `non_exhaustive`: it is an on/off setting by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum Leading {
-    /// At once; what follows is batched.
+    /// At once; the updates behind it are batched.
     #[default]
     Immediate = 0,
-    /// After the flush interval, like every other.
+    /// After the flush interval, as every other update.
     Delayed,
 }
 
+impl Leading {
+    /// Both modes.
+    pub const ALL: [Self; 2] = [Self::Immediate, Self::Delayed];
+
+    /// The name in JSON and traces.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Immediate => "immediate",
+            Self::Delayed => "delayed",
+        }
+    }
+}
+
 impl Config {
-    /// Most slots a bus can have, and so the largest queue limit and batch size.
+    /// The largest number of slots of a bus, and so the largest queue limit and batch size.
     pub const MOST: usize = 65_534;
 
     /// The longest flush interval: one hour.
@@ -102,36 +113,37 @@ impl Config {
         }
     }
 
-    /// Most updates that may wait: 1 to 65,534, default 10,000. A bus with fewer slots takes the
+    /// Sets the queue limit: 1 to 65,534 updates, default 10,000. A bus with fewer slots uses the
     /// number of its slots instead.
     ///
     /// # Errors
     /// `limit` is out of range.
-    pub const fn queue_limit(self, limit: usize) -> Result<Self, ConfigError> {
+    pub const fn with_queue_limit(self, limit: usize) -> Result<Self, ConfigError> {
         if limit == 0 || limit > Self::MOST {
             return Err(ConfigError::QueueLimit(limit));
         }
         Ok(Self { queue_limit: limit as u16, ..self })
     }
 
-    /// Most updates in a batch: 1 to 65,534, default 100. A full batch is due at once, so a smaller
-    /// size costs more hand-overs under load, a larger one a larger buffer.
+    /// Sets the batch size: 1 to 65,534 updates, default 100. A batch is due as soon as that many
+    /// updates are queued. A smaller size costs more deliveries under load, a larger one a larger
+    /// buffer.
     ///
     /// # Errors
     /// `size` is out of range.
-    pub const fn batch_size(self, size: usize) -> Result<Self, ConfigError> {
+    pub const fn with_batch_size(self, size: usize) -> Result<Self, ConfigError> {
         if size == 0 || size > Self::MOST {
             return Err(ConfigError::BatchSize(size));
         }
         Ok(Self { batch_size: size as u16, ..self })
     }
 
-    /// The longest any update waits in the queue: 1 µs to 1 h, default 50 ms. It is no tick: an
-    /// idle bus does not wake.
+    /// Sets the flush interval, the longest time that an update waits in the queue: 1 µs to 1 h,
+    /// default 50 ms. Fractions of a microsecond are rounded up. An idle bus has no deadline.
     ///
     /// # Errors
     /// `interval` is out of range.
-    pub const fn flush_interval(self, interval: Duration) -> Result<Self, ConfigError> {
+    pub const fn with_flush_interval(self, interval: Duration) -> Result<Self, ConfigError> {
         let us = micros(interval);
         if us == 0 || us > micros(Self::LONGEST_INTERVAL) {
             return Err(ConfigError::FlushInterval(interval));
@@ -139,46 +151,47 @@ impl Config {
         Ok(Self { flush_interval: us, ..self })
     }
 
-    /// What happens when the queue is full. Default [`Overflow::Evict`].
+    /// Sets what happens when the queue is full. Default [`Overflow::Evict`].
     #[must_use]
-    pub const fn overflow(self, overflow: Overflow) -> Self {
+    pub const fn with_overflow(self, overflow: Overflow) -> Self {
         Self { overflow, ..self }
     }
 
-    /// When the first update after idling goes out. Default [`Leading::Immediate`].
+    /// Sets when the first update after an idle period is due. Default [`Leading::Immediate`].
     #[must_use]
-    pub const fn leading(self, leading: Leading) -> Self {
+    pub const fn with_leading(self, leading: Leading) -> Self {
         Self { leading, ..self }
     }
 
-    /// What is set.
+    /// Most updates that may be queued.
     #[must_use]
-    pub const fn values(&self) -> ConfigValues {
-        ConfigValues {
-            queue_limit: self.queue_limit as usize,
-            batch_size: self.batch_size as usize,
-            flush_interval: Duration::from_micros(self.flush_interval),
-            overflow: self.overflow,
-            leading: self.leading,
-        }
+    pub const fn queue_limit(self) -> usize {
+        self.queue_limit as usize
     }
-}
 
-/// What is set in a [`Config`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[non_exhaustive]
-pub struct ConfigValues {
-    /// Most updates that may wait.
-    pub queue_limit: usize,
     /// Most updates in a batch.
-    pub batch_size: usize,
-    /// The longest any update waits, in whole microseconds.
-    pub flush_interval: Duration,
+    #[must_use]
+    pub const fn batch_size(self) -> usize {
+        self.batch_size as usize
+    }
+
+    /// The longest time that an update waits in the queue, in whole microseconds.
+    #[must_use]
+    pub const fn flush_interval(self) -> Duration {
+        Duration::from_micros(self.flush_interval)
+    }
+
     /// What happens when the queue is full.
-    pub overflow: Overflow,
-    /// When the first update after idling goes out.
-    pub leading: Leading,
+    #[must_use]
+    pub const fn overflow(self) -> Overflow {
+        self.overflow
+    }
+
+    /// When the first update after an idle period is due.
+    #[must_use]
+    pub const fn leading(self) -> Leading {
+        self.leading
+    }
 }
 
 impl Default for Config {
@@ -187,7 +200,7 @@ impl Default for Config {
     }
 }
 
-/// A value that a bus cannot be configured with.
+/// A value that is out of the range of its setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

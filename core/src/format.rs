@@ -2,7 +2,7 @@
 
 use defmt::{Format, Formatter, write};
 
-use crate::{Batch, Bus, Detached, DetachedIter, Item, Slot, Topic, Update};
+use crate::{Batch, BatchIter, BatchUpdate, Bus, Item, Slot, Update};
 
 impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Format
     for Bus<U, S, T, CATEGORIES, GAPS>
@@ -12,41 +12,38 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Format
     }
 }
 
-impl<U: Update, B, const GAPS: usize> Format for Batch<U, B, GAPS> {
+impl<U: Update, B> Format for Batch<U, B> {
     fn format(&self, f: Formatter<'_>) {
         write!(f, "Batch(len: {=usize})", self.len());
     }
 }
 
-impl<U, B> Format for Detached<U, B> {
+impl<U> Format for BatchIter<'_, U> {
     fn format(&self, f: Formatter<'_>) {
-        write!(f, "Detached(len: {=usize})", self.len());
+        write!(f, "BatchIter");
     }
 }
 
-impl<U> Format for DetachedIter<'_, U> {
+impl<U: Format> Format for BatchUpdate<'_, U> {
     fn format(&self, f: Formatter<'_>) {
-        write!(f, "DetachedIter");
-    }
-}
-
-impl<U: Update> Format for Topic<'_, U>
-where
-    U::Topic: Format,
-{
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Topic({})", self.topic());
+        write!(f, "BatchUpdate(seq: {=u64}, {}, {})", self.seq, self.priority, self.update);
     }
 }
 
 impl<U: Update> Format for Slot<U> {
     fn format(&self, f: Formatter<'_>) {
-        write!(f, "Slot(occupied: {=bool})", !self.place.is_vacant());
+        write!(f, "Slot");
     }
 }
 
 impl<U> Format for Item<U> {
     fn format(&self, f: Formatter<'_>) {
-        write!(f, "Item(occupied: {=bool})", !self.is_vacant());
+        write!(f, "Item");
+    }
+}
+
+impl Format for crate::time::Long {
+    fn format(&self, f: Formatter<'_>) {
+        write!(f, "{=u64}", self.get());
     }
 }

@@ -1,221 +1,200 @@
-//! Losses, told where the missing updates would have been.
+//! Losses, reported where the missing updates would have been.
 
-use crate::ledger::{DropReason, Dropped};
+use crate::ledger::Dropped;
+use crate::loss::Losses;
+use crate::outcome::{EVICTED, EXPIRED, LOSSES, NEWEST, OLDEST, OUTRANKED, SHRUNK, SINK};
+use crate::time::Long;
 
-/// Updates that readers will never see: dropped, by reason, and expired.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Losses {
-    /// Dropped, by reason.
-    pub dropped: Dropped,
-    /// Found to have outlived their time-to-live.
-    pub expired: u64,
-}
+/// Losses by the index of their kind.
+pub(crate) type Row = [u32; LOSSES];
 
-impl Losses {
-    pub(crate) const NONE: Self = Self { dropped: Dropped::NONE, expired: 0 };
-
-    /// How many updates are missing.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.dropped.total() + self.expired
-    }
-
-    /// Whether nothing is missing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.total() == 0
-    }
-
-    /// Adds what `other` counts.
-    pub fn add(&mut self, other: &Self) {
-        for reason in DropReason::ALL {
-            *self.dropped.count_mut(reason) += other.dropped.count(reason);
-        }
-        self.expired += other.expired;
-    }
-
-    /// The counts that are not zero, with why.
-    pub fn iter(&self) -> impl Iterator<Item = (Loss, u64)> {
-        let dropped =
-            DropReason::ALL.map(|reason| (Loss::Dropped(reason), self.dropped.count(reason)));
-        let all = dropped.into_iter().chain([(Loss::Expired, self.expired)]);
-        all.filter(|&(_, count)| count > 0)
-    }
-
-    fn count(&mut self, loss: Loss) {
-        match loss {
-            Loss::Expired => self.expired += 1,
-            Loss::Dropped(reason) => *self.dropped.count_mut(reason) += 1,
-        }
-    }
-}
-
-/// Why readers will never see an update that was taken in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Loss {
-    /// It outlived its time-to-live.
-    Expired,
-    /// It was dropped.
-    Dropped(DropReason),
-}
-
-impl Loss {
-    /// The name in JSON, JavaScript and traces: that of the reason, or `expired`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::Dropped(reason) => reason.as_str(),
-        }
-    }
-}
-
-/// A record in the stream, where the missing updates would have been: how many, and why.
+/// A record in the stream in place of missing updates: how many, and why.
 ///
-/// It stands in front of the batch that it comes with and has a position of its own, so that a
-/// reader who resumes neither misses it nor gets it twice.
+/// It is in front of the batch that it comes with, and has a position of its own, so that a reader
+/// that resumes neither misses it nor gets it twice. It stays in the bus, where
+/// [`Bus::gap`](crate::Bus::gap) shows it until the batch is settled. Each count holds up to 2³² − 1.
 #[derive(Clone, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[repr(C)]
 pub struct Gap<T, const GAPS: usize> {
-    pub(crate) seq: u64,
-    /// See [`retold`](Self::retold).
+    elsewhere: Row,
+    // A row without a topic is stale: it is cleared when a topic takes it.
+    rows: [Row; GAPS],
+    topics: heapless::Vec<T, GAPS, u16>,
+    confirmed: u16,
     retold: u32,
-    /// See [`confirmed`](Self::confirmed).
-    confirmed: u32,
-    pub(crate) topics: heapless::Vec<(T, Losses), GAPS>,
-    pub(crate) elsewhere: Losses,
+    seq: Long,
 }
 
 impl<T, const GAPS: usize> Gap<T, GAPS> {
-    pub(crate) const fn new() -> Self {
-        Self {
-            seq: 0,
-            retold: 0,
-            confirmed: 0,
-            topics: heapless::Vec::new(),
-            elsewhere: Losses::NONE,
-        }
-    }
-
-    /// Whether it has a position: it is told in front of a batch.
-    pub(crate) const fn is_told(&self) -> bool {
-        self.seq > 0
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.topics.clear();
-        (self.seq, self.elsewhere) = (0, Losses::NONE);
-        (self.retold, self.confirmed) = (0, 0);
-    }
+    pub(crate) const EMPTY: Self = Self {
+        elsewhere: [0; LOSSES],
+        rows: [[0; LOSSES]; GAPS],
+        topics: heapless::Vec::new(),
+        confirmed: 0,
+        retold: 0,
+        seq: Long::ZERO,
+    };
 
     /// The position of this record.
     #[must_use]
     pub const fn seq(&self) -> u64 {
-        self.seq
+        self.seq.get()
     }
 
     /// How many gaps before this one had a position, were not accepted, not even in part, and are
-    /// reported here. A reader that follows the positions misses theirs, besides those of the updates
-    /// that the sink did not accept.
+    /// reported here again. A reader that follows the positions misses theirs, besides those of the
+    /// updates that the sink did not accept.
     #[must_use]
     pub const fn retold(&self) -> u64 {
         self.retold as u64
     }
 
-    /// How many of its losses have been passed on one by one, by
-    /// [`Batch::confirm_losses`](crate::Batch::confirm_losses).
+    /// How many of its losses are [confirmed](crate::Bus::confirm_losses).
     #[must_use]
     pub const fn confirmed(&self) -> usize {
         self.confirmed as usize
     }
 
-    /// Its losses one by one: those of [topics](Self::topics), in order, then those
+    /// Its losses one by one: those of single [topics](Self::topics), in order, then those
     /// [elsewhere](Self::elsewhere), without a topic, if there are any. `None` behind the last.
     #[must_use]
-    pub fn loss(&self, index: usize) -> Option<(Option<&T>, &Losses)> {
-        match self.topics.get(index) {
-            Some((topic, losses)) => Some((Some(topic), losses)),
-            None if index == self.topics.len() && self.elsewhere != Losses::NONE => {
-                Some((None, &self.elsewhere))
-            }
-            None => None,
+    pub fn loss(&self, index: usize) -> Option<(Option<&T>, Losses)> {
+        if let Some(topic) = self.topics.get(index) {
+            return Some((Some(topic), losses(self.rows.get(index)?)));
         }
+        let is_elsewhere = index == self.topics.len() && self.has_elsewhere();
+        is_elsewhere.then(|| (None, self.elsewhere()))
     }
 
-    /// So many more of its losses have been passed on. Answers whether some have not.
-    pub(crate) fn confirm(&mut self, losses: usize) -> bool {
-        let losses = u32::try_from(losses).unwrap_or(u32::MAX);
-        self.confirmed = self.confirmed.saturating_add(losses);
-        self.loss(self.confirmed()).is_some()
+    /// The losses of single topics. Each concerns the readers of its topic.
+    pub fn topics(&self) -> impl ExactSizeIterator<Item = (&T, Losses)> {
+        self.topics.iter().zip(self.rows.iter().map(losses))
     }
 
-    /// The losses of single topics. Each is news for the readers of its topic.
+    /// The losses of topics that found no row in the table. They concern every reader of the bus.
     #[must_use]
-    pub fn topics(&self) -> &[(T, Losses)] {
-        &self.topics
+    pub fn elsewhere(&self) -> Losses {
+        losses(&self.elsewhere)
     }
 
-    /// The losses of topics that found no place in the table: news for every reader, of the whole
-    /// bus.
+    /// How many updates are missing.
     #[must_use]
-    pub const fn elsewhere(&self) -> &Losses {
-        &self.elsewhere
+    pub fn missing(&self) -> u64 {
+        let rows = self.rows.iter().take(self.topics.len()).chain([&self.elsewhere]);
+        rows.flatten().map(|&count| u64::from(count)).sum()
     }
 
-    /// All losses.
+    /// All losses, by reason.
     #[must_use]
     pub fn total(&self) -> Losses {
-        let mut total = self.elsewhere;
-        for (_, losses) in &self.topics {
-            total.add(losses);
+        let mut total = self.elsewhere();
+        for (_, losses) in self.topics() {
+            total.add(&losses);
         }
         total
     }
 
-    /// Whether nothing is missing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.topics.is_empty() && self.elsewhere.is_empty()
+    fn has_elsewhere(&self) -> bool {
+        self.elsewhere.iter().any(|&count| count > 0)
+    }
+
+    /// Makes it the record at a position.
+    #[inline(always)]
+    pub(crate) const fn report(&mut self, seq: Long) {
+        self.seq = seq;
+    }
+
+    #[inline(never)]
+    pub(crate) fn clear(&mut self) {
+        clear(&mut self.elsewhere);
+        self.topics.clear();
+        self.confirmed = 0;
+        self.retold = 0;
+        self.seq = Long::ZERO;
+    }
+
+    /// Confirms the next losses; returns whether all of them are confirmed.
+    pub(crate) fn confirm(&mut self, losses: usize) -> bool {
+        let confirmed = self.confirmed().saturating_add(losses);
+        self.confirmed = u16::try_from(confirmed).unwrap_or(u16::MAX);
+        confirmed >= self.topics.len() + usize::from(self.has_elsewhere())
     }
 }
 
-impl<T: PartialEq, const GAPS: usize> Gap<T, GAPS> {
+impl<T: Clone + PartialEq, const GAPS: usize> Gap<T, GAPS> {
     /// Counts one loss, of a topic if it is known. O(1): the table is small and fixed.
-    pub(crate) fn count(&mut self, topic: Option<T>, loss: Loss) {
-        self.losses_of(topic).count(loss);
+    #[inline(always)]
+    pub(crate) fn count(&mut self, topic: Option<T>, loss: u8) {
+        if let Some(count) = self.row(topic).get_mut(usize::from(loss)) {
+            *count = count.saturating_add(1);
+        }
     }
 
     /// Takes in the losses of a gap that was not accepted, or not all of them. A gap that was accepted
-    /// in part has come through, with the number of gaps that it reports again.
-    // By reference: taking the topics out by value would link heapless's panics.
-    pub(crate) fn take_back(&mut self, gap: &Self)
-    where
-        T: Clone,
-    {
-        if gap.confirmed == 0 {
+    /// in part came through, and with it the number of gaps that it reports again.
+    #[inline(never)]
+    pub(crate) fn take_back(&mut self, gap: &Self) {
+        let confirmed = gap.confirmed();
+        if confirmed == 0 {
             self.retold = self.retold.saturating_add(gap.retold).saturating_add(1);
         }
-        for (topic, losses) in gap.topics.get(gap.confirmed()..).unwrap_or_default() {
-            self.losses_of(Some(topic.clone())).add(losses);
+        let topics = gap.topics.get(confirmed..).unwrap_or_default();
+        for (topic, row) in topics.iter().zip(gap.rows.get(confirmed..).unwrap_or_default()) {
+            add(self.row(Some(topic.clone())), row);
         }
-        if gap.confirmed() <= gap.topics.len() {
-            self.elsewhere.add(&gap.elsewhere);
+        if confirmed <= gap.topics.len() {
+            add(&mut self.elsewhere, &gap.elsewhere);
         }
     }
 
-    /// Where the losses of a topic are counted: in its place in the table, in a new one, or elsewhere.
-    fn losses_of(&mut self, topic: Option<T>) -> &mut Losses {
+    /// The row of a topic: the one that it has, a new one, or that of the whole bus.
+    #[inline(never)]
+    fn row(&mut self, topic: Option<T>) -> &mut Row {
         let Some(topic) = topic else { return &mut self.elsewhere };
-        let known = self.topics.iter().position(|(known, _)| *known == topic);
+        let known = self.topics.iter().position(|known| *known == topic);
         let index = known.unwrap_or(self.topics.len());
+        let Some(row) = self.rows.get_mut(index) else { return &mut self.elsewhere };
         if known.is_none() {
-            let _ = self.topics.push((topic, Losses::NONE)); // full: elsewhere
+            let pushed = self.topics.push(topic);
+            debug_assert!(pushed.is_ok(), "there are as many topics as rows");
+            clear(row);
         }
-        match self.topics.get_mut(index) {
-            Some((_, losses)) => losses,
-            None => &mut self.elsewhere,
-        }
+        row
+    }
+}
+
+/// Hides the zero from the optimizer, which otherwise calls `memset`: 174 bytes of flash where nothing else
+/// needs it.
+fn clear(row: &mut Row) {
+    let zero = core::hint::black_box(0);
+    row.iter_mut().for_each(|count| *count = zero);
+}
+
+#[inline(never)]
+fn add(to: &mut Row, from: &Row) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = to.saturating_add(*from);
+    }
+}
+
+fn losses(row: &Row) -> Losses {
+    let count = |loss: u8| row.get(usize::from(loss)).map_or(0, |&count| u64::from(count));
+    Losses {
+        dropped: Dropped {
+            newest: count(NEWEST),
+            oldest: count(OLDEST),
+            evicted: count(EVICTED),
+            outranked: count(OUTRANKED),
+            shrunk: count(SHRUNK),
+            sink: count(SINK),
+        },
+        expired: count(EXPIRED),
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl<T: defmt::Format, const GAPS: usize> defmt::Format for Gap<T, GAPS> {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "Gap(seq: {=u64}, {})", self.seq(), self.total());
     }
 }

@@ -1,25 +1,30 @@
-//! What became of everything that was sent.
+//! Counters of every outcome.
 
-/// Why an update that was taken in, or could have been, was dropped.
+/// Why an update was dropped: removed from the queue, left out of it, or not accepted by the sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum DropReason {
-    /// The queue was full and the policy is to drop the newcomer.
+    /// The queue was full, the policy is [`DropNewest`](crate::Overflow::DropNewest), and this was
+    /// the new update.
     Newest,
-    /// The queue was full and the policy is to drop the oldest.
+    /// The queue was full, the policy is [`DropOldest`](crate::Overflow::DropOldest), and this was
+    /// the oldest.
     Oldest,
-    /// The queue was full and this was the oldest of the lowest priority.
+    /// The queue was full, the policy is [`Evict`](crate::Overflow::Evict), and this was the oldest
+    /// of the lowest priority.
     Evicted,
-    /// The queue was full of updates that matter more than this newcomer.
+    /// The queue was full, the policy is [`Evict`](crate::Overflow::Evict), and every queued update
+    /// has a higher priority than this new one.
     Outranked,
-    /// The queue limit was made smaller.
+    /// The queue limit was reduced below the number of queued updates.
     Shrunk,
     /// The sink did not accept it.
     Sink,
 }
 
 impl DropReason {
-    /// All reasons, in the order in which they are shown.
+    /// All reasons, in the order of JSON and logs.
     pub const ALL: [Self; 6] =
         [Self::Newest, Self::Oldest, Self::Evicted, Self::Outranked, Self::Shrunk, Self::Sink];
 
@@ -37,26 +42,27 @@ impl DropReason {
     }
 }
 
-/// Why an update was not taken in.
+/// Why an update was refused: it was not queued and is returned to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum RefuseReason {
-    /// The queue is full and the policy is to reject.
+    /// The queue is full and the policy is [`Reject`](crate::Overflow::Reject).
     Full,
     /// The bus is closed.
     Closed,
-    /// The conversation's name, or another part, is not of the form it must have.
+    /// A part of the update is invalid, for example the name of its conversation.
     Invalid,
     /// The bus has no such category.
     UnknownCategory,
-    /// Text, metadata or key is larger than the bus takes.
+    /// Text, metadata or key is longer than the bus accepts.
     TooLarge,
-    /// The sender may not say this.
+    /// The sender is not allowed to publish this update.
     Unauthorized,
 }
 
 impl RefuseReason {
-    /// All reasons, in the order in which they are shown.
+    /// All reasons, in the order of JSON and logs.
     pub const ALL: [Self; 6] = [
         Self::Full,
         Self::Closed,
@@ -80,10 +86,14 @@ impl RefuseReason {
     }
 }
 
-/// Dropped updates by reason.
+/// Number of dropped updates for each [`DropReason`].
+///
+/// With the feature `serde` a map: `total`, and a count for each reason. On reading, `total` and
+/// unknown reasons are ignored, and a reason that is absent counts zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[allow(missing_docs)] // the reasons say it
+#[allow(missing_docs)] // as the reasons
+#[non_exhaustive]
 pub struct Dropped {
     pub newest: u64,
     pub oldest: u64,
@@ -94,10 +104,7 @@ pub struct Dropped {
 }
 
 impl Dropped {
-    pub(crate) const NONE: Self =
-        Self { newest: 0, oldest: 0, evicted: 0, outranked: 0, shrunk: 0, sink: 0 };
-
-    /// How many were dropped for this reason.
+    /// Number of updates dropped for this reason.
     #[must_use]
     pub const fn count(&self, reason: DropReason) -> u64 {
         match reason {
@@ -110,13 +117,27 @@ impl Dropped {
         }
     }
 
-    /// How many were dropped.
+    /// Number of updates dropped for any reason.
     #[must_use]
     pub fn total(&self) -> u64 {
-        DropReason::ALL.into_iter().map(|reason| self.count(reason)).sum()
+        DropReason::ALL.into_iter().map(|reason| self.count(reason)).fold(0, u64::saturating_add)
     }
 
-    pub(crate) fn count_mut(&mut self, reason: DropReason) -> &mut u64 {
+    /// The same counters, but `count` for this reason.
+    ///
+    /// ```
+    /// use statusbus_core::{DropReason, Dropped};
+    ///
+    /// let dropped = Dropped::default().with_count(DropReason::Evicted, 3);
+    /// assert_eq!((dropped.evicted, dropped.total()), (3, 3));
+    /// ```
+    #[must_use]
+    pub const fn with_count(mut self, reason: DropReason, count: u64) -> Self {
+        *self.count_mut(reason) = count;
+        self
+    }
+
+    pub(crate) const fn count_mut(&mut self, reason: DropReason) -> &mut u64 {
         match reason {
             DropReason::Newest => &mut self.newest,
             DropReason::Oldest => &mut self.oldest,
@@ -128,10 +149,14 @@ impl Dropped {
     }
 }
 
-/// Refused updates by reason.
+/// Number of refused updates for each [`RefuseReason`].
+///
+/// With the feature `serde` a map: `total`, and a count for each reason. On reading, `total` and
+/// unknown reasons are ignored, and a reason that is absent counts zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-#[allow(missing_docs)] // the reasons say it
+#[allow(missing_docs)] // as the reasons
+#[non_exhaustive]
 pub struct Refused {
     pub full: u64,
     pub closed: u64,
@@ -142,10 +167,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    pub(crate) const NONE: Self =
-        Self { full: 0, closed: 0, invalid: 0, unknown_category: 0, too_large: 0, unauthorized: 0 };
-
-    /// How many were refused for this reason.
+    /// Number of updates refused for this reason.
     #[must_use]
     pub const fn count(&self, reason: RefuseReason) -> u64 {
         match reason {
@@ -158,13 +180,27 @@ impl Refused {
         }
     }
 
-    /// How many were refused.
+    /// Number of updates refused for any reason.
     #[must_use]
     pub fn total(&self) -> u64 {
-        RefuseReason::ALL.into_iter().map(|reason| self.count(reason)).sum()
+        RefuseReason::ALL.into_iter().map(|reason| self.count(reason)).fold(0, u64::saturating_add)
     }
 
-    pub(crate) fn count_mut(&mut self, reason: RefuseReason) -> &mut u64 {
+    /// The same counters, but `count` for this reason.
+    ///
+    /// ```
+    /// use statusbus_core::{RefuseReason, Refused};
+    ///
+    /// let refused = Refused::default().with_count(RefuseReason::Full, 3);
+    /// assert_eq!((refused.full, refused.total()), (3, 3));
+    /// ```
+    #[must_use]
+    pub const fn with_count(mut self, reason: RefuseReason, count: u64) -> Self {
+        *self.count_mut(reason) = count;
+        self
+    }
+
+    pub(crate) const fn count_mut(&mut self, reason: RefuseReason) -> &mut u64 {
         match reason {
             RefuseReason::Full => &mut self.full,
             RefuseReason::Closed => &mut self.closed,
@@ -176,43 +212,50 @@ impl Refused {
     }
 }
 
-/// What became of everything that was sent. After every call on the bus
+/// Counters of every outcome. They balance exactly after every call on the bus:
 ///
 /// `sent = delivered + coalesced + expired + dropped + refused + queued + in_flight`
 ///
-/// holds exactly.
+/// With the feature `serde` a map of these names. On reading, unknown names are ignored, and a
+/// counter that is absent is zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(default))]
+#[non_exhaustive]
 pub struct Ledger {
-    /// Attempts to send, whatever became of them.
+    /// Updates passed to the bus, whatever their outcome.
     pub sent: u64,
-    /// Accepted by the sink; counted once, however many read it.
+    /// Updates accepted by the sink. An update counts once, however many readers it has.
     pub delivered: u64,
-    /// Replaced, while queued, by a newer update with the same topic and key.
+    /// Queued updates replaced by a newer one with the same topic and key.
     pub coalesced: u64,
-    /// Found to have outlived their time-to-live.
+    /// Updates removed because their TTL had passed.
     pub expired: u64,
-    /// Dropped, by reason.
+    /// Dropped updates, by reason.
     pub dropped: Dropped,
-    /// Refused, by reason.
+    /// Refused updates, by reason.
     pub refused: Refused,
-    /// Waiting in the queue.
+    /// Updates in the queue now.
     pub queued: u64,
-    /// Handed on in a batch that is not settled yet.
+    /// Updates in batches that are not settled yet.
     pub in_flight: u64,
 }
 
 impl Ledger {
-    /// Whether the counters add up. They do; tests and monitors may want to see it.
+    /// Whether the counters balance. Those of a bus do: it computes `sent` from the others, so that tests have
+    /// to count for themselves. For ledgers that are received, added up or changed by an adapter.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
-        self.sent
-            == self.delivered
-                + self.coalesced
-                + self.expired
-                + self.dropped.total()
-                + self.refused.total()
-                + self.queued
-                + self.in_flight
+        let outcomes = [
+            self.delivered,
+            self.coalesced,
+            self.expired,
+            self.dropped.total(),
+            self.refused.total(),
+            self.queued,
+            self.in_flight,
+        ];
+        // checked: a ledger that was read from JSON may hold anything
+        outcomes.into_iter().try_fold(0, u64::checked_add) == Some(self.sent)
     }
 }

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 mod batch;
-mod books;
 mod bus;
 mod category;
 mod config;
@@ -11,11 +10,19 @@ mod config;
 mod format;
 mod gap;
 mod index;
+mod keys;
 mod ledger;
+mod link;
+mod loss;
 #[cfg(doctest)]
 mod misuse;
+mod named;
+mod outcome;
 mod priority;
-mod queue;
+mod run;
+#[cfg(feature = "serde")]
+mod serialize;
+mod silence;
 mod slots;
 mod telemetry;
 mod time;
@@ -24,16 +31,21 @@ mod update;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-pub use batch::{Batch, Detached, DetachedIter, Handed, Item, Receipt, Topic};
-pub use bus::{Bus, FlushMark, Outcome, Part, Pushed, Sent};
-pub use category::{Categories, Category, CategoryError, CategorySet};
-pub use config::{Config, ConfigError, ConfigValues, Leading, Overflow};
-pub use gap::{Gap, Loss, Losses};
-pub use index::{KeyMode, Keyed, Unkeyed};
+pub use batch::{Batch, BatchIter, BatchUpdate, Item, Receipt};
+pub use bus::{Accepted, Bus, FlushMark, Polled};
+pub use category::{Categories, Category, CategoryError, CategorySet, CategorySetIter};
+pub use config::{Config, ConfigError, Leading, Overflow};
+pub use gap::Gap;
+pub use keys::{KeyMode, Keyed, Unkeyed};
 pub use ledger::{DropReason, Dropped, Ledger, RefuseReason, Refused};
+pub use loss::{Loss, Losses};
+pub use named::ParseNameError;
+pub use outcome::Outcome;
 pub use priority::Priority;
-pub use slots::{Place, Slot};
-pub use telemetry::{Depth, FlushReason, HandedOn, OverflowEdge, Telemetry};
+pub use run::RunState;
+pub use silence::{SilenceMonitor, TooManyPromises};
+pub use slots::Slot;
+pub use telemetry::{BatchInfo, Depth, FlushReason, OverflowEvent, Telemetry};
 pub use time::Instant;
 pub use topic::{CONVERSATION_MAX, ConversationError, ConversationName, TopicError, TopicName};
-pub use update::{Facts, Update};
+pub use update::{SendOptions, Update};

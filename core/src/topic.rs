@@ -1,22 +1,22 @@
-//! Who an update is about, and the names of topics.
+//! The names of conversations and topics.
 
 use core::fmt;
 
 use crate::{Categories, Category};
 
-/// The longest name of a conversation, in bytes.
+/// The largest length of a conversation's name, in bytes.
 pub const CONVERSATION_MAX: usize = 128;
 
-/// What a system-wide update has in place of a conversation's name in its topic.
+/// The topic of a system-wide update has this in place of a conversation's name.
 const SYSTEM: &str = "system";
 
-/// What an update is about: a chat, a job, a device. A name that has been checked.
+/// The valid name of a conversation, the subject of updates: a chat, a job, a device.
 ///
-/// 1 to 128 bytes of UTF-8, without control characters, bidirectional overrides and isolates (U+202A
-/// to U+202E, U+2066 to U+2069), `:` and `*`, and with at least one visible character: neither white
-/// space nor ignorable, which are Unicode's properties `White_Space` and
-/// `Default_Ignorable_Code_Point`. Not `system`, which names the whole system in a topic, and neither
-/// `.` nor `..`, which URL clients remove from a path: `/v1/status/../events` is `/v1/events`.
+/// A name has 1 to 128 bytes of UTF-8. Forbidden are control characters, bidirectional overrides and
+/// isolates (U+202A to U+202E, U+2066 to U+2069), `:` and `*`. At least one character is visible, which
+/// means that it has neither of Unicode's properties `White_Space` and `Default_Ignorable_Code_Point`.
+/// `system` is reserved: it names the whole system in a topic. `.` and `..` are refused, because URL
+/// clients remove them from a path: `/v1/status/../events` is `/v1/events`.
 ///
 /// ```
 /// use statusbus_core::{ConversationError, ConversationName};
@@ -33,22 +33,22 @@ const SYSTEM: &str = "system";
 pub struct ConversationName<'a>(&'a str);
 
 impl<'a> ConversationName<'a> {
-    /// Checks a name. Linear in its length, at most 128 bytes; nothing at all in a constant:
+    /// Checks a name. The cost is linear in its length, at most 128 bytes; a constant costs nothing:
     ///
     /// ```
     /// use statusbus_core::ConversationName;
     ///
     /// const MOTOR: ConversationName<'static> = match ConversationName::new("motor") {
     ///     Ok(name) => name,
-    ///     Err(_) => panic!("not a name"), // when this is compiled
+    ///     Err(_) => panic!("invalid name"), // at compile time
     /// };
     /// # assert_eq!(MOTOR.as_str(), "motor");
     /// ```
     ///
     /// # Errors
-    /// What is wrong with the name.
+    /// The name is invalid; the error has the reason.
     pub const fn new(name: &'a str) -> Result<Self, ConversationError> {
-        // Byte strings, since strings cannot be compared in a constant; `system` is [`SYSTEM`].
+        // Byte strings, because a constant cannot compare strings; `system` is [`SYSTEM`].
         match name.as_bytes() {
             b"" => return Err(ConversationError::Empty),
             b"system" => return Err(ConversationError::Reserved),
@@ -84,7 +84,7 @@ impl<'a> ConversationName<'a> {
     }
 }
 
-/// What a character is in a conversation's name.
+/// The class of a character in a conversation's name.
 enum Class {
     Forbidden,
     Invisible,
@@ -108,9 +108,9 @@ impl Class {
     }
 }
 
-/// The characters that are forbidden or invisible, in order. A table, and not a `match`, which would
-/// take five times the flash; a range is 4 bytes: its first character, [`FORBIDDEN`] or not, and in
-/// the lowest 11 bits how many more there are.
+/// The forbidden and the invisible characters, in order. A table takes a fifth of the flash of a
+/// `match`. A range has 4 bytes: its first character, [`FORBIDDEN`] or not, and in the lowest 11 bits
+/// the number of characters behind the first.
 const SPECIAL: [u32; 30] = [
     range('\0', '\x1F') | FORBIDDEN,
     range(' ', ' '),
@@ -152,8 +152,8 @@ const fn range(first: char, last: char) -> u32 {
     (first as u32) << 12 | more
 }
 
-/// The first character of a text and the bytes behind it; `None` at its end. `str::chars` is not for
-/// constants.
+/// The first code point of a text and the bytes behind it; `None` at its end. A constant cannot call
+/// `str::chars`.
 const fn first_code_point(utf8: &[u8]) -> Option<(u32, &[u8])> {
     let [lead, rest @ ..] = utf8 else { return None };
     let (mut code, mut rest) = (*lead as u32, rest);
@@ -167,16 +167,17 @@ const fn first_code_point(utf8: &[u8]) -> Option<(u32, &[u8])> {
     Some((code, rest))
 }
 
-/// Why something cannot be the name of a conversation.
+/// Why a text is not the name of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum ConversationError {
-    /// It has no characters.
+    /// It is empty.
     Empty,
-    /// It has this many bytes, more than 128.
+    /// It has this number of bytes, more than 128.
     TooLong(usize),
-    /// It has this character: a control character, a bidirectional override or isolate, `:` or `*`.
+    /// It has this forbidden character: a control character, a bidirectional override or isolate, `:`
+    /// or `*`.
     Character(char),
     /// It is `system`.
     Reserved,
@@ -218,7 +219,7 @@ impl core::error::Error for ConversationError {}
 
 /// A topic by its names: `status:{conversation}:{category}`, or `status:system:{category}`.
 ///
-/// It is written with [`Display`](fmt::Display) and read with [`Self::parse`]; neither allocates.
+/// [`Display`](fmt::Display) writes it and [`Self::parse`] reads it; neither allocates.
 ///
 /// ```
 /// use statusbus_core::{Categories, Category, ConversationName, TopicName};
@@ -235,18 +236,18 @@ impl core::error::Error for ConversationError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TopicName<'a> {
-    /// What the updates are about; `None`: the whole system.
+    /// The conversation; `None` for system-wide updates.
     pub conversation: Option<ConversationName<'a>>,
     /// The name of the category.
     pub category: &'a str,
 }
 
 impl<'a> TopicName<'a> {
-    /// Reads a topic's name.
+    /// Parses the name of a topic.
     ///
     /// # Errors
-    /// It does not begin with `status:`, has no category or one that is not among `categories`, or
-    /// its conversation is none.
+    /// The text does not begin with `status:`, its category is missing or not among `categories`, or
+    /// its conversation is invalid.
     pub fn parse<N: AsRef<str>, const EXTRA: usize>(
         topic: &'a str,
         categories: &Categories<N, EXTRA>,
@@ -265,7 +266,7 @@ impl<'a> TopicName<'a> {
         Ok(Self { conversation, category })
     }
 
-    /// The topic's category among those of a bus.
+    /// The topic's category among `categories`.
     #[must_use]
     pub fn category_in<N: AsRef<str>, const EXTRA: usize>(
         &self,
@@ -282,14 +283,14 @@ impl fmt::Display for TopicName<'_> {
     }
 }
 
-/// Why something is not the name of a topic.
+/// Why a text is not the name of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum TopicError {
-    /// It is not of the form `status:{conversation}:{category}`.
+    /// It does not have the form `status:{conversation}:{category}`.
     Form,
-    /// Its conversation cannot be one.
+    /// Its conversation is invalid.
     Conversation(ConversationError),
     /// The bus has no such category.
     UnknownCategory,

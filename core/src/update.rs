@@ -1,132 +1,161 @@
 //! What the bus needs to know of an update.
 
-use core::hash::Hash;
 use core::time::Duration;
 
-use crate::index::KeyMode;
+use crate::keys::KeyMode;
+use crate::time::Ttl;
 use crate::{Category, Priority};
 
-/// An update as a host keeps it: a server's with shared strings, a microcontroller's with text of
-/// fixed capacity, a browser's 32-bit handle. The bus moves it and asks it these questions.
+/// An update as a host stores it: shared strings on a server, text of fixed capacity on a
+/// microcontroller, a 32-bit handle in a browser. The bus moves it from place to place.
 ///
-/// What an implementation answers must not change while the update is in the queue.
+/// `topic` and `same_key` must return the same for as long as the update is queued or in a batch.
 ///
 /// ```
-/// use statusbus_core::{Category, Unkeyed, Update};
+/// use statusbus_core::{Unkeyed, Update};
 ///
 /// struct Reading { sensor: u8, text: &'static str }
 ///
 /// impl Update for Reading {
 ///     type Topic = u8;
 ///     type Keys = Unkeyed;
+///     const EMPTY: Self = Reading { sensor: 0, text: "" };
 ///
 ///     fn topic(&self) -> u8 { self.sensor }
-///     fn category(&self) -> Category { Category::INFO }
 /// }
 /// ```
-pub trait Update {
-    /// Who reads it: conversation and category, in whatever form is cheap to clone and to compare.
-    type Topic: Clone + Eq + Hash;
+pub trait Update: Sized {
+    /// Conversation and category, in a form that is cheap to clone and to compare: losses are counted
+    /// by topic.
+    type Topic: Clone + PartialEq;
 
     /// [`Keyed`](crate::Keyed) if updates of this type can have a key. With
     /// [`Unkeyed`](crate::Unkeyed) the bus carries no index and merges nothing.
     type Keys: KeyMode;
 
-    /// Whether some updates matter more than others. With `false` all are
-    /// [`State`](Priority::State), and what ranks them is left out of the program.
+    /// The content of vacant slots and items. It must own nothing. If it is all zero bits, a bus in a
+    /// `static` costs no flash.
+    const EMPTY: Self;
+
+    /// Whether updates have a priority. With `false` all are [`Normal`](Priority::Normal), and the code
+    /// that ranks them is left out of the program.
     const RANKED: bool = true;
 
-    /// Becomes a copy of `from`, and answers that it has: for what is `Copy`. It is copied from place
-    /// to place then, over what was left behind there earlier. By default it is moved, for which Rust
-    /// needs room in between: twice the work, and on small cores most of what sending costs.
-    ///
-    /// Such cores also copy 64 bytes in a few steps and 68 in a loop: copy field by field what is larger.
-    ///
-    /// ```
-    /// # use statusbus_core::{Category, Unkeyed, Update};
-    /// #[derive(Clone, Copy)]
-    /// struct Message { words: [u32; 16], sensor: u32 }
-    ///
-    /// impl Update for Message {
-    ///     fn assign(&mut self, from: &Self) -> bool {
-    ///         self.words = from.words;
-    ///         self.sensor = from.sensor;
-    ///         true
-    ///     }
-    ///     // and so on
-    /// #   type Topic = u32;
-    /// #   type Keys = Unkeyed;
-    /// #   fn topic(&self) -> u32 { self.sensor }
-    /// #   fn category(&self) -> Category { Category::INFO }
-    /// }
-    /// ```
-    #[inline(always)]
-    fn assign(&mut self, from: &Self) -> bool {
-        let _ = from;
-        false
-    }
+    /// Whether updates can have a TTL. With `false` none expires, and the code for it is left out.
+    const EXPIRES: bool = true;
 
     /// The topic.
     fn topic(&self) -> Self::Topic;
 
-    /// The category. One that the bus does not have is refused.
-    fn category(&self) -> Category;
-
-    /// A hash of topic and key; `None` if it has no key. Where strangers choose keys, hash with a
-    /// secret seed.
-    fn key_hash(&self) -> Option<u32> {
-        None
-    }
-
-    /// Whether topic and key are those of `other`. Only asked of updates with a key.
+    /// Whether topic and key equal those of `other`. Called for a new update with a key, with queued updates
+    /// in the same chain of the hash table.
     fn same_key(&self, other: &Self) -> bool {
         let _ = other;
         false
     }
 
-    /// The priority; `None`: as its category says.
-    fn priority(&self) -> Option<Priority> {
-        None
+    /// Moves the update to a place whose content is not needed any more.
+    ///
+    /// By default [`EMPTY`](Self::EMPTY) is left behind. For a `Copy` type override it by `*to = *self`:
+    /// half the work, and on small cores most of what sending costs. Such cores copy 64 bytes in a few
+    /// steps and 68 in a loop, so copy a larger type field by field.
+    #[inline(always)]
+    fn move_to(&mut self, to: &mut Self) {
+        *to = core::mem::replace(self, Self::EMPTY);
     }
 
-    /// How long it is worth delivering, from when it was pushed; `None`: as its category says.
-    /// Zero: it is out of date at once; all that is left of it is a record that it expired.
-    fn ttl(&self) -> Option<Duration> {
-        None
+    /// Exchanges two updates. For a large `Copy` type override it as [`move_to`](Self::move_to).
+    #[inline(always)]
+    fn swap(&mut self, with: &mut Self) {
+        core::mem::swap(self, with);
     }
 }
 
-/// What the bus decides by when an update comes: what [`Update`] answers. Without a key, by default,
-/// and with what its category says of priority and time-to-live.
+/// How an update is sent: category, priority, TTL and key.
+///
+/// ```
+/// use core::time::Duration;
+/// use statusbus_core::{Category, Priority, SendOptions};
+///
+/// let plain = SendOptions::new(Category::INFO);
+/// let alarm = SendOptions::new(Category::ERROR).with_ttl(Duration::from_secs(60));
+/// assert_eq!(plain.priority(), None); // as its category says
+/// assert_eq!(alarm.with_priority(Priority::Low).priority(), Some(Priority::Low));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Facts {
-    /// See [`Update::category`].
-    pub category: Category,
-    /// See [`Update::priority`].
-    pub priority: Option<Priority>,
-    /// See [`Update::ttl`].
-    pub ttl: Option<Duration>,
-    /// See [`Update::key_hash`].
-    pub key_hash: Option<u32>,
+pub struct SendOptions {
+    pub(crate) category: Category,
+    pub(crate) priority: Option<Priority>,
+    pub(crate) ends_run: bool,
+    pub(crate) ttl: Ttl,
+    pub(crate) key_hash: Option<u32>,
 }
 
-impl Facts {
-    /// Those of an update that has nothing but a category.
+impl SendOptions {
+    /// An update of this category, without a key, with the priority and the TTL of the category. A
+    /// category that the bus does not have is refused when the update is pushed.
     #[must_use]
-    pub const fn plain(category: Category) -> Self {
-        Self { category, priority: None, ttl: None, key_hash: None }
+    #[inline(always)]
+    pub const fn new(category: Category) -> Self {
+        Self { category, priority: None, ends_run: false, ttl: Ttl::NEVER, key_hash: None }
     }
 
-    /// Those of an update.
+    /// Sets the priority. Default: that of the category.
+    #[must_use]
+    #[inline(always)]
+    pub const fn with_priority(mut self, priority: Priority) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Sets how long the update is worth delivering, counted from the push and rounded up to whole
+    /// microseconds. Zero: it is out of date at once; only a record that it expired is left of it. Default:
+    /// the TTL of the category.
+    ///
+    /// A TTL that does not fit 64 bits of microseconds counts as no TTL. Microcontrollers store a TTL of 36
+    /// minutes or more in steps of 1.024 ms, up to 25 days.
     #[must_use]
     #[inline]
-    pub fn of(update: &impl Update) -> Self {
-        Self {
-            category: update.category(),
-            priority: update.priority(),
-            ttl: update.ttl(),
-            key_hash: update.key_hash(),
-        }
+    pub const fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Ttl::new(Some(ttl));
+        self
+    }
+
+    /// Sets a hash of topic and key: the update has a key. Where strangers choose keys, hash with a
+    /// secret seed. Default: no key.
+    #[must_use]
+    #[inline(always)]
+    pub const fn with_key_hash(mut self, hash: u32) -> Self {
+        self.key_hash = Some(hash);
+        self
+    }
+
+    /// The update ends a run: its priority is [`High`](Priority::High), and it joins the end of the queue
+    /// also if a queued update has its key, which is removed and counts as coalesced.
+    #[must_use]
+    #[inline(always)]
+    pub const fn with_run_end(mut self) -> Self {
+        self.priority = Some(Priority::High);
+        self.ends_run = true;
+        self
+    }
+
+    /// The category.
+    #[must_use]
+    pub const fn category(&self) -> Category {
+        self.category
+    }
+
+    /// The priority; `None`: that of the category.
+    #[must_use]
+    pub const fn priority(&self) -> Option<Priority> {
+        self.priority
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for SendOptions {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "SendOptions({}, {})", self.category, self.priority);
     }
 }

@@ -1,19 +1,18 @@
 //! With the feature `defmt`, whatever is public can be logged.
 
-#![cfg(all(feature = "defmt", feature = "wire"))]
+#![cfg(feature = "defmt")]
 
-use statusbus_core::{self as core, wire};
+use statusbus_core as core;
 
-struct Said;
+#[derive(defmt::Format)]
+struct Message;
 
-impl core::Update for Said {
+impl core::Update for Message {
     type Topic = u8;
     type Keys = core::Unkeyed;
+    const EMPTY: Self = Message;
     fn topic(&self) -> u8 {
         0
-    }
-    fn category(&self) -> core::Category {
-        core::Category::INFO
     }
 }
 
@@ -27,30 +26,28 @@ macro_rules! can_be_logged {
 }
 
 can_be_logged!(
-    core::Batch<Said, [core::Item<Said>; 1]>,
-    core::Bus<Said, [core::Slot<Said>; 1]>,
+    core::Accepted,
+    core::Batch<Message, [core::Item<Message>; 1]>,
+    core::BatchInfo,
+    core::BatchIter<'static, Message>,
+    core::BatchUpdate<'static, Message>,
+    core::Bus<Message, [core::Slot<Message>; 1]>,
     core::Categories,
     core::Category,
     core::CategoryError,
     core::CategorySet,
     core::Config,
     core::ConfigError,
-    core::ConfigValues,
     core::ConversationError,
     core::ConversationName<'static>,
     core::Depth,
-    core::Detached<Said, [core::Item<Said>; 1]>,
-    core::DetachedIter<'static, Said>,
     core::DropReason,
     core::Dropped,
-    core::Facts,
     core::FlushMark,
     core::FlushReason,
     core::Gap<u8, 4>,
-    core::Handed<u8>,
-    core::HandedOn,
     core::Instant,
-    core::Item<Said>,
+    core::Item<Message>,
     core::Keyed,
     core::Leading,
     core::Ledger,
@@ -58,34 +55,41 @@ can_be_logged!(
     core::Losses,
     core::Outcome,
     core::Overflow,
-    core::Part,
-    core::Sent,
-    core::OverflowEdge,
-    core::Place<u8>,
+    core::OverflowEvent,
+    core::ParseNameError,
+    core::Polled,
     core::Priority,
-    core::Pushed<u8>,
     core::Receipt,
     core::RefuseReason,
     core::Refused,
-    core::Slot<Said>,
-    core::Topic<'static, Said>,
+    core::RunState,
+    core::SendOptions,
+    core::SilenceMonitor<u8, 4>,
+    core::Slot<Message>,
+    core::TooManyPromises,
     core::TopicError,
     core::TopicName<'static>,
     core::Unkeyed,
-    wire::Body<'static>,
-    wire::CategoryName<'static>,
-    wire::Conversation<'static>,
-    wire::Counters,
-    wire::Decoder<[u8; 8]>,
-    wire::Encoder<'static, u8>,
-    wire::Flaw,
-    wire::Frame<'static>,
-    wire::Gap<'static>,
-    wire::Missing<'static>,
-    wire::Record<'static>,
-    wire::Refusal,
-    wire::Scope<'static>,
-    wire::TooLarge,
-    wire::Update<'static>,
-    wire::Updates<'static>,
 );
+
+#[cfg(feature = "wire")]
+mod wire {
+    use statusbus_core::wire;
+
+    can_be_logged!(
+        wire::CategoryName<&'static str>,
+        wire::Conversation<&'static str>,
+        wire::Counters,
+        wire::Decoder<[u8; 8]>,
+        wire::Encoder<'static>,
+        wire::Flaw,
+        wire::Frame<'static>,
+        wire::LossRecord<&'static str>,
+        wire::Record<'static>,
+        wire::Records<'static>,
+        wire::Refusal,
+        wire::RunRecord<&'static str>,
+        wire::Scope<&'static str>,
+        wire::UpdateRecord<&'static [u8]>,
+    );
+}

@@ -17,7 +17,7 @@ export function work(rate, say) {
     if (said % 20 === 0) return say(conversation, 'info', `looked at file ${said}`, undefined)
     if (++steps[job] > 2_000) {
       steps[job] = 0
-      return say(conversation, 'workflow', `run ${runs[job]++} done`, { priority: 'terminal' })
+      return say(conversation, 'workflow', `run ${runs[job]++} done`, { priority: 'high' })
     }
     say(conversation, 'progress', String(steps[job] / 20), { key: 'run' })
   }

@@ -12,7 +12,7 @@ onmessage = ({ data: { mode, rate } }) => {
 
 function batched(rate) {
   // More than there are jobs: a batch goes when it is full, and here it should wait for newer values.
-  const bus = createStatusBus({ batchSize: 300, queueLimit: 500, flushInterval: 50, retain: 0, categories: { info: { priority: 'progress' } } })
+  const bus = createStatusBus({ batchSize: 300, queueLimit: 500, flushInterval: 50, retain: 0, categories: { info: { priority: 'low' } } })
   bus.subscribe('*', ({ updates, gaps }) => {
     postMessage({ updates: updates.map(({ conversation, category, text }) => ({ conversation, category, text })), gaps, ledger: bus.ledger() })
   })

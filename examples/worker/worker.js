@@ -44,7 +44,7 @@ async function run(env, conversation) {
     // the clock of a worker moves with its input and output
     if (step % 200 === 0) await new Promise(resolve => setTimeout(resolve, 20))
   }
-  bus.info(conversation, 'done', { priority: 'terminal' })
+  bus.info(conversation, 'done', { priority: 'high' })
 }
 
 const encoder = new TextEncoder()

@@ -66,7 +66,7 @@ function handWritten(take) {
     send(conversation, text) {
       if (conversation === '' || conversation.length > 128 || text.length > 16_384) return
       if (queue.length >= 10_000) queue.shift()
-      queue.push({ seq: ++seq, conversation, category: 'tool', text, metadata: null, key: null, priority: 'state', at: Date.now(), origin: null })
+      queue.push({ seq: ++seq, conversation, category: 'tool', text, metadata: null, key: null, priority: 'normal', at: Date.now(), origin: null })
       if (queue.length >= 100) flush()
       else if (timer === undefined) timer = setTimeout(flush, 50)
     },

@@ -31,10 +31,8 @@ mkdirSync('js/generated')
 run('../scripts/with-target.sh', 'wasm32-unknown-unknown',
   'cargo', 'build', '--locked', '-p', 'statusbus-wasm', '--profile', 'wasm', '--target', 'wasm32-unknown-unknown')
 const compiled = `${target}/wasm32-unknown-unknown/wasm/statusbus_wasm.wasm`
-// Between two rounds the control flow is taken apart and made anew, which makes it 2 % smaller than more
-// rounds do. What only a linker needs to know is left out.
-const anew = ['--flatten', '--simplify-locals-nonesting', '--dce', '--rereloop', '--merge-locals']
-run(bin('wasm-opt'), compiled, '-o', 'js/core.wasm', '-Oz', ...anew, '-Oz', '-Oz', '--converge', '--zero-filled-memory', '--low-memory-unused',
+// What only a linker needs to know is left out.
+run(bin('wasm-opt'), compiled, '-o', 'js/core.wasm', '-Oz', '--converge', '--zero-filled-memory', '--low-memory-unused',
   '--strip-debug', '--strip-producers', '--strip-target-features', ...features)
 const { text, first } = printable(readFileSync('js/core.wasm'))
 writeFileSync('js/generated/wasm.ts', `// core.wasm, for \`bytesOf\`\nexport default [${JSON.stringify(text)}, ${first}] as const\n`)

@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs'
 import * as esbuild from 'esbuild'
 
 const limits = {
-  'core.wasm': 7_400,
-  'createStatusBus (one import)': 17_400,
+  'core.wasm': 5_900,
+  'createStatusBus (one import)': 15_900,
   'createStatusBus (slim, without core.wasm)': 9_500,
   'connect (statusbus/connect)': 6_050,
-  'useStatus (statusbus/react, without React)': 1_100,
-  'core (statusbus/without-wasm)': 12_950,
-  everything: 22_600,
+  'useStatus (statusbus/react, without React)': 1_050,
+  'core (statusbus/without-wasm)': 10_900,
+  everything: 21_000,
 }
 const gzip = bytes => gzipSync(bytes, { level: 9 }).length
 async function bundled(code) {

@@ -17,7 +17,7 @@ const MOST = 1_000
 
 /**
  * A callback that posts batches to a statusbus server (`POST /v1/status`) in a way that outlives the page.
- * Terminal states go first, since there may not be room for everything.
+ * Priority `high` goes first, since there may not be room for everything.
  *
  * ```js
  * bus.subscribe('*', beacon('/v1/status'))
@@ -45,7 +45,7 @@ interface Parcel {
 const written = ({ conversation, category, text, metadata, key, priority }: StatusUpdate): string => JSON.stringify({ conversation, category, text, metadata, key, priority })
 
 function* parcels(updates: readonly StatusUpdate[], limit: number): Generator<Parcel> {
-  const isTerminal = (update: StatusUpdate): boolean => update.priority === 'terminal'
+  const isHigh = (update: StatusUpdate): boolean => update.priority === 'high'
   let inside: StatusUpdate[] = []
   let parts: string[] = []
   let bytes = 1
@@ -56,7 +56,7 @@ function* parcels(updates: readonly StatusUpdate[], limit: number): Generator<Pa
     bytes = 1
     return parcel
   }
-  for (const update of [...updates.filter(isTerminal), ...updates.filter(update => !isTerminal(update))]) {
+  for (const update of [...updates.filter(isHigh), ...updates.filter(update => !isHigh(update))]) {
     const part = written(update)
     // with the bracket or comma that follows it
     const size = utf8Length(part) + 1

@@ -303,7 +303,9 @@ export class Bus implements Types.StatusBus {
     let isMore = true
     for (;;) {
       this.#hub.greet()
-      if (core.poll(this.#id, this.#now) === 0) {
+      const polled = core.poll(this.#id, this.#now)
+      if (polled !== 1) {
+        if (polled === 2) this.#events.overflow(0, this.#numbers(core)[6]!, this.#now)
         if (this.#hub.hasNew) continue
         isMore = false
         break

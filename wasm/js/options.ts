@@ -89,8 +89,8 @@ export function reconfiguration(given: object, before: Checked, capacity: number
   return settings(given, before, capacity)
 }
 
-/** The priority of a built-in category, by its index; the others have that of state. */
-const usualPriority = (index: number): Priority => (index === 3 ? 'progress' : index === 4 ? 'terminal' : 'state')
+/** The priority of a built-in category, by its index; all others are normal. */
+const usualPriority = (index: number): Priority => (index === 3 ? 'low' : index === 4 ? 'high' : 'normal')
 
 /** What holds for a category of which nothing else was said. */
 export const usualCategory = (index: number): CheckedCategory => ({ index, priority: PRIORITIES.indexOf(usualPriority(index)), ttl: -1 })

@@ -5,11 +5,10 @@ export type BuiltInCategory = 'engine' | 'tool' | 'workflow' | 'progress' | 'err
 export type Category = BuiltInCategory | (string & {})
 
 /**
- * How much an update matters when not everything can be kept. `terminal` also means "this is over": done,
- * failed, cancelled. By default `progress` updates are `progress`, `error` updates `terminal`, all others
- * `state`.
+ * How much an update matters when the queue is full: `low` < `normal` < `high`. By default `progress`
+ * updates are `low`, `error` updates `high`, all others `normal`.
  */
-export type Priority = 'progress' | 'state' | 'terminal'
+export type Priority = 'low' | 'normal' | 'high'
 
 /**
  * What happens when an update comes and the queue is full. `evict` (default): what has expired goes first,
@@ -148,7 +147,7 @@ export interface Subscription extends AsyncIterableIterator<Batch, undefined, un
 
 /** What holds for updates of a category that do not say otherwise. */
 export interface CategorySettings {
-  /** Default `state` (`progress`: `progress`, `error`: `terminal`). */
+  /** Default `normal` (`progress`: `low`, `error`: `high`). */
   priority?: Priority | undefined
   /** Milliseconds; `null` or left out: they do not expire. */
   ttl?: number | null | undefined
@@ -175,7 +174,7 @@ export interface Options extends Settings {
   /** The application's own categories, at most 25: names of 1 to 32 bytes without control characters, `:`,
    * `*` and `,`. As an object also what holds for each, built-in ones included. */
   categories?: readonly string[] | Readonly<Record<string, CategorySettings>> | undefined
-  /** What {@link Settings.queueLimit} may become later: that many slots of 56 bytes are set aside.
+  /** What {@link Settings.queueLimit} may become later: that many slots of 52 bytes are set aside.
    * Default: the queue limit. */
   capacity?: number | undefined
   /** Largest sizes in bytes of UTF-8; what is larger is refused. Default: text 16,384, metadata (as JSON)

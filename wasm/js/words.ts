@@ -2,7 +2,7 @@
 import type { BatchReason, DropReason, LossReason, Outcome, Overflow, Priority, RefuseReason } from './types.js'
 
 export const CATEGORIES: readonly string[] = ['engine', 'tool', 'workflow', 'progress', 'error', 'info', 'planning']
-export const PRIORITIES: readonly Priority[] = ['progress', 'state', 'terminal']
+export const PRIORITIES: readonly Priority[] = ['low', 'normal', 'high']
 export const OVERFLOWS: readonly Overflow[] = ['evict', 'drop_newest', 'drop_oldest', 'reject']
 export const DROPS: readonly DropReason[] = ['newest', 'oldest', 'evicted', 'outranked', 'shrunk', 'sink']
 export const REFUSALS: readonly RefuseReason[] = ['full', 'closed', 'invalid', 'unknown_category', 'too_large', 'unauthorized']

@@ -1,65 +1,55 @@
-//! One bus with its buffers. Numbers in, numbers out; it decides nothing.
+//! One bus with its buffers. It converts numbers and decides nothing.
 #![forbid(unsafe_code)]
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use statusbus_core::{
-    Batch, Bus, Category, Config, Facts, Instant, Item, Leading, Overflow, OverflowEdge, Place,
-    Priority, Receipt, RefuseReason, Slot, Telemetry,
+    Accepted, Batch, Bus, Category, Config, Instant, Item, Leading, Overflow, OverflowEvent,
+    Polled, Priority, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
 };
 
-use crate::held::Held;
+use crate::boxed::{boxed, boxed_slice};
+use crate::packed;
 use crate::report::{GAPS, Report};
-use crate::word;
+use crate::stored::StoredUpdate;
 
-/// A bus and what it writes into.
+/// A bus and its buffers.
 pub(crate) struct Engine {
-    bus: Bus<Held, Box<[Slot<Held>]>, Heard, { Category::MAX }, GAPS>,
-    batch: Batch<Held, Box<[Item<Held>]>, GAPS>,
-    /// Places: those of a batch, then those that became free with it.
-    places: Vec<u32>,
+    bus: Bus<StoredUpdate, Box<[Slot<StoredUpdate>]>, TelemetryDelta, { Category::MAX }, GAPS>,
+    batch: Batch<StoredUpdate, Box<[Item<StoredUpdate>]>>,
+    /// Payload slots: those of expired updates, then those of a batch.
+    left: Left,
     /// Of a batch that was in flight when the batch size changed.
-    left_behind: Option<Receipt>,
+    earlier: Option<Receipt>,
 }
 
-/// What the bus has told of overflow since the last batch.
+/// Overflow since the last batch.
 #[derive(Default)]
-pub(crate) struct Heard {
+pub(crate) struct TelemetryDelta {
     started: bool,
     /// Updates that were lost in an overflow that ended; zero if none did.
     lost: u64,
 }
 
-impl Telemetry for Heard {
-    fn overflow(&mut self, edge: OverflowEdge) {
-        match edge {
-            OverflowEdge::Started => self.started = true,
-            OverflowEdge::Ended { lost } => self.lost += lost,
+impl Telemetry for TelemetryDelta {
+    fn overflow(&mut self, event: OverflowEvent) {
+        match event {
+            OverflowEvent::Started => self.started = true,
+            OverflowEvent::Ended { lost } => self.lost += lost,
+            _ => {}
         }
     }
 }
 
-/// The configuration in numbers, as `configure` has them.
+/// The configuration in numbers, as `configure` gets it.
 pub(crate) struct Settings {
     pub(crate) queue_limit: u32,
     pub(crate) batch_size: u32,
     /// Milliseconds.
     pub(crate) flush_interval: f64,
-    /// The overflow policy by its place in the list, and 4 if the first update is delayed.
+    /// The index of the overflow policy, and 4 if the first update is delayed.
     pub(crate) policy: u32,
-}
-
-/// An update in numbers, as `send` has them.
-pub(crate) struct Sent {
-    pub(crate) place: u32,
-    pub(crate) topic: u32,
-    pub(crate) key: u32,
-    /// The category, and above its 5 bits the priority and one more; zero is none.
-    pub(crate) kind: u32,
-    /// Milliseconds; what is below zero is none.
-    pub(crate) ttl: f64,
 }
 
 impl Settings {
@@ -67,116 +57,121 @@ impl Settings {
         let overflow = Overflow::ALL.get((self.policy & 3) as usize)?;
         let leading = if self.policy & 4 == 0 { Leading::Immediate } else { Leading::Delayed };
         let config = Config::new()
-            .queue_limit(self.queue_limit as usize)
-            .and_then(|config| config.batch_size(self.batch_size as usize))
-            .and_then(|config| config.flush_interval(span(self.flush_interval)));
-        Some(config.ok()?.overflow(*overflow).leading(leading))
+            .with_queue_limit(self.queue_limit as usize)
+            .and_then(|config| config.with_batch_size(self.batch_size as usize))
+            .and_then(|config| config.with_flush_interval(span(self.flush_interval)));
+        Some(config.ok()?.with_overflow(*overflow).with_leading(leading))
     }
 }
 
 impl Engine {
-    /// A bus with so many slots; `None` if there is no memory for it.
-    pub(crate) fn new(slots: usize) -> Option<Self> {
-        let slots = boxed(slots, || Slot::VACANT)?;
-        let mut places = Vec::new();
-        places.try_reserve_exact(slots.len()).ok()?;
-        let bus = Bus::with_slots(slots, Config::new(), Heard::default());
-        Some(Self { bus, batch: Batch::with_items(Box::default()), places, left_behind: None })
+    /// A bus with that many slots; `None` if there is not enough memory.
+    pub(crate) fn new(slots: usize) -> Option<Box<Self>> {
+        let left = Left::new(slots)?;
+        let slots = boxed_slice(slots, || Slot::VACANT)?;
+        boxed(|| Self {
+            bus: Bus::with_slots(slots, Config::new(), TelemetryDelta::default()),
+            batch: Batch::with_items(Box::default()),
+            left,
+            earlier: None,
+        })
     }
 
-    /// Changes the configuration; answers how many updates had to leave, whose places are written.
-    /// `None` if it is not valid or there is no memory for the batch: nothing has changed then.
+    /// Changes the configuration. Answers how many updates had to leave; their payload slots are written.
+    /// `None` if it is not valid or there is not enough memory for the batch: nothing has changed then.
     pub(crate) fn configure(&mut self, settings: &Settings, now: f64) -> Option<usize> {
         let config = settings.config()?;
         let size = settings.batch_size as usize;
         if self.batch.capacity() != size {
-            let items = boxed(size, || Item::VACANT)?;
-            self.places.clear();
-            self.places.try_reserve_exact(self.bus.capacity() + size).ok()?;
-            // Configured from inside a callback, the batch that is being delivered is still to be
-            // settled; its gap is told.
-            let (_, receipt) = self.batch.detach(items);
-            self.batch.take_gap();
-            self.left_behind = Some(receipt);
+            let items = boxed_slice(size, || Item::VACANT)?;
+            self.left = Left::new(self.bus.capacity() + size)?;
+            // Called from inside a callback, the batch that is being delivered is not settled yet.
+            self.earlier = Some(self.batch.take_receipt());
+            self.batch = Batch::with_items(items);
         }
-        let Self { bus, places, .. } = self;
-        places.clear();
-        bus.reconfigure(config, |held, _| put(places, held), instant(now));
-        Some(places.len())
+        let Self { bus, left, .. } = self;
+        left.len = 0;
+        bus.reconfigure(config, |update, _| left.add(update), instant(now));
+        Some(left.len)
     }
 
-    /// Changes what holds for updates of a category that do not say otherwise.
+    /// Changes the defaults of a category.
     pub(crate) fn configure_category(&mut self, index: u32, priority: u32, ttl: f64) {
-        let priority = Priority::ALL.get(priority as usize);
-        if let (Some(category), Some(&priority)) = (Category::from_index(index as usize), priority)
+        if let (Some(category), Some(priority)) =
+            (Category::from_index(index as usize), by_index(priority))
         {
-            self.bus.reconfigure_category(category, priority, some_span(ttl));
+            let ttl = (ttl >= 0.0).then(|| span(ttl));
+            self.bus.reconfigure_category(category, priority, ttl);
         }
     }
 
-    /// How many categories there are.
+    /// Sets how many categories there are.
     pub(crate) fn set_categories(&mut self, count: u32) {
         self.bus.set_categories(count as usize);
     }
 
-    /// Takes an update in.
+    /// Pushes an update. `kind`: the category, and above its 5 bits the priority and one more; zero:
+    /// that of the category. `ttl`: milliseconds; below zero: that of the category.
     #[inline]
-    pub(crate) fn send(&mut self, sent: &Sent, now: f64) -> u32 {
-        let Some(category) = Category::from_index((sent.kind & 31) as usize) else { return 0 };
-        let held = Held::new(sent.place, category, sent.topic, sent.key);
-        let facts = Facts {
-            category,
-            priority: (sent.kind >> 5).checked_sub(1).and_then(priority),
-            ttl: some_span(sent.ttl),
-            key_hash: (sent.key != 0).then_some(sent.key),
-        };
-        let mut offered = Place::new(held);
-        let outcome = self.bus.offer(&mut offered, facts, || instant(now));
-        let freed = offered.take().map(Held::place);
-        word::answer(outcome, self.bus.take_wake(), freed)
+    pub(crate) fn send(&mut self, mut update: StoredUpdate, kind: u32, ttl: f64, now: f64) -> u32 {
+        let Some(category) = Category::from_index((kind & 31) as usize) else { return 0 };
+        let mut options = SendOptions::new(category);
+        if let Some(priority) = (kind >> 5).checked_sub(1).and_then(by_index) {
+            options = options.with_priority(priority);
+        }
+        if ttl >= 0.0 {
+            options = options.with_ttl(span(ttl));
+        }
+        if update.key != 0 {
+            // The number itself, which the core spreads. The host assigns numbers in turn: no sender
+            // can choose keys that collide.
+            options = options.with_key_hash(update.key);
+        }
+        let outcome = self.bus.push(&mut update, options, || instant(now));
+        packed::packed(outcome, self.bus.take_wake(), update.slot)
     }
 
-    /// Counts what JavaScript refused at its door.
+    /// Counts an update that JavaScript refused.
     pub(crate) fn refuse(&mut self, reason: RefuseReason) {
         self.bus.refuse(reason);
     }
 
-    /// Hands on the next batch, if one is due: its places are written, and behind them those of what
-    /// has expired.
-    pub(crate) fn poll(&mut self, report: &mut Report, now: f64) -> bool {
-        let Self { bus, batch, places, .. } = self;
-        places.clear();
-        if !bus.poll_with(batch, |held| put(places, held), instant(now)) {
-            return false;
+    /// Puts out the next batch, if one is due: its payload slots are written behind those of expired
+    /// updates. Answers 1 then; 2 if none is due, but an overflow ended; else 0.
+    pub(crate) fn poll(&mut self, report: &mut Report, now: f64) -> u32 {
+        let Self { bus, batch, left, .. } = self;
+        left.len = 0;
+        let polled = bus.poll_part(batch, usize::MAX, |update| left.add(update), instant(now));
+        let is_batch = polled == Polled::Batch;
+        if !is_batch && bus.telemetry().lost == 0 {
+            return 0;
         }
-        let expired = places.len();
-        for handed in batch.iter() {
-            put(places, *handed.update);
+        let expired = left.len;
+        for one in batch.iter() {
+            left.add(one.update);
         }
-        let first_seq = batch.iter().next().map_or(0, |handed| handed.seq);
-        let gap_seq = batch.gap().map_or(0, statusbus_core::Gap::seq);
-        let Heard { started, lost } = core::mem::take(bus.telemetry());
+        let TelemetryDelta { started, lost } = core::mem::take(bus.telemetry());
         report.batch([
             batch.len() as f64,
             expired as f64,
-            f64::from(word::flush_reason(batch.reason())),
-            first_seq as f64,
-            gap_seq as f64,
+            f64::from(batch.reason() as u8),
+            batch.first_seq() as f64,
+            batch.gap_seq().unwrap_or(0) as f64,
             f64::from(u8::from(started)),
             lost as f64,
         ]);
-        if let Some(gap) = batch.gap() {
+        if let Some(gap) = bus.gap(batch) {
             report.gap(gap);
         }
-        true
+        if is_batch { 1 } else { 2 }
     }
 
-    /// The batch was handed to everybody.
+    /// Settles the batch as accepted.
     pub(crate) fn delivered(&mut self, now: f64) {
-        if let Some(receipt) = self.left_behind.take() {
-            self.bus.settle(receipt, instant(now));
+        if let Some(receipt) = self.earlier.take() {
+            self.bus.settle_receipt(receipt, Accepted::All, instant(now));
         }
-        self.bus.delivered(&mut self.batch, instant(now));
+        self.bus.settle(&mut self.batch, Accepted::All, instant(now));
     }
 
     /// When the bus next wants to be polled, in milliseconds; below zero: it is idle.
@@ -194,37 +189,43 @@ impl Engine {
         self.bus.close(instant(now));
     }
 
-    /// The counters.
+    /// Reports the counters.
     pub(crate) fn ledger(&self, report: &mut Report) {
         report.ledger(&self.bus.ledger());
     }
 
-    /// Where the places are written.
-    pub(crate) const fn places(&self) -> *const u32 {
-        self.places.as_ptr()
+    /// The address of the payload slots.
+    pub(crate) const fn left(&self) -> *const u32 {
+        self.left.slots.as_ptr()
     }
 }
 
-/// There is always room: for every slot and a batch. Never grows, so that the place in memory stays.
-fn put(places: &mut Vec<u32>, held: Held) {
-    if places.len() < places.capacity() {
-        places.push(held.place());
+/// Payload slots of updates that have left, at an address that stays until the bus is configured again.
+struct Left {
+    /// One for every slot of the bus and of a batch.
+    slots: Box<[u32]>,
+    len: usize,
+}
+
+impl Left {
+    fn new(most: usize) -> Option<Self> {
+        Some(Self { slots: boxed_slice(most, || 0)?, len: 0 })
+    }
+
+    fn add(&mut self, update: &StoredUpdate) {
+        debug_assert!(self.len < self.slots.len());
+        if let Some(slot) = self.slots.get_mut(self.len) {
+            *slot = update.slot;
+            self.len += 1;
+        }
     }
 }
 
-fn priority(index: u32) -> Option<Priority> {
+fn by_index(index: u32) -> Option<Priority> {
     Priority::ALL.get(index as usize).copied()
 }
 
-/// So many of something, if there is memory for it.
-fn boxed<T>(count: usize, each: impl FnMut() -> T) -> Option<Box<[T]>> {
-    let mut items = Vec::new();
-    items.try_reserve_exact(count).ok()?;
-    items.resize_with(count, each);
-    Some(items.into_boxed_slice())
-}
-
-/// A reading of JavaScript's clock. What is no time is its start.
+/// A reading of JavaScript's clock. Negative numbers and NaN are its start.
 fn instant(millis: f64) -> Instant {
     Instant::from_micros((millis * 1_000.0) as u64)
 }
@@ -234,8 +235,4 @@ fn span(millis: f64) -> Duration {
     let micros = millis * 1_000.0;
     let whole = micros as u64;
     Duration::from_micros(whole.saturating_add(u64::from((whole as f64) < micros)))
-}
-
-fn some_span(millis: f64) -> Option<Duration> {
-    (millis >= 0.0).then(|| span(millis))
 }

@@ -4,11 +4,12 @@
 
 extern crate alloc;
 
+mod boxed;
 mod engine;
 mod exports;
-mod held;
 #[cfg(target_arch = "wasm32")]
 mod memory;
+mod packed;
 mod report;
+mod stored;
 mod table;
-mod word;

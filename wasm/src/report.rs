@@ -1,9 +1,9 @@
-//! What is more than one number: a row of them, which JavaScript reads out of the memory.
+//! Results of more than one number, which JavaScript reads out of the memory.
 #![forbid(unsafe_code)]
 
 use statusbus_core::{DropReason, Dropped, Gap, Ledger, Losses, RefuseReason, Refused};
 
-/// Numbers for one call. Which of them a call writes stands at its export.
+/// Numbers for one call. The documentation of each export lists those that it writes.
 pub(crate) const LEN: usize = 48;
 
 /// Counts for each loss: expired, and dropped by reason.
@@ -23,7 +23,8 @@ impl Pen<'_> {
         }
     }
 
-    #[inline(never)] // once, and not wherever something is counted
+    // Once, and not at every call: each costs bytes on the way to a page.
+    #[inline(never)]
     fn counts(&mut self, counts: &[u64]) {
         for &count in counts {
             self.put(count as f64);
@@ -37,7 +38,7 @@ impl Pen<'_> {
     }
 }
 
-/// In the order of [`DropReason::ALL`]. By name: asked for one by one, each is a jump by its reason.
+/// In the order of [`DropReason::ALL`]. By name: by reason each would be a jump.
 const fn by_drop_reason(dropped: &Dropped) -> [u64; DropReason::ALL.len()] {
     let Dropped { newest, oldest, evicted, outranked, shrunk, sink, .. } = *dropped;
     [newest, oldest, evicted, outranked, shrunk, sink]
@@ -74,20 +75,19 @@ impl Report {
         }
     }
 
-    /// The gap that stands in front of it: how many topics, for each its number and losses, and the
-    /// losses elsewhere.
+    /// The gap in front of it: how many topics, for each its number and losses, and the losses elsewhere.
     pub(crate) fn gap(&mut self, gap: &Gap<u32, GAPS>) {
         let mut pen = self.pen(BATCH);
         pen.put(gap.topics().len() as f64);
         for (topic, losses) in gap.topics() {
             pen.put(f64::from(*topic));
-            pen.losses(losses);
+            pen.losses(&losses);
         }
-        pen.losses(gap.elsewhere());
+        pen.losses(&gap.elsewhere());
     }
 }
 
-/// Topics whose losses are told apart.
+/// Topics whose losses are reported apart.
 pub(crate) const GAPS: usize = 4;
 /// Numbers of a batch.
 pub(crate) const BATCH: usize = 7;
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_stand_in_the_order_of_their_reasons() {
+    fn counts_are_in_the_order_of_their_reasons() {
         let mut dropped = Dropped::default();
         (dropped.newest, dropped.oldest, dropped.evicted) = (1, 2, 3);
         (dropped.outranked, dropped.shrunk, dropped.sink) = (4, 5, 6);

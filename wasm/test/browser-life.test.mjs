@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { beacon, createStatusBus, share } from 'statusbus'
 import { balanced, collect, manual, texts } from './support.mjs'
 
-test('a beacon: at most 64 KiB of UTF-8 each, terminal states first, what is not accepted is told', async () => {
+test('a beacon: at most 64 KiB of UTF-8 each, priority high first, what is not accepted is told', async () => {
   const { bus } = manual({ batchSize: 1_000, limits: { text: 70_000 } })
   const bodies = []
   let room = Infinity
@@ -23,7 +23,7 @@ test('a beacon: at most 64 KiB of UTF-8 each, terminal states first, what is not
   assert.ok(bodies.every(body => body.size <= 65_536), `${bodies.map(body => body.size)}`)
   const sent = (await Promise.all(bodies.map(body => body.text()))).flatMap(text => JSON.parse(text))
   assert.equal(sent.length, 41)
-  assert.deepEqual(sent[0], { conversation: 'c', category: 'error', text: 'failed', metadata: null, key: null, priority: 'terminal' })
+  assert.deepEqual(sent[0], { conversation: 'c', category: 'error', text: 'failed', metadata: null, key: null, priority: 'high' })
   assert.deepEqual(sent.slice(1).map(({ text }) => text.split(' ')[0]), Array.from({ length: 40 }, (_, i) => String(i)))
   assert.ok(bodies.length <= Math.ceil((41 * 9_200) / 65_536) + 1, `${bodies.length}`)
   assert.deepEqual(lost.map(({ text }) => text.length), [66_000])
@@ -72,7 +72,7 @@ test('shared buses: each gets everything once, in the order of each sender, and 
   buses[0].error('c', 'for all')
   await until(() => readers[2].texts().includes('for all'))
   const elsewhere = readers[2].batches.flatMap(batch => batch.updates).find(update => update.text === 'for all')
-  assert.deepEqual([elsewhere.origin, elsewhere.priority], [buses[0].epoch, 'terminal'])
+  assert.deepEqual([elsewhere.origin, elsewhere.priority], [buses[0].epoch, 'high'])
   for (const end of undo) end()
   buses[1].tool('c', 'alone')
   await buses[1].flush()
@@ -89,7 +89,7 @@ test('shared buses: what is missed is told, and what stands is asked for again; 
   const other = new BroadcastChannel('statusbus:gaps')
   const seen = []
   other.onmessage = ({ data }) => seen.push(data.kind)
-  const update = text => ({ seq: 1, conversation: 'c', category: 'tool', text, metadata: null, key: null, priority: 'state', at: 5, origin: null })
+  const update = text => ({ seq: 1, conversation: 'c', category: 'tool', text, metadata: null, key: null, priority: 'normal', at: 5, origin: null })
   for (const nonsense of [null, 7, {}, { from: 7 }, { from: 'x', kind: 'batch', n: 1, updates: [update('before it said hello')] }]) other.postMessage(nonsense)
   other.postMessage({ from: 'x', kind: 'hello' })
   other.postMessage({ from: 'x', kind: 'batch', n: 1, updates: [update('1')] })

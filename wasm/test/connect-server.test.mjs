@@ -56,7 +56,7 @@ test('what is published is read, live and by who comes late, one conversation or
   let opened = 0
   await event(connection, 'open', () => ++opened === 4)
   await server.publish([
-    { conversation: 'conv/1 é', category: 'tool', text: 'searching', metadata: { hits: [1, 2] }, key: 'k', priority: 'terminal' },
+    { conversation: 'conv/1 é', category: 'tool', text: 'searching', metadata: { hits: [1, 2] }, key: 'k', priority: 'high' },
     { conversation: 'conv-2', category: 'info', text: 'other' },
     { conversation: null, category: 'engine', text: 'system' },
     { conversation: 'conv-2', category: 'tool', text: 'last tool' },
@@ -68,7 +68,7 @@ test('what is published is read, live and by who comes late, one conversation or
   const { value } = await connection.subscribe('conv/1 é').next()
   assert.equal(value.reason, 'retained')
   const { at, seq, ...rest } = value.updates[0]
-  assert.deepEqual(rest, { conversation: 'conv/1 é', category: 'tool', text: 'searching', metadata: { hits: [1, 2] }, key: 'k', priority: 'terminal', origin: null })
+  assert.deepEqual(rest, { conversation: 'conv/1 é', category: 'tool', text: 'searching', metadata: { hits: [1, 2] }, key: 'k', priority: 'high', origin: null })
   assert.ok(Math.abs(Date.now() - at) < 60_000 && seq >= 1)
   await connection.close()
   await server.kill()

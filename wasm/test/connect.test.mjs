@@ -61,12 +61,12 @@ test('the values that stand come first, then what is said, as from a bus', async
   const { batches } = collect(connection, 'conv-1')
   await settle()
   await server.last.ready()
-  await server.last.status(41, [update(7, 'searching'), update(9, '40 %', { category: 'progress', key: 'download', priority: 'progress', metadata: { n: 1 } })])
+  await server.last.status(41, [update(7, 'searching'), update(9, '40 %', { category: 'progress', key: 'download', priority: 'low', metadata: { n: 1 } })])
   await server.last.status(43, [update(43, 'found', { at: '2026-01-02T03:04:05Z' })])
   assert.deepEqual(told, [['open', EPOCH, false]])
   assert.deepEqual(batches.map(({ reason, seq, epoch, gaps }) => [reason, seq, epoch, gaps]), [['retained', 41, EPOCH, []], ['received', 43, EPOCH, []]])
   assert.deepEqual(batches[0].updates[1], {
-    seq: 9, conversation: 'conv-1', category: 'progress', text: '40 %', metadata: { n: 1 }, key: 'download', priority: 'progress',
+    seq: 9, conversation: 'conv-1', category: 'progress', text: '40 %', metadata: { n: 1 }, key: 'download', priority: 'low',
     at: Date.UTC(2026, 0, 2, 3, 4, 5, 678), origin: null,
   })
   assert.equal(batches[1].updates[0].at, Date.UTC(2026, 0, 2, 3, 4, 5))

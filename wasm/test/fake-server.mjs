@@ -7,7 +7,7 @@ export async function settle() {
 
 export const EPOCH = '00f1e2d3c4b5a697'
 export const update = (seq, text, rest = {}) => ({
-  seq, conversation: 'conv-1', category: 'tool', text, metadata: null, key: null, priority: 'state', at: '2026-01-02T03:04:05.678Z', ...rest,
+  seq, conversation: 'conv-1', category: 'tool', text, metadata: null, key: null, priority: 'normal', at: '2026-01-02T03:04:05.678Z', ...rest,
 })
 
 /** A server that says what a test has it say; `fetch` reads it. */

@@ -21,7 +21,7 @@ test('a wrong option says what was given and what would be right', () => {
     [{ categories: ['a,b'] }, RangeError, "a category is called 'a,b': give it 1 to 32 bytes"],
     [{ categories: ['tool'] }, RangeError, "there is a category 'tool' already"],
     [{ categories: Array.from({ length: 26 }, (_, i) => `c${i}`) }, RangeError, "'c25' is one category too many: there are 32 at most"],
-    [{ categories: { deploy: { priority: 'high' } } }, RangeError, "categories.deploy.priority is 'high': it is one of 'progress', 'state', 'terminal'"],
+    [{ categories: { deploy: { priority: 'urgent' } } }, RangeError, "categories.deploy.priority is 'urgent': it is one of 'low', 'normal', 'high'"],
     [{ categories: { deploy: { ttl: -1 } } }, RangeError, 'categories.deploy.ttl is -1: give it a number from 0'],
     [{ schedule: 'never' }, RangeError, "schedule is 'never': it is one of 'auto', 'manual'"],
     [{ clock: 5 }, TypeError, 'clock is 5: give it a function'],
@@ -62,7 +62,7 @@ test('a smaller queue drops what has no room, and tells', () => {
 })
 
 test('categories of the application, with what holds for them', () => {
-  const { bus, time } = manual({ categories: { deploy: { priority: 'terminal', ttl: 10 }, progress: { ttl: 20 } }, leading: false })
+  const { bus, time } = manual({ categories: { deploy: { priority: 'high', ttl: 10 }, progress: { ttl: 20 } }, leading: false })
   const { batches, texts } = collect(bus)
   bus.send({ conversation: 'c', category: 'deploy', text: 'a' })
   bus.progress('c', 'b')
@@ -70,10 +70,10 @@ test('categories of the application, with what holds for them', () => {
   time.now = 15
   void bus.flush()
   assert.deepEqual(texts(), ['b', 'c'])
-  assert.equal(batches[0].updates[0].priority, 'progress')
-  bus.configure({ categories: { deploy: { priority: 'progress' } } })
+  assert.equal(batches[0].updates[0].priority, 'low')
+  bus.configure({ categories: { deploy: { priority: 'low' } } })
   bus.send({ conversation: 'c', category: 'deploy', text: 'd' })
   void bus.flush()
-  assert.equal(batches[1].updates[0].priority, 'progress')
+  assert.equal(batches[1].updates[0].priority, 'low')
   assert.equal(balanced(bus).expired, 1)
 })

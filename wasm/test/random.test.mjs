@@ -44,7 +44,7 @@ test('whatever is done in whatever order: every update is handed on once and in 
       if (operation < 13) {
         bus.send({
           conversation: one(['c-0', 'c-1', `c-${below(400)}`, null]), category: one(CATEGORIES), text: `${step}`,
-          key: one([null, null, 'a', `k-${below(100)}`]), priority: one([null, null, 'progress', 'state', 'terminal']), ttl: one([null, null, null, below(120)]),
+          key: one([null, null, 'a', `k-${below(100)}`]), priority: one([null, null, 'low', 'normal', 'high']), ttl: one([null, null, null, below(120)]),
         })
       } else if (operation < 15) time.now += below(70)
       else if (operation === 15) bus.poll()

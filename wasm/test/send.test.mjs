@@ -11,13 +11,13 @@ test('the seven ways to say something, and what comes', () => {
   assert.equal(batches.length, 1)
   const [batch] = batches
   assert.deepEqual(batch.updates.map(update => update.category), texts(batch))
-  assert.deepEqual(batch.updates.map(update => update.priority), ['state', 'state', 'state', 'progress', 'terminal', 'state', 'state'])
+  assert.deepEqual(batch.updates.map(update => update.priority), ['normal', 'normal', 'normal', 'low', 'high', 'normal', 'normal'])
   assert.deepEqual(batch.updates.map(update => update.seq), [1, 2, 3, 4, 5, 6, 7])
   assert.deepEqual([batch.seq, batch.epoch, batch.reason, batch.gaps], [7, '00112233445566ff', 'interval', []])
   const [first] = batch.updates
   assert.ok(Math.abs(first.at - Date.now()) < 60_000)
   assert.deepEqual({ ...first, at: 0 }, {
-    seq: 1, conversation: 'conv-1', category: 'engine', text: 'engine', metadata: null, key: null, priority: 'state', at: 0, origin: null,
+    seq: 1, conversation: 'conv-1', category: 'engine', text: 'engine', metadata: null, key: null, priority: 'normal', at: 0, origin: null,
   })
   balanced(bus)
 })
@@ -26,12 +26,12 @@ test('all that can be said of an update', () => {
   const { bus } = manual()
   const { batches } = collect(bus)
   const metadata = { tokens: 12 }
-  bus.send({ conversation: 42, category: 'tool', text: 'a', metadata, key: 'k', priority: 'terminal', ttl: 10 })
+  bus.send({ conversation: 42, category: 'tool', text: 'a', metadata, key: 'k', priority: 'high', ttl: 10 })
   bus.send({ category: 'info', text: 'b', key: null, priority: undefined })
-  bus.tool(null, 'c', { priority: 'progress' })
+  bus.tool(null, 'c', { priority: 'low' })
   bus.poll()
   assert.deepEqual(batches[0].updates.map(({ conversation, key, priority }) => [conversation, key, priority]),
-    [['42', 'k', 'terminal'], [null, null, 'state'], [null, null, 'progress']])
+    [['42', 'k', 'high'], [null, null, 'normal'], [null, null, 'low']])
   assert.equal(batches[0].updates[0].metadata, metadata)
   balanced(bus)
 })
@@ -44,11 +44,11 @@ test('what is said with a text is read once: what was checked is what is kept', 
   const metadata = changing([{ small: true }, 'large'.repeat(100)])
   bus.tool('a', 'one', { get key() { return key() }, get metadata() { return metadata() } })
   // writing JSON calls whoever sends, who says something else meanwhile
-  const telling = { toJSON: () => void bus.tool('a', 'within', { key: 'in', priority: 'terminal' }) ?? 'told' }
+  const telling = { toJSON: () => void bus.tool('a', 'within', { key: 'in', priority: 'high' }) ?? 'told' }
   bus.tool('a', 'outside', { key: 'out', metadata: telling })
   bus.poll()
   assert.deepEqual(batches[0].updates.map(({ text, key, priority }) => [text, key, priority]),
-    [['one', 'good', 'state'], ['within', 'in', 'terminal'], ['outside', 'out', 'state']])
+    [['one', 'good', 'normal'], ['within', 'in', 'high'], ['outside', 'out', 'normal']])
   assert.deepEqual(batches[0].updates[0].metadata, { small: true })
   balanced(bus)
 })
@@ -82,16 +82,16 @@ test('what is not of the right form is refused by itself, counted, and never thr
   assert.equal(texts().length, 5)
 })
 
-test('a newer value replaces the queued one, "done" comes after everything before it', () => {
+test('a newer value replaces the queued one in its place, one of a higher priority as well', () => {
   const { bus } = manual()
   const { texts } = collect(bus)
   bus.progress('c', '10 %', { key: 'd' })
   assert.equal(bus.progress('c', '20 %', { key: 'd' }).outcome, 'merged')
   bus.progress('c', 'other topic', { key: 'e' })
   bus.progress('other', '1 %', { key: 'd' })
-  assert.equal(bus.progress('c', 'done', { key: 'd', priority: 'terminal' }).outcome, 'merged')
+  assert.equal(bus.progress('c', 'done', { key: 'd', priority: 'high' }).outcome, 'merged')
   bus.poll()
-  assert.deepEqual(texts(), ['other topic', '1 %', 'done'])
+  assert.deepEqual(texts(), ['done', 'other topic', '1 %'])
   assert.equal(balanced(bus).coalesced, 2)
 })
 
@@ -108,12 +108,15 @@ test('overflow: what is lost is told where it is missing, by topic and reason, a
   bus.poll()
   assert.deepEqual(batches[0].gaps, [{ seq: 1, count: 2, reasons: { evicted: 1, outranked: 1 }, scope: 'topic', conversation: 'c', category: 'progress' }])
   assert.deepEqual(texts(batches[0]), ['b', 'c'])
-  assert.deepEqual(events, [{ phase: 'started', lost: 2 }, { phase: 'ended', lost: 2 }, { count: 2, reasons: { evicted: 1, outranked: 1 } }])
+  assert.deepEqual(events, [{ phase: 'started', lost: 2 }, { count: 2, reasons: { evicted: 1, outranked: 1 } }])
   bus.tool('c', 'e', { ttl: 5 })
   time.now = 60
   bus.poll()
   assert.deepEqual(batches[1].gaps[0].reasons, { expired: 1 })
   assert.deepEqual(batches[1].updates, [])
+  time.now = 1_000
+  bus.poll()
+  assert.deepEqual(events.at(-1), { phase: 'ended', lost: 2 })
   balanced(bus)
 })
 

@@ -1,20 +1,16 @@
-//! What the handlers have in common.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 
 use statusbus_tokio::Status;
 
-use crate::authorize::{Access, Authorize, Grant};
-use crate::caller::Caller;
-use crate::closing::Closing;
-use crate::limits::Limits;
-use crate::metrics::{Answers, Histogram};
-use crate::origin::Origins;
-use crate::phoenix::Channels;
-use crate::problem::Problem;
-use crate::publish::Room;
-use crate::seats::Seats;
-use crate::sse::Frames;
+use crate::access::{Access, Authorize, Caller, Grant};
+use crate::request::{Origins, Problem};
+#[cfg(feature = "phoenix")]
+use crate::state::ChannelCounts;
+use crate::state::{
+    BodyBudget, FrameCache, Histogram, Limits, ResponseCounts, ShutdownHandle, StreamLimit,
+};
 
 /// The state of every handler, behind an `Arc`.
 pub(crate) struct Context {
@@ -22,21 +18,24 @@ pub(crate) struct Context {
     pub(crate) authorize: Arc<dyn Authorize>,
     pub(crate) origins: Origins,
     pub(crate) limits: Limits,
-    pub(crate) closing: Closing,
-    /// Places for streams and sockets.
-    pub(crate) seats: Arc<Seats>,
-    pub(crate) frames: Arc<Frames>,
-    pub(crate) channels: Arc<Channels>,
-    /// Room for the bodies of requests.
-    pub(crate) room: Room,
-    pub(crate) answers: Answers,
-    /// From when an update was said until it was written for its readers.
+    pub(crate) shutdown: ShutdownHandle,
+    pub(crate) streams: Arc<StreamLimit>,
+    /// Frames of event streams.
+    pub(crate) frames: Arc<FrameCache>,
+    /// Payloads of Phoenix channels, one on each line.
+    #[cfg(feature = "phoenix")]
+    pub(crate) channel_frames: Arc<FrameCache>,
+    #[cfg(feature = "phoenix")]
+    pub(crate) channels: Arc<ChannelCounts>,
+    pub(crate) bodies: BodyBudget,
+    pub(crate) responses: ResponseCounts,
+    /// Time from the sending of an update until it is encoded for event streams.
     pub(crate) latency: Histogram,
 }
 
 impl Context {
-    /// Whether the caller may do this, and for how long.
-    pub(crate) async fn decide(
+    /// Asks the authorization hook for a decision.
+    pub(crate) async fn authorize(
         &self,
         caller: &Caller,
         access: Access<'_>,
@@ -44,13 +43,12 @@ impl Context {
         Ok(self.authorize.authorize(caller, access).await?)
     }
 
-    /// Whether the caller may publish anything, from the head of its request alone.
+    /// Asks whether the caller may publish anything, from the head of its request alone.
     pub(crate) async fn admit_publisher(&self, caller: &Caller) -> Result<(), Problem> {
         Ok(self.authorize.admit_publisher(caller).await?)
     }
 
-    /// Whether the caller may have what tells nothing of what is said: the page's own files, and
-    /// whether the server lives.
+    /// Asks whether the caller may request what reveals no updates.
     pub(crate) async fn admit(&self, caller: &Caller) -> Result<(), Problem> {
         Ok(self.authorize.admit(caller).await?)
     }

@@ -1,35 +1,26 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "server", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "server"),
+    doc = "HTTP delivery of a [statusbus](statusbus_tokio): event streams, publishing and retained values, \
+           as a router that an axum application nests. The README has the whole description."
+)]
 
-mod api;
-mod authorize;
-mod caller;
-mod closing;
+// The layers, from the bottom: each imports only from those above it in this list.
+mod access;
 mod context;
+mod endpoints;
 mod format;
-mod health;
-mod health_figures;
-mod limits;
-mod metrics;
-mod origin;
-mod page;
-mod phoenix;
-mod problem;
-mod publish;
 mod request;
-mod retained;
 mod routes;
-mod seats;
+#[cfg(feature = "server")]
 mod server;
-mod shape;
-mod sse;
+mod state;
 
-pub use authorize::bearer::{Bearer, TokenError};
+pub use access::{Access, Authorize, Bearer, Caller, Decision, Denied, Grant, Target, TokenError};
 #[cfg(feature = "jwt")]
-pub use authorize::jwt::{Jwt, SecretError};
-pub use authorize::{Access, Authorize, Decision, Denied, Grant, Target};
-pub use caller::Caller;
-pub use closing::Closing;
-pub use limits::Limits;
-pub use origin::OriginError;
+pub use access::{Jwt, SecretError};
+pub use request::OriginError;
 pub use routes::Routes;
+#[cfg(feature = "server")]
 pub use server::Server;
+pub use state::{Limits, ShutdownHandle};

@@ -1,9 +1,8 @@
-//! A server that nobody can hold up.
+//! An HTTP server with bounds on connections, memory and time.
 
-mod connections;
 mod head;
+mod idle_timeout;
 mod linger;
-mod patient;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -23,19 +22,21 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower_service::Service;
 
-use crate::closing::Closing;
-pub(crate) use connections::Connections;
-use connections::Open;
-use linger::{Unread, Watched};
-use patient::Patient;
+use crate::state::{ConnectionCounts, ConnectionPermit, ShutdownHandle};
 
-/// Serves a router over HTTP/1.1, with what `axum::serve` leaves to others: connections are bounded
-/// in number, in what they may keep and in how long they may stand still, and all are gone at the
-/// deadline of a shutdown.
+use head::MAX_HEAD;
+use idle_timeout::IdleTimeout;
+use linger::{TrackedBody, Unread};
+
+/// Serves a router over HTTP/1.1 with bounds that `axum::serve` does not have: on the number of
+/// connections, on the memory and the idle time of each, and on the duration of a shutdown.
+///
+/// A request head may have 64 KiB and take 10 s to arrive. The server inserts the peer's address as
+/// connect info. Feature `server`.
 ///
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {
@@ -44,124 +45,135 @@ use patient::Patient;
 ///
 /// let status = Status::builder().spawn();
 /// let routes = Routes::new(&status);
-/// let closing = routes.closing();
+/// let shutdown = routes.shutdown_handle();
 /// let server = Server::bind("127.0.0.1:7077").await?;
-/// server.run(routes.router(), closing).await;
+/// server.run(routes.router(), shutdown).await;
 /// # Ok(())
 /// # }
 /// ```
-#[must_use = "nothing is served until it is run"]
+#[must_use = "a server does nothing until `run` is called"]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     connections: usize,
-    patience: Duration,
+    idle_timeout: Duration,
     send_buffer: usize,
 }
 
-/// What hyper keeps of a request that has not come whole, and of a response that is not taken, in
-/// bytes. What does not fit is refused (431), or waits.
-const BUFFER: usize = 64 * 1024;
-
-/// How long a request's head may take to come.
-const HEAD: Duration = Duration::from_secs(10);
+/// Maximum time for receiving the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Server {
-    /// Listens on an address, as in `127.0.0.1:7077`; port 0: any that is free.
+    /// Listens on an address, as in `127.0.0.1:7077` or `localhost:7077`. Port 0 selects a free port:
+    /// see [`local_addr`](Self::local_addr).
     ///
     /// # Errors
-    /// There is no such address, or its port is taken.
-    pub async fn bind(address: impl tokio::net::ToSocketAddrs) -> io::Result<Self> {
-        Self::new(TcpListener::bind(address).await?)
+    /// The address does not resolve, or cannot be bound.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub async fn bind(address: &str) -> io::Result<Self> {
+        Self::from_tokio(TcpListener::bind(address).await?)
     }
 
-    /// Serves who comes to this listener.
+    /// Serves a listener that is bound already, as with socket activation. Sets it to non-blocking
+    /// mode.
     ///
     /// # Errors
-    /// It does not know its address.
-    pub fn new(listener: TcpListener) -> io::Result<Self> {
+    /// The operating system refuses the mode or does not report the address.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Self::from_tokio(TcpListener::from_std(listener)?)
+    }
+
+    fn from_tokio(listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         Ok(Self {
             listener,
             address,
             connections: 12_000,
-            patience: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
             send_buffer: 256 * 1024,
         })
     }
 
-    /// Where it listens.
+    /// The bound address.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Most connections at a time; who comes then is answered 503. Default 12,000, at about 20 KiB
-    /// each and what is waiting to be read.
-    pub const fn connections(mut self, most: usize) -> Self {
-        self.connections = most;
+    /// Maximum number of open connections. Default 12,000. Further ones are answered with 503
+    /// `crowded` and closed. A connection takes about 20 KiB, and the data that waits to be read.
+    pub const fn with_connections(mut self, max: usize) -> Self {
+        self.connections = max;
         self
     }
 
-    /// How long a connection may stand still, with nothing read and nothing written, before it is
-    /// closed; on Linux also how long what was sent may go without an answer of the peer's system, so
-    /// that one whose cable was cut is noticed. An event stream says something every 15 s. Default 60 s.
-    pub const fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    /// Maximum time in which nothing is read from and nothing written to a connection before it is
+    /// closed. On Linux also the maximum time without an acknowledgement of sent data
+    /// (`TCP_USER_TIMEOUT`), which detects peers whose network is down. Default 60 s. Event streams
+    /// send a comment every 15 s, so a shorter timeout ends them when they are silent.
+    pub const fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_timeout = timeout;
         self
     }
 
-    /// What the system keeps for a peer that does not read, in bytes. Default 256 KiB.
-    pub const fn send_buffer(mut self, bytes: usize) -> Self {
+    /// Size in bytes of the socket's send buffer, which the operating system fills for a peer that does
+    /// not read. Default 256 KiB.
+    pub const fn with_send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = bytes;
         self
     }
 
-    /// Serves until `closing` begins, then lets the connections end, and cuts off those that have
-    /// not by its deadline.
-    pub async fn run(self, router: Router, closing: Closing) {
-        let Self { listener, connections, patience, send_buffer, .. } = self;
-        let places = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
-        let counts = Arc::new(Connections::default());
+    /// Serves until `shutdown` starts. Then closes the listener, lets open connections finish, and
+    /// aborts those that are still open at the deadline of the shutdown.
+    pub async fn run(self, router: Router, shutdown: ShutdownHandle) {
+        let Self { listener, connections, idle_timeout, send_buffer, .. } = self;
+        let permits = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
+        let counts = Arc::new(ConnectionCounts::default());
         let mut open = JoinSet::new();
         loop {
             let (stream, peer) = tokio::select! {
                 biased;
-                () = closing.begun() => break,
-                // Those that have ended leave nothing.
+                () = shutdown.shutdown_started() => break,
+                // Removes finished tasks from the set.
                 Some(_) = open.join_next() => continue,
                 accepted = listener.accept() => match accepted {
                     Ok(accepted) => accepted,
                     Err(error) => {
-                        wait_after(&error).await;
+                        back_off(&error).await;
                         continue;
                     }
                 },
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
                 counts.refuse();
-                turn_away(&stream);
+                refuse(&stream);
                 continue;
             };
-            set_up(&stream, patience, send_buffer);
+            set_options(&stream, idle_timeout, send_buffer);
             let unread = Unread::default();
-            let stream = Patient::new(stream, patience, unread.clone());
-            let place = Place { _permit: place, _open: counts.open_one() };
+            let stream = IdleTimeout::new(stream, idle_timeout, unread.clone());
+            let permit = Arc::new(ConnectionPermit::new(&counts, permit));
             let counts = Arc::clone(&counts);
             open.spawn(connection(
                 stream,
                 peer,
                 router.clone(),
-                closing.clone(),
-                (Arc::new(place), counts, unread),
+                shutdown.clone(),
+                (permit, counts, unread),
             ));
         }
         drop(listener);
         let all = async {
             while open.join_next().await.is_some() {}
-            closing.sockets_gone().await;
+            shutdown.sockets_closed().await;
         };
-        match closing.deadline() {
+        match shutdown.deadline() {
             Some(deadline) => drop(tokio::time::timeout_at(deadline, all).await),
             None => all.await,
         }
@@ -175,50 +187,43 @@ impl fmt::Debug for Server {
     }
 }
 
-/// The place of a connection among those that may be open. Who takes a connection over keeps it.
-#[derive(Debug)]
-pub(crate) struct Place {
-    _permit: OwnedSemaphorePermit,
-    _open: Open,
-}
-
 /// Serves one connection to its end.
 async fn connection(
-    stream: Patient<TcpStream>,
+    stream: IdleTimeout<TcpStream>,
     peer: SocketAddr,
     router: Router,
-    closing: Closing,
-    (place, counts, unread): (Arc<Place>, Arc<Connections>, Unread),
+    shutdown: ShutdownHandle,
+    (permit, counts, unread): (Arc<ConnectionPermit>, Arc<ConnectionCounts>, Unread),
 ) {
     let counted = Arc::clone(&counts);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(Arc::clone(&place));
+        request.extensions_mut().insert(Arc::clone(&permit));
         request.extensions_mut().insert(Arc::clone(&counted));
         let (mut router, unread) = (router.clone(), unread.clone());
         async move {
-            let request = request.map(|body| Watched::new(body, &unread));
-            let answer = match head::check(&request) {
-                // A router is always ready.
+            let request = request.map(|body| TrackedBody::new(body, &unread));
+            let response = match head::check(&request) {
+                // A router is always ready, so `poll_ready` is not needed.
                 Ok(()) => router.call(request.map(Body::new)).await,
                 Err(problem) => {
                     drop(request);
                     Ok(problem.into_response())
                 }
             };
-            closes_if(unread.has_body(), answer)
+            close_if(unread.has_body(), response)
         }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(BUFFER)
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = closing.begun() => {
+        () = shutdown.shutdown_started() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
@@ -229,53 +234,54 @@ async fn connection(
     }
 }
 
-/// Tells a client whose body was not read that its connection is closed.
-fn closes_if(
+/// Announces that the connection closes after this response if the request body is unread.
+fn close_if(
     is_unread: bool,
-    mut answer: Result<Response, Infallible>,
+    mut response: Result<Response, Infallible>,
 ) -> Result<Response, Infallible> {
-    if let Ok(response) = &mut answer
+    if let Ok(response) = &mut response
         && is_unread
     {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    answer
+    response
 }
 
-/// Bounds what the system keeps for a peer, and how long for one that has vanished.
-fn set_up(stream: &TcpStream, patience: Duration, send_buffer: usize) {
+/// Sets the socket options: no delay, the size of the send buffer, and on Linux the timeout for
+/// unacknowledged data.
+fn set_options(stream: &TcpStream, idle_timeout: Duration, send_buffer: usize) {
     let socket = socket2::SockRef::from(stream);
     let set = [
         stream.set_nodelay(true),
         socket.set_send_buffer_size(send_buffer),
         #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-        socket.set_tcp_user_timeout(Some(patience)),
+        socket.set_tcp_user_timeout(Some(idle_timeout)),
     ];
     for error in set.into_iter().filter_map(Result::err) {
-        tracing::debug!(%error, "a socket does not take an option");
+        tracing::debug!(%error, "a socket option was refused");
     }
-    let _ = patience;
+    let _ = idle_timeout;
 }
 
-/// Tells who has come one too many, if that can be done at once.
-fn turn_away(stream: &TcpStream) {
+/// Refuses a connection at the limit, with a response if the socket takes it at once.
+fn refuse(stream: &TcpStream) {
     const BODY: &str =
-        "{\"reason\":\"crowded\",\"detail\":\"too many connections are open: come back\"}\n";
-    let answer = format!(
+        "{\"reason\":\"crowded\",\"detail\":\"too many connections are open: retry\"}\n";
+    let response = format!(
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-type: application/json\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{BODY}",
         BODY.len()
     );
-    let _ = stream.try_write(answer.as_bytes());
+    let _ = stream.try_write(response.as_bytes());
 }
 
-/// A connection that was gone before it was accepted is no reason to wait; a lack of file
-/// descriptors is: others have to end first.
-async fn wait_after(error: &io::Error) {
+/// Waits after an error of `accept`, unless it concerns one connection only: when file descriptors are
+/// exhausted, other connections have to close first.
+async fn back_off(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
         return;
     }
-    tracing::warn!(%error, "no connection can be accepted");
+    tracing::warn!(%error, "connections cannot be accepted");
     tokio::time::sleep(Duration::from_millis(200)).await;
 }

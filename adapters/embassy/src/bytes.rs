@@ -1,13 +1,13 @@
 //! Text of fixed capacity.
 
-/// Up to `N` bytes of text, whose length is kept elsewhere. Aligned to 4, so that it is copied in words.
-// Bytes and not a string of heapless, which is not `Copy`: what is moved in safe Rust is moved twice.
+/// Up to `N` bytes of text, whose length is stored elsewhere. Aligned to 4, so that it is copied in words.
+// Not a `heapless::String`, which is not `Copy`.
 #[derive(Clone, Copy, Eq)]
 #[repr(C, align(4))]
-pub(crate) struct Bytes<const N: usize>([u8; N]);
+pub struct Bytes<const N: usize>([u8; N]);
 
 impl<const N: usize> PartialEq for Bytes<N> {
-    /// By words.
+    /// Word by word.
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
         let (words, rest) = self.0.as_chunks::<4>();
@@ -18,44 +18,54 @@ impl<const N: usize> PartialEq for Bytes<N> {
     }
 }
 
-impl<const N: usize> core::hash::Hash for Bytes<N> {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        state.write(&self.0);
+impl<const N: usize> AsRef<[u8]> for Bytes<N> {
+    #[inline(always)]
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<const N: usize> AsMut<[u8]> for Bytes<N> {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.0
     }
 }
 
 impl<const N: usize> Bytes<N> {
     pub(crate) const EMPTY: Self = Self([0; N]);
 
-    /// The first `len` bytes, which are text.
-    #[inline]
-    pub(crate) fn text(&self, len: usize) -> &str {
-        self.0.get(..len).map(core::str::from_utf8).and_then(Result::ok).unwrap_or_default()
-    }
-
-    /// The text before the first zero.
-    pub(crate) fn text_to_zero(&self) -> &str {
-        self.text(self.0.iter().position(|&byte| byte == 0).unwrap_or(N))
-    }
-
-    /// Keeps a text from its beginning on, if it fits.
+    /// [`EMPTY`](Self::EMPTY), copied from flash: to clear it, the compiler calls a function that takes
+    /// three times the instructions.
     #[inline(always)]
-    pub(crate) fn set(&mut self, text: &str) -> Option<()> {
-        copy(&mut self.0, text.as_bytes())
+    pub(crate) fn empty() -> Self {
+        *core::hint::black_box(const { &Self::EMPTY })
     }
+}
 
-    /// Mixes them into a hash, by words: FNV-1a, good enough where nobody chooses what collides.
-    #[inline(always)]
-    pub(crate) fn mix(&self, hash: u32) -> u32 {
-        let (words, rest) = self.0.as_chunks();
-        let hash = words.iter().fold(hash, |hash, &word| mix(hash, u32::from_le_bytes(word)));
-        rest.iter().fold(hash, |hash, &byte| mix(hash, byte.into()))
-    }
+/// Bytes that are UTF-8, as text.
+#[inline]
+pub(crate) fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
+}
 
-    #[inline(always)]
-    pub(crate) const fn room(&mut self) -> &mut [u8] {
-        &mut self.0
-    }
+/// The first `len` bytes.
+#[inline]
+pub(crate) fn first(bytes: &[u8], len: impl Into<usize>) -> &[u8] {
+    bytes.get(..len.into()).unwrap_or_default()
+}
+
+/// The bytes before the first zero.
+pub(crate) fn to_zero(bytes: &[u8]) -> &[u8] {
+    first(bytes, bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len()))
+}
+
+/// Mixes bytes into a hash, word by word: FNV-1a, which suffices where no attacker chooses keys.
+#[inline(always)]
+pub(crate) fn mix_all(bytes: &[u8], hash: u32) -> u32 {
+    let (words, rest) = bytes.as_chunks();
+    let hash = words.iter().fold(hash, |hash, &word| mix(hash, u32::from_le_bytes(word)));
+    rest.iter().fold(hash, |hash, &byte| mix(hash, byte.into()))
 }
 
 /// Mixes a word into a hash.
@@ -64,9 +74,10 @@ pub(crate) const fn mix(hash: u32, word: u32) -> u32 {
     (hash ^ word).wrapping_mul(0x0100_0193).rotate_left(15)
 }
 
-/// Copies bytes to the beginning of where there is room for them; `None`: there is not.
+/// Copies bytes to the start of `room`; `None`: they do not fit.
 ///
-/// In pieces of words: in a bus nothing is long, and a general copy thinks for longer than that takes.
+/// In pieces of two words: updates are short, and a general `memcpy` takes longer to choose a method
+/// than this takes to copy.
 #[inline(always)]
 pub(crate) fn copy(room: &mut [u8], bytes: &[u8]) -> Option<()> {
     let (to_pieces, to_rest) = room.get_mut(..bytes.len())?.as_chunks_mut::<8>();

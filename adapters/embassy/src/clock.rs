@@ -9,37 +9,37 @@ use statusbus_core::Instant;
 
 const MICROS: u64 = 1_000_000;
 const COMMON: u64 = common(TICK_HZ, MICROS);
-/// A second, in the two units, with what they have in common taken out: with 1 MHz nothing is left
-/// to multiply and to divide, with 32,768 Hz one way is a shift.
+/// A second in both units, divided by the greatest common divisor: at 1 MHz conversion is free, at
+/// 32,768 Hz one direction is a shift.
 const TICKS_PART: u64 = TICK_HZ / COMMON;
 const MICROS_PART: u64 = MICROS / COMMON;
 
-/// The time now. Rounded down: what has not wholly passed has not passed.
+/// The time now, rounded down.
 pub(crate) fn now() -> Instant {
     Instant::from_micros(micros(embassy_time::Instant::now().as_ticks()))
 }
 
-/// Sets a timer, which wakes whoever polls at `instant`. Rounded up: when it fires, [`now`] is at
-/// `instant` or behind it, and the timer is not set a second time.
+/// Wakes the task at `instant`. Rounded up: when the timer fires, [`now`] has reached `instant`, and no
+/// second timer is needed.
 pub(crate) fn wake_at<A>(instant: Instant, cx: &mut Context<'_>) -> Poll<A> {
     let at = embassy_time::Instant::from_ticks(ticks(instant.as_micros()));
-    // a timer that is new only sets itself, whatever the time; who is woken looks at the clock
+    // a new timer only registers itself, whatever the time is
     let _ = Pin::new(&mut Timer::at(at)).poll(cx);
     Poll::Pending
 }
 
-/// When `span` will have passed; the sums of embassy-time can panic.
+/// The time in `span`. Saturates, where the sums of embassy-time can panic.
 pub(crate) fn after(span: Duration) -> Instant {
     let now = embassy_time::Instant::now().as_ticks();
     Instant::from_micros(micros(now.saturating_add(span.as_ticks())))
 }
 
-/// So much of a second, rounded down, in microseconds.
+/// Ticks in microseconds, rounded down.
 const fn micros(ticks: u64) -> u64 {
     scale_down(ticks, MICROS_PART, TICKS_PART)
 }
 
-/// So many microseconds, rounded up, in ticks.
+/// Microseconds in ticks, rounded up.
 const fn ticks(micros: u64) -> u64 {
     scale_up(micros, TICKS_PART, MICROS_PART)
 }

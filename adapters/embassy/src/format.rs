@@ -1,111 +1,50 @@
-//! `defmt::Format` of what is too large to be shown whole; the others derive it.
+//! `Debug` and `defmt::Format` of what is shown in part or by its name only; other types derive them.
 
-use defmt::{Format, Formatter, write};
+use core::fmt::{self, Debug};
+
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::Update;
 
 use crate::key::{Keying, Ranking};
-use crate::report::Report;
-use crate::{Conversation, Draft, Message, Next, Outgoing, Runner, Status, TextWriter};
+use crate::{
+    AnyHub, AnyMessage, Hub, Message, Outgoing, Report, Runner, Status, StatusBus, Subscription,
+    TextWriter, Topic, UpdateBuilder,
+};
 
-impl<const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking> Format
-    for Message<TEXT, NAME, META, K, R>
-{
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Message({}, {}, {=str})", self.about(), self.category(), self.text());
-    }
+/// Shows the type by its name, and some of it by calls.
+macro_rules! format {
+    ($([$($generics:tt)*] $type:ty, $name:literal $(, $field:ident)*;)*) => {$(
+        impl<$($generics)*> Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct($name)$(.field(stringify!($field), &self.$field()))*.finish_non_exhaustive()
+            }
+        }
+
+        #[cfg(feature = "defmt")]
+        impl<$($generics)*> defmt::Format for $type {
+            fn format(&self, f: defmt::Formatter<'_>) {
+                defmt::write!(f, $name);
+                $(defmt::write!(f, " {}", self.$field());)*
+            }
+        }
+    )*};
 }
 
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Format
-    for Status<M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Status({})", self.ledger());
-    }
-}
-
-impl<M, U: Update, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Format
-    for Draft<'_, M, U, SLOTS, T, CATEGORIES, GAPS>
-{
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Draft");
-    }
-}
-
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Format
-    for Runner<'_, '_, M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Runner({})", self.batch);
-    }
-}
-
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Format
-    for Next<'_, '_, '_, M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Next");
-    }
-}
-
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Format
-    for Outgoing<'_, '_, '_, M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Outgoing({})", self.runner.batch);
-    }
-}
-
-impl Format for TextWriter<'_> {
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "TextWriter");
-    }
+format! {
+    [const TEXT: usize, const NAME: usize, const META: usize, K: Keying, R: Ranking]
+        Message<TEXT, NAME, META, K, R>, "Message", subject, category, text;
+    [const NAME: usize] Topic<NAME>, "Topic", subject, category;
+    [M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, const GAPS: usize]
+        Status<M, U, SLOTS, T, C, GAPS>, "Status", ledger;
+    [B: StatusBus, X] UpdateBuilder<'_, B, X>, "UpdateBuilder";
+    [B: StatusBus] Runner<'_, B>, "Runner";
+    [B: StatusBus] Outgoing<'_, '_, B>, "Outgoing", reason;
+    [M: RawMutex, U: AnyMessage, const RING: usize, const READERS: usize]
+        Hub<M, U, RING, READERS>, "Hub", missed;
+    [H: AnyHub] Subscription<'_, H>, "Subscription", unread;
+    [] TextWriter<'_>, "TextWriter";
 }
 
 #[cfg(feature = "wire")]
-impl<W, const FRAME: usize, B> Format for crate::Frames<W, FRAME, B> {
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Frames");
-    }
-}
-
-impl<const NAME: usize> Format for Conversation<NAME> {
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "{}", self.about());
-    }
-}
-
-impl<M, U: Update, const RING: usize, const READERS: usize> Format
-    for crate::Hub<M, U, RING, READERS>
-{
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Hub");
-    }
-}
-
-impl<M, U, const RING: usize, const READERS: usize> Format
-    for crate::Subscription<'_, '_, M, U, RING, READERS>
-where
-    M: RawMutex,
-    U: Update,
-{
-    fn format(&self, f: Formatter<'_>) {
-        write!(f, "Subscription(unread: {=u64})", self.unread());
-    }
+format! {
+    [W, const FRAME: usize, R] crate::Frames<W, FRAME, R>, "Frames";
 }

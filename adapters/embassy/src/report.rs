@@ -1,19 +1,19 @@
-//! Telling what telemetry has heard.
+//! Telemetry that reports outside of the lock.
 
 use statusbus_core::Telemetry;
 
-/// Telemetry that counts while the bus is locked, and tells when it is not.
+/// Telemetry that counts under the lock of the bus and reports outside of it.
 ///
-/// Its [`Telemetry`] methods are called inside the lock, with interrupts off say, so they should do no
-/// more than add up; they cannot send. The runner takes what has been counted, with each batch and
-/// whenever else it looks, and has it told by another one, which it keeps for that.
+/// The [`Telemetry`] methods run under the lock, for example with interrupts masked, so they should only
+/// add up. They cannot send. The runner takes the counts since the last time with each poll, and passes
+/// them to a second value of this type that it keeps: the reporter.
 pub trait Report: Telemetry + Default {
-    /// Tells what was heard since the time before: outside of the lock, by the one that the runner
-    /// keeps. Does nothing unless overridden.
-    fn report(&mut self, heard: Self) {
-        let _ = heard;
+    /// Reports the counts since the last call. Called on the reporter, outside of the lock. Does
+    /// nothing by default.
+    fn report(&mut self, delta: Self) {
+        let _ = delta;
     }
 }
 
-/// Hears nothing, and compiles to nothing.
+/// No telemetry; compiles to nothing.
 impl Report for () {}

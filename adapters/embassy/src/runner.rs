@@ -1,53 +1,21 @@
-//! The runner: waits for a wake-up or the deadline, polls, hands on.
+//! The runner, which takes batches from the bus, and the batch that it hands to a sink.
 
 use core::fmt;
-use core::future::Future;
+use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{Batch, Instant, Item, Part, Update};
+use statusbus_core::{Accepted, BatchUpdate, Category, FlushReason, Instant, Update};
 
+use crate::bus::{Buffered, Names, Polled, StatusBus, category_name};
 use crate::clock;
-use crate::outgoing::Outgoing;
-use crate::report::Report;
-use crate::shared::Names;
-use crate::status::Status;
+use crate::event::GapEntry;
 
-/// Room for a batch of up to `BATCH` updates, which a [`Runner`] fills.
+/// Takes batches from the bus, one [after the other](Self::next). A bus has one runner at a time.
 ///
-/// Keep it in the task that delivers. A larger one costs RAM, the size of a message each; a smaller one
-/// means to write more often under load. It is filled four at a time, and the lock is free in between.
-#[derive(Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Buffer<U, const BATCH: usize>([Item<U>; BATCH]);
-
-impl<U, const BATCH: usize> Buffer<U, BATCH> {
-    /// Room with nothing in it.
-    #[must_use]
-    #[inline(always)]
-    pub const fn new() -> Self {
-        const { assert!(BATCH > 0 && BATCH <= 65_534, "a batch has 1 to 65,534 updates") };
-        Self([const { Item::VACANT }; BATCH])
-    }
-
-    pub(crate) const fn items(&mut self) -> &mut [Item<U>] {
-        &mut self.0
-    }
-}
-
-impl<U, const BATCH: usize> Default for Buffer<U, BATCH> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// Hands on what is sent, batch by batch, to whoever asks for the [next](Self::next) one. A bus has
-/// one at a time.
-///
-/// It sleeps until an update comes or the oldest is due, with one timer, and with none while nothing
-/// is queued. When it is dropped, what was not accepted of its last batch is counted as lost, and
-/// there may be another one.
+/// It sleeps until an update arrives or the oldest is due, with one timer, and without one while the
+/// queue is empty. Dropping it drops and counts what was not accepted of its last batch; afterwards
+/// the bus can have another one.
 ///
 /// ```no_run
 /// # use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -66,29 +34,21 @@ impl<U, const BATCH: usize> Default for Buffer<U, BATCH> {
 ///     }
 /// }
 /// ```
-pub struct Runner<
-    's,
-    'b,
-    M: RawMutex,
-    U: Update,
-    const SLOTS: usize,
-    T: Report = (),
-    const CATEGORIES: usize = 7,
-    const GAPS: usize = 4,
-> {
-    pub(crate) status: &'s Status<M, U, SLOTS, T, CATEGORIES, GAPS>,
-    pub(crate) batch: Batch<U, &'b mut [Item<U>], GAPS>,
-    /// The position of the first update of the batch.
-    pub(crate) first: u64,
-    /// Everything up to this position is accepted.
-    pub(crate) accepted: u64,
-    pub(crate) handed_on: Instant,
-    /// A batch was handed on without letting other tasks run.
-    hasty: bool,
-    teller: T,
+pub struct Runner<'a, B: StatusBus> {
+    bus: &'a B,
+    batch: &'a mut Buffered<B>,
+    /// The sink accepted everything up to this position.
+    accepted: u64,
+    polled_at: Instant,
+    /// The batch is not settled.
+    is_in_flight: bool,
+    /// The last call of [`next`](Self::next) yielded a batch without letting other tasks run.
+    must_yield: bool,
+    /// Telemetry outside of the lock.
+    reporter: B::Telemetry,
 }
 
-/// There is a runner already: a bus has one at a time.
+/// The bus has a runner already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AlreadyRunning;
@@ -101,240 +61,216 @@ impl fmt::Display for AlreadyRunning {
 
 impl core::error::Error for AlreadyRunning {}
 
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>
-    Status<M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    /// The one who hands on what is sent. The batch size of the configuration becomes at most what
-    /// the buffer holds.
-    ///
-    /// # Errors
-    /// There is one already.
-    pub fn runner<'s, 'b, const BATCH: usize>(
-        &'s self,
-        buffer: &'b mut Buffer<U, BATCH>,
-    ) -> Result<Runner<'s, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>, AlreadyRunning> {
-        Runner::begin(self, buffer.items())
-    }
-}
-
-impl<'s, 'b, M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>
-    Runner<'s, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    fn begin(
-        status: &'s Status<M, U, SLOTS, T, CATEGORIES, GAPS>,
-        items: &'b mut [Item<U>],
-    ) -> Result<Self, AlreadyRunning> {
-        let most = u16::try_from(items.len()).unwrap_or(u16::MAX);
-        let begun = status.with(|state| {
-            if state.running {
-                return false;
-            }
-            (state.running, state.batch) = (true, most);
-            true
-        });
-        if begun != Some(true) {
+impl<'a, B: StatusBus> Runner<'a, B> {
+    pub(crate) fn new(bus: &'a B, batch: &'a mut Buffered<B>) -> Result<Self, AlreadyRunning> {
+        if !bus.register_runner(u16::try_from(batch.capacity()).unwrap_or(u16::MAX)) {
             return Err(AlreadyRunning);
         }
-        let config = status.config();
-        if config.values().batch_size > usize::from(most) {
-            status.reconfigure(config);
-        }
         Ok(Self {
-            status,
-            batch: Batch::with_items(items),
-            first: 0,
+            bus,
+            batch,
             accepted: 0,
-            handed_on: Instant::ZERO,
-            hasty: false,
-            teller: T::default(),
+            polled_at: Instant::ZERO,
+            is_in_flight: false,
+            must_yield: false,
+            reporter: B::Telemetry::default(),
         })
     }
 
-    /// Waits for the next batch. `None`: the bus is closed and everything is handed on. What was not
-    /// [accepted](Outgoing::accept) of the batch before is dropped, and told as a gap.
+    /// Waits for the next batch. `None`: the bus is closed and empty. What was not
+    /// [accepted](Outgoing::accept) of the batch before is dropped and reported as a gap.
     ///
-    /// A future that is dropped while it waits costs nothing. In between two batches other tasks get a
-    /// turn.
-    #[must_use = "nothing is handed on until it is awaited"]
-    pub const fn next<'r>(&'r mut self) -> Next<'r, 's, 'b, M, U, SLOTS, T, CATEGORIES, GAPS> {
-        Next { runner: Some(self) }
+    /// A future that is dropped while it waits loses nothing. Between two batches other tasks run.
+    // Not an `async fn`: one that ends links a panic for callers that poll it again.
+    #[must_use = "a batch is taken when this is awaited"]
+    pub fn next<'r>(&'r mut self) -> impl Future<Output = Option<Outgoing<'r, 'a, B>>> {
+        let mut runner = Some(self);
+        poll_fn(move |cx| {
+            let Some(polled) = runner.as_mut().map(|runner| runner.poll_next(cx)) else {
+                return Poll::Pending;
+            };
+            polled.map(|names| Some(Outgoing { runner: runner.take()?, names: names? }))
+        })
     }
 
-    /// Settles the last batch. All of it is accepted, or what was [accepted](Outgoing::accept).
-    pub(crate) fn settle(&mut self, extent: Extent) {
-        let Self { status, batch, .. } = self;
-        let passed = self.accepted.saturating_add(1).saturating_sub(self.first);
-        let passed = usize::try_from(passed).unwrap_or(usize::MAX);
-        let now = clock::now();
-        let waiting = status.call(|state| {
-            match extent {
-                Extent::All => state.bus.delivered(batch, now),
-                Extent::Accepted => state.bus.failed(batch, passed, now),
-            }
-            state.settled = Some(state.bus.flushed());
-            state.take_waiting()
-        });
-        for waker in waiting.into_iter().flatten().flatten() {
-            waker.wake();
-        }
-    }
-
-    /// Takes the next batch, if one is due; else is woken when to look again.
-    fn poll_bus(&mut self, cx: &Context<'_>) -> Polled {
-        let Self { status, batch, .. } = self;
-        let now = clock::now();
-        // wakers are cloned and dropped outside of the lock: what they do then is not ours
-        let mut waker = Some(cx.waker().clone());
-        // a part at a time, so that interrupts wait for one part only
-        let polled = loop {
-            let part = status.with(|state| {
-                let polled = match state.bus.poll_part(batch, PART, |_| {}, now) {
-                    Part::More => return None,
-                    Part::Whole if state.given_up => Polled::Unwanted,
-                    Part::Whole => Polled::Batch(state.names),
-                    Part::Nothing => {
-                        core::mem::swap(&mut state.runner, &mut waker);
-                        match state.bus.is_drained() {
-                            true => Polled::Drained,
-                            false => Polled::Wait(state.bus.poll_at()),
-                        }
-                    }
-                };
-                Some((polled, core::mem::take(state.bus.telemetry())))
-            });
-            match part {
-                Some(None) => {}
-                Some(Some(polled)) => break Some(polled),
-                None => break None,
-            }
-        };
-        let Some((polled, heard)) = polled else { return Polled::Wait(Some(now)) };
-        self.teller.report(heard);
-        if let Polled::Batch(_) | Polled::Unwanted = polled {
-            self.first = self.batch.iter().next().map_or(0, |handed| handed.seq);
-            self.accepted = self.first.saturating_sub(1);
-            (self.handed_on, self.hasty) = (now, true);
-        }
-        polled
-    }
-
-    /// Drops whatever is left. Nobody waits for it.
-    pub(crate) fn discard(&mut self) {
-        let now = clock::now();
-        while self.status.with(|state| state.bus.poll(&mut self.batch, now)) == Some(true) {
-            (self.first, self.accepted) = (1, 0);
-            self.settle(Extent::Accepted);
-        }
-    }
-}
-
-/// How many updates are moved into a batch while the lock is held.
-const PART: usize = 4;
-
-/// How much of a batch is accepted.
-#[derive(Clone, Copy)]
-pub(crate) enum Extent {
-    All,
-    Accepted,
-}
-
-enum Polled {
-    Batch(Names),
-    /// A batch, but nobody waits for it.
-    Unwanted,
-    Wait(Option<Instant>),
-    Drained,
-}
-
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Drop
-    for Runner<'_, '_, M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    fn drop(&mut self) {
-        self.settle(Extent::Accepted);
-        let _ = self.status.with(|state| (state.running, state.batch) = (false, 0));
-    }
-}
-
-/// Waits for the next batch: see [`Runner::next`].
-// Written by hand: an `async fn` that comes to an end brings a panic for who polls it once more.
-#[must_use = "nothing is handed on until it is awaited"]
-pub struct Next<
-    'r,
-    's,
-    'b,
-    M: RawMutex,
-    U: Update,
-    const SLOTS: usize,
-    T: Report = (),
-    const CATEGORIES: usize = 7,
-    const GAPS: usize = 4,
-> {
-    runner: Option<&'r mut Runner<'s, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>>,
-}
-
-impl<'r, 's, 'b, M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Future
-    for Next<'r, 's, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    type Output = Option<Outgoing<'r, 's, 'b, M, U, SLOTS, T, CATEGORIES, GAPS>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { runner } = &mut *self;
-        let Some(at_work) = runner else { return Poll::Pending };
-        if core::mem::take(&mut at_work.hasty) {
-            at_work.settle(Extent::Accepted);
+    /// The next batch: the names of the categories in it. `None`: there will be none.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Names>> {
+        if core::mem::take(&mut self.must_yield) {
+            self.settle_accepted();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         loop {
-            match at_work.poll_bus(cx) {
-                Polled::Batch(names) => {
-                    return Poll::Ready(runner.take().map(|runner| Outgoing { runner, names }));
-                }
-                Polled::Unwanted => at_work.settle(Extent::Accepted),
+            match self.poll(cx) {
+                Polled::Batch(names) => return Poll::Ready(Some(names)),
+                Polled::GivenUp => self.settle_accepted(),
                 Polled::Drained => return Poll::Ready(None),
                 Polled::Wait(None) => return Poll::Pending,
                 Polled::Wait(Some(at)) => return clock::wake_at(at, cx),
             }
         }
     }
-}
 
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> fmt::Debug
-    for Runner<'_, '_, M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runner").field("batch", &self.batch).finish_non_exhaustive()
+    /// Settles the batch, if it is in flight.
+    fn settle(&mut self, accepted: Accepted) {
+        if core::mem::take(&mut self.is_in_flight) {
+            self.bus.settle(self.batch, accepted);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_accepted(&mut self) {
+        let behind = self.accepted.saturating_add(1);
+        let accepted = behind.saturating_sub(self.batch.first_seq());
+        self.settle(Accepted::First(usize::try_from(accepted).unwrap_or(usize::MAX)));
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> Polled {
+        let now = clock::now();
+        let polled = self.bus.poll(self.batch, &mut self.reporter, cx, now);
+        if let Polled::Batch(_) | Polled::GivenUp = polled {
+            self.accepted = self.batch.first_seq().saturating_sub(1);
+            self.polled_at = now;
+            self.is_in_flight = true;
+            self.must_yield = true;
+        }
+        polled
+    }
+
+    /// Drops everything that is queued, until nothing is due.
+    pub(crate) fn discard(&mut self, cx: &Context<'_>) {
+        while let Polled::Batch(_) | Polled::GivenUp = self.poll(cx) {
+            self.settle_accepted();
+        }
     }
 }
 
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> fmt::Debug
-    for Next<'_, '_, '_, M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Next").finish_non_exhaustive()
+impl<B: StatusBus> Drop for Runner<'_, B> {
+    fn drop(&mut self) {
+        self.settle_accepted();
+        self.bus.unregister_runner();
+    }
+}
+
+/// A batch on its way to a sink: its gap, if there is one, then its updates, in order.
+///
+/// Settle it by [`delivered`](Self::delivered), or confirm losses one by one and
+/// [`accept`](Self::accept) updates. What is not accepted when the [next](Runner::next) batch is taken,
+/// or when the runner is dropped, counts as dropped and is reported as a gap.
+#[must_use = "what is not accepted counts as dropped"]
+pub struct Outgoing<'r, 'a, B: StatusBus> {
+    runner: &'r mut Runner<'a, B>,
+    names: Names,
+}
+
+impl<B: StatusBus> Outgoing<'_, '_, B> {
+    /// The next entry of the gap in front of this batch: losses that were not confirmed. `None`: there is
+    /// no gap, or all of it is confirmed. Takes the lock once.
+    ///
+    /// ```no_run
+    /// # use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+    /// # use statusbus_embassy::{Message, Outgoing, Status};
+    /// # type Bus = Status<CriticalSectionRawMutex, Message<64>, 32>;
+    /// fn report_losses(batch: &mut Outgoing<'_, '_, Bus>, mut report: impl FnMut(u64)) {
+    ///     while let Some(entry) = batch.gap() {
+    ///         report(entry.losses.total());
+    ///         batch.confirm_loss();
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn gap(&self) -> Option<GapEntry<<B::Message as Update>::Topic>> {
+        self.runner.bus.gap(self.runner.batch)
+    }
+
+    /// The sink accepted the entry that [`gap`](Self::gap) returns, and is not to receive it again.
+    pub fn confirm_loss(&mut self) {
+        self.runner.bus.confirm_losses(self.runner.batch, 1);
+    }
+
+    /// The sink accepted the whole gap. If nothing of a batch is accepted, what is not confirmed of its
+    /// gap is reported again with the next one.
+    pub fn confirm_gap(&mut self) {
+        self.runner.bus.confirm_losses(self.runner.batch, usize::MAX);
+    }
+
+    /// The updates that are not accepted yet, in order.
+    pub fn updates(&self) -> impl Iterator<Item = BatchUpdate<'_, B::Message>> {
+        let accepted = self.runner.accepted;
+        self.runner.batch.iter().filter(move |update| update.seq > accepted)
+    }
+
+    /// The sink accepted everything up to this position: it is delivered, whatever becomes of the rest.
+    pub const fn accept(&mut self, seq: u64) {
+        if seq > self.runner.accepted {
+            self.runner.accepted = seq;
+        }
+    }
+
+    /// The sink cannot take the update at this position, for example because of its size: it is dropped,
+    /// and the others stay. Returns whether the batch had it.
+    #[allow(clippy::must_use_candidate)] // callers mostly know that it is there
+    pub fn reject(&mut self, seq: u64) -> bool {
+        self.runner.bus.reject(self.runner.batch, seq)
+    }
+
+    /// The sink accepted all of it, and its gap.
+    pub fn delivered(self) {
+        self.runner.settle(Accepted::All);
+    }
+
+    /// Why the batch was due.
+    #[must_use]
+    pub const fn reason(&self) -> FlushReason {
+        self.runner.batch.reason()
+    }
+
+    /// Microseconds since the batch left the queue. Its updates are this much older than their
+    /// [waiting time](BatchUpdate::waited_micros) in the queue.
+    #[must_use]
+    pub fn age_micros(&self) -> u64 {
+        clock::now().as_micros().saturating_sub(self.polled_at().as_micros())
+    }
+
+    /// The name of a category; empty if the bus does not have it.
+    #[must_use]
+    pub fn category_name(&self, category: Category) -> &'static str {
+        category_name(category, self.names).unwrap_or_default()
+    }
+
+    /// Waits for a future, but not beyond the deadline of [`shutdown`](crate::Status::shutdown): `None` if
+    /// that has passed. For sinks that can stall:
+    /// `batch.unless_given_up(pin!(radio.send(..))).await`.
+    pub fn unless_given_up<F: Future>(
+        &self,
+        future: Pin<&mut F>,
+    ) -> impl Future<Output = Option<F::Output>> {
+        self.wait(future, None)
+    }
+
+    /// Like [`unless_given_up`](Self::unless_given_up), and not beyond `until`.
+    pub(crate) fn wait<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+        until: Option<Instant>,
+    ) -> impl Future<Output = Option<F::Output>> {
+        poll_fn(move |cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            if self.runner.bus.is_given_up(cx) || until.is_some_and(|until| clock::now() >= until) {
+                return Poll::Ready(None);
+            }
+            until.map_or(Poll::Pending, |until| clock::wake_at(until, cx))
+        })
+    }
+
+    pub(crate) const fn polled_at(&self) -> Instant {
+        self.runner.polled_at
+    }
+
+    #[cfg(feature = "wire")]
+    pub(crate) const fn names(&self) -> Names {
+        self.names
     }
 }

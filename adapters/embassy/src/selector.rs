@@ -1,42 +1,44 @@
-//! What to read.
+//! What a reader reads.
 
-use statusbus_core::CategorySet;
+use statusbus_core::{Category, CategorySet};
 
-use crate::About;
+use crate::subject::Subject;
 
-/// What to read: one conversation, the whole system or everything, in some categories or in all.
+/// Selects what a reader reads: one conversation, the system-wide updates or everything, in some
+/// categories or in all.
 ///
 /// ```
 /// use statusbus_embassy::{Category, CategorySet, SYSTEM, Selector};
 ///
 /// let errors = CategorySet::NONE.with(Category::ERROR);
-/// let errors_of_the_system = Selector::about(SYSTEM).categories(errors);
-/// let what_the_motor_does = Selector::about("motor");
+/// let system_errors = Selector::subject(SYSTEM).with_categories(errors);
+/// let motor = Selector::subject("motor");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Selector<'a> {
-    about: Option<About<'a>>,
+    subject: Option<Subject<'a>>,
     categories: CategorySet,
 }
 
 impl<'a> Selector<'a> {
-    /// Everything, in the one order of the bus.
-    pub const EVERYTHING: Self = Self { about: None, categories: CategorySet::ALL };
+    /// Everything, in the order of the bus.
+    pub const EVERYTHING: Self = Self { subject: None, categories: CategorySet::ALL };
 
-    /// One conversation, or what is said about the whole system.
+    /// One conversation, or the system-wide updates; all categories.
     #[must_use]
-    pub fn about(about: impl Into<About<'a>>) -> Self {
-        Self { about: Some(about.into()), ..Self::EVERYTHING }
+    pub fn subject(subject: impl Into<Subject<'a>>) -> Self {
+        Self { subject: Some(subject.into()), ..Self::EVERYTHING }
     }
 
-    /// Of these categories only.
+    /// Only these categories.
     #[must_use]
-    pub const fn categories(self, categories: CategorySet) -> Self {
+    pub const fn with_categories(self, categories: CategorySet) -> Self {
         Self { categories, ..self }
     }
 
-    pub(crate) fn selects(&self, about: About<'_>, category: statusbus_core::Category) -> bool {
-        self.categories.contains(category) && self.about.is_none_or(|chosen| chosen.is_same(about))
+    pub(crate) fn selects(&self, subject: Subject<'_>, category: Category) -> bool {
+        self.categories.contains(category)
+            && self.subject.is_none_or(|chosen| chosen.is_same(subject))
     }
 }

@@ -1,93 +1,96 @@
-//! Waiting for what was sent: flush and shutdown.
-// Written by hand: an `async fn` that comes to an end brings a panic for who polls it once more.
+//! Flush and shutdown.
+// Not `async fn`: one that ends links a panic for callers that poll it again.
 
 use core::future::{Future, poll_fn};
 use core::task::{Context, Poll};
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_time::Duration;
-use statusbus_core::{Instant, Ledger, Update};
+use statusbus_core::{Instant, Ledger};
 
+use crate::buffer::Buffer;
 use crate::clock;
+use crate::message::AnyMessage;
 use crate::report::Report;
-use crate::runner::Buffer;
 use crate::status::Status;
 
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>
-    Status<M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
+/// How long a sink may take to let go of its batch at the deadline of a shutdown.
+const GRACE: Duration = Duration::from_millis(10);
+
+impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, const GAPS: usize>
+    Status<M, U, SLOTS, T, C, GAPS>
 {
-    /// Has everything sent before the call handed on now, and waits until it is settled. It needs a
-    /// runner. Two tasks can wait at once; more take turns, and keep the processor awake.
+    /// Makes everything sent before the call due now, and waits until it is settled. Needs a runner.
+    /// One task can wait at a time; more take turns, which keeps the processor awake.
     pub fn flush(&self) -> impl Future<Output = ()> {
         let now = clock::now();
-        let mark = self.call(|state| state.bus.flush(now));
+        let mark = self.inner.call(|state| state.bus.flush(now));
         poll_fn(move |cx| {
-            self.wait(cx);
-            let done = self.with(|state| {
+            self.inner.wait(cx);
+            let is_done = self.inner.with(|state| {
                 let ledger = state.bus.ledger();
-                state.settled >= mark || ledger.queued + ledger.in_flight == 0
+                let is_reached = match (mark, state.settled) {
+                    (Some(mark), Some(settled)) => mark.is_reached_by(settled),
+                    _ => mark.is_none(),
+                };
+                is_reached || ledger.queued + ledger.in_flight == 0
             });
-            if done == Some(false) { Poll::Pending } else { Poll::Ready(()) }
+            if is_done == Some(false) { Poll::Pending } else { Poll::Ready(()) }
         })
     }
 
-    /// Closes the bus, has everything handed on, and waits until it is settled, for at most
-    /// `deadline`. What is left then is dropped and counted.
+    /// Closes the bus and waits until everything is settled, for at most `deadline`. What is left then is
+    /// dropped and counted.
     ///
-    /// What a sink holds at the deadline it has to let go of itself, as [`Frames`](crate::Frames) does
-    /// at once and [`unless_given_up`](crate::Outgoing::unless_given_up) helps to do. It is given 10 ms
-    /// for that; the ledger shows as in flight what is not settled by then.
+    /// At the deadline a sink has 10 ms to let go of its batch: [`Frames`](crate::Frames) does so at once,
+    /// others by [`unless_given_up`](crate::Outgoing::unless_given_up). A batch that is not settled by then
+    /// stays in flight in the ledger.
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = Ledger> {
         self.close();
-        let (mut until, mut given_up) = (clock::after(deadline), false);
+        let mut until = clock::after(deadline);
+        let mut is_given_up = false;
         poll_fn(move |cx| {
-            if !given_up && self.is_over(until, cx) == Some(false) {
-                self.give_up();
-                (until, given_up) = (clock::after(GRACE), true);
+            let mut wait = self.wait_for_end(until, cx);
+            if wait == Wait::TooLate && !is_given_up {
+                is_given_up = true;
+                until = clock::after(GRACE);
+                self.give_up(cx);
+                wait = self.wait_for_end(until, cx);
             }
-            match given_up && self.is_over(until, cx).is_none() || !given_up && !self.is_drained() {
-                true => Poll::Pending,
-                false => Poll::Ready(self.ledger()),
-            }
+            if wait == Wait::Pending { Poll::Pending } else { Poll::Ready(self.ledger()) }
         })
     }
 
-    /// Whether nothing is left; `false`: it is too late; `None`: it is waited for.
-    fn is_over(&self, until: Instant, cx: &mut Context<'_>) -> Option<bool> {
-        self.wait(cx);
-        if self.is_drained() {
-            return Some(true);
+    fn wait_for_end(&self, until: Instant, cx: &mut Context<'_>) -> Wait {
+        self.inner.wait(cx);
+        if self.inner.with(|state| state.bus.is_drained()) != Some(false) {
+            return Wait::Ended;
         }
         if clock::now() >= until {
-            return Some(false);
+            return Wait::TooLate;
         }
         let _: Poll<()> = clock::wake_at(until, cx);
-        None
+        Wait::Pending
     }
 
-    fn is_drained(&self) -> bool {
-        self.with(|state| state.bus.is_drained()) != Some(false)
-    }
-
-    /// Nobody waits any longer.
-    fn give_up(&self) {
-        let waker = self.with(|state| {
-            state.given_up = true;
+    /// Drops what is left: in the runner, or here if the bus has no runner.
+    fn give_up(&self, cx: &Context<'_>) {
+        let waker = self.inner.with(|state| {
+            state.is_given_up = true;
             state.runner.take()
         });
         if let Some(waker) = waker.flatten() {
             waker.wake();
         }
-        // if nobody runs it, what is queued is dropped here
         if let Ok(mut runner) = self.runner(&mut Buffer::<_, 1>::new()) {
-            runner.discard();
+            runner.discard(cx);
         }
     }
 }
 
-/// How long a sink may take to let go.
-const GRACE: Duration = Duration::from_millis(10);
+#[derive(Clone, Copy, PartialEq)]
+enum Wait {
+    Ended,
+    Pending,
+    TooLate,
+}

@@ -1,31 +1,34 @@
-//! The handle that people hold.
+//! The handle that the whole program shares.
 
-use core::fmt;
-use core::time::Duration;
+use core::task::Context;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{Category, Depth, Facts, Ledger, Place, Pushed, RefuseReason, Sent, Update};
+use statusbus_core::{
+    Accepted, Category, Depth, Instant, Ledger, Outcome, RefuseReason, SendOptions, Update,
+};
 
-use crate::about::About;
+use crate::buffer::Buffer;
+use crate::builder::UpdateBuilder;
+use crate::bus::{Access, Buffered, Polled};
 use crate::clock;
-use crate::draft::{Draft, Refused};
-use crate::key::{Keying, Ranking};
-use crate::message::Message;
+use crate::event::GapEntry;
+use crate::inner::{Inner, Shortened};
+use crate::message::AnyMessage;
 use crate::report::Report;
-use crate::shared::{Locked, Shared};
+use crate::runner::{AlreadyRunning, Runner};
+use crate::subject::Subject;
 use crate::text::Text;
 
-/// A bus of up to `SLOTS` queued updates, in a `static`: says what a program is doing.
+/// A bus of up to `SLOTS` queued updates, in a `static`.
 ///
-/// Sending may be done from any task and any interrupt that the lock `M` allows
+/// Any task can send, and any interrupt that the lock `M` allows
 /// ([`CriticalSectionRawMutex`](embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex): all of
-/// them). It never blocks, awaits or panics, and takes the lock once, for some hundred instructions at
-/// most. What is sent is handed on by a
-/// [`runner`](Self::runner).
+/// them). Sending never blocks, awaits or panics; it takes the lock once, for some hundred instructions
+/// at most. A [`runner`](Self::runner) delivers what is sent.
 ///
-/// `U` is what is queued, a [`Message`] mostly; `T` hears what happens ([`Report`]); `CATEGORIES` is
-/// the seven built-in ones and as many of the application's own; `GAPS` is for how many topics losses
-/// are counted apart. It is all zeros at start: it costs no flash.
+/// `U` is a [`Message`](crate::Message) of chosen capacities, `T` the telemetry ([`Report`]),
+/// `CATEGORIES` the seven built-in categories and the application's own, `GAPS` the number of topics whose
+/// losses are counted apart. The static is zero at start: it takes no flash.
 ///
 /// ```
 /// use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -45,261 +48,287 @@ pub struct Status<
     const CATEGORIES: usize = 7,
     const GAPS: usize = 4,
 > {
-    pub(crate) shared: Locked<M, U, T, SLOTS, CATEGORIES, GAPS>,
+    pub(crate) inner: Inner<M, U, T, SLOTS, CATEGORIES, GAPS>,
 }
 
-/// What was shortened because messages have no room for it: whether they should have more.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Shortened {
-    /// Texts that were cut.
-    pub texts: u32,
-    /// Fields of metadata that were left out.
-    pub fields: u32,
-}
-
-impl<M, U, const SLOTS: usize, const CATEGORIES: usize, const GAPS: usize>
-    Status<M, U, SLOTS, (), CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
+impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, const C: usize, const GAPS: usize>
+    Status<M, U, SLOTS, (), C, GAPS>
 {
-    /// A bus with the defaults of [`Config`](crate::Config) (its queue limit is its slots) whose events nobody
-    /// hears.
+    /// A bus with the defaults of [`Config`](crate::Config), a queue limit of `SLOTS` and no telemetry.
     #[must_use]
     pub const fn new() -> Self {
         Self::with_telemetry(())
     }
 }
 
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> Default
-    for Status<M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Default,
+impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T, const C: usize, const GAPS: usize>
+    Status<M, U, SLOTS, T, C, GAPS>
+{
+    /// A bus with telemetry.
+    #[must_use]
+    pub const fn with_telemetry(telemetry: T) -> Self {
+        const { assert!(C >= Category::BUILT_IN.len(), "seven categories are built in") };
+        Self { inner: Inner::new(telemetry) }
+    }
+}
+
+impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Default, const C: usize, const GAPS: usize>
+    Default for Status<M, U, SLOTS, T, C, GAPS>
 {
     fn default() -> Self {
         Self::with_telemetry(T::default())
     }
 }
 
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>
-    Status<M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-{
-    /// A bus that tells `telemetry` what happens.
-    #[must_use]
-    pub const fn with_telemetry(telemetry: T) -> Self {
-        const { assert!(CATEGORIES >= Category::BUILT_IN.len(), "seven categories are built in") };
-        Self { shared: Locked::new(Shared::new(telemetry)) }
-    }
+/// One method per category.
+macro_rules! categories {
+    ($($(#[$doc:meta])* $name:ident, $category:ident;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// See [`send`](Self::send).
+        #[inline]
+        pub fn $name<'a>(&'a self, subject: impl Into<Subject<'a>>, text: impl Text) {
+            self.send(subject, Category::$category, text);
+        }
+    )*};
 }
 
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize>
-    Status<M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
+impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, const GAPS: usize>
+    Status<M, U, SLOTS, T, C, GAPS>
 {
-    /// Sends an update of a type of your own. What does not stay in the queue is handed back.
-    #[allow(clippy::must_use_candidate)] // `Pushed` is
-    pub fn push(&self, update: U) -> Pushed<U> {
-        let mut offered = Some(update);
-        let pushed = self.call(|state| {
-            let update = offered.take()?;
-            let now = state.bus.last_reading(&update).unwrap_or_else(clock::now);
-            Some(state.bus.push(update, now))
-        });
-        match (pushed.flatten(), offered) {
-            (Some(pushed), _) => pushed,
-            (None, Some(update)) => {
-                self.count_stray();
-                Pushed::Refused(update, RefuseReason::Unauthorized)
-            }
-            (None, None) => Pushed::Queued, // it was either taken or is still there
-        }
+    categories! {
+        /// Sends news of the engine itself: started, calibrated.
+        engine, ENGINE;
+        /// Sends news of a tool: it starts, it returns.
+        tool, TOOL;
+        /// Sends a step of a workflow.
+        workflow, WORKFLOW;
+        /// Sends progress. Low priority by default.
+        progress, PROGRESS;
+        /// Sends a failure. High priority by default; give one failure among many another
+        /// [priority](UpdateBuilder::priority).
+        error, ERROR;
+        /// Sends any other information.
+        info, INFO;
+        /// Sends what comes next.
+        planning, PLANNING;
     }
 
-    pub(crate) fn offer(&self, place: &mut Place<U>, facts: Facts) -> Result<Sent, Refused> {
-        match self.call(|state| state.bus.offer(place, facts, clock::now)) {
-            Some(outcome) => outcome.sent().map_err(|reason| Refused { reason }),
-            None => {
-                self.count_stray();
-                Err(Refused { reason: RefuseReason::Unauthorized })
-            }
-        }
+    /// Sends an update. An invalid name, and one longer than a message holds, is refused and counted, and
+    /// so is an unknown category.
+    #[inline]
+    pub fn send<'a>(
+        &'a self,
+        subject: impl Into<Subject<'a>>,
+        category: Category,
+        text: impl Text,
+    ) {
+        self.update(subject, category, text).send();
     }
 
-    /// Counts an update that was refused before it could be sent.
+    /// Begins an update with key, priority, TTL or metadata: see [`UpdateBuilder`].
+    #[inline]
+    pub fn update<'a, X: Text>(
+        &'a self,
+        subject: impl Into<Subject<'a>>,
+        category: Category,
+        text: X,
+    ) -> UpdateBuilder<'a, Self, X> {
+        UpdateBuilder::new(self, subject.into(), category, text)
+    }
+
+    /// Counts an update that the application refused before it was sent.
     pub fn refuse(&self, reason: RefuseReason) {
-        if self.with(|state| state.bus.refuse(reason)).is_none() {
-            self.count_stray();
+        if self.inner.with(|state| state.bus.refuse(reason)).is_none() {
+            self.inner.count_stray();
         }
     }
 
-    #[cold]
-    fn count_stray(&self) {
-        self.shared.lock(|shared| shared.strays.set(shared.strays.get().saturating_add(1)));
-    }
-
-    /// Has everything sent so far handed on now. Does not wait: from an interrupt, say.
+    /// Makes everything sent so far due now. Does not wait, so interrupts can call it.
     pub fn request_flush(&self) {
         let now = clock::now();
-        let _ = self.call(|state| state.bus.flush(now));
+        let _ = self.inner.call(|state| state.bus.flush(now));
     }
 
-    /// Refuses new updates from now on and has everything queued handed on; the runner ends behind
-    /// it.
+    /// Refuses new updates from now on and makes everything queued due; the runner ends behind it.
     pub fn close(&self) {
         let now = clock::now();
-        let _ = self.call(|state| state.bus.close(now));
+        let _ = self.inner.call(|state| state.bus.close(now));
+    }
+
+    /// The runner, which delivers what is sent. The batch size of the configuration is lowered to the
+    /// capacity of the buffer.
+    ///
+    /// # Errors
+    /// The bus has a runner already.
+    pub fn runner<'a, const BATCH: usize>(
+        &'a self,
+        buffer: &'a mut Buffer<U, BATCH>,
+    ) -> Result<Runner<'a, Self>, AlreadyRunning> {
+        Runner::new(self, buffer.batch())
     }
 
     /// The counters.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        let strays = u64::from(self.shared.lock(|shared| shared.strays.get()));
-        let mut ledger = self.with(|state| state.bus.ledger()).unwrap_or_default();
+        let strays = u64::from(self.inner.strays());
+        let mut ledger = self.inner.with(|state| state.bus.ledger()).unwrap_or_default();
         ledger.sent += strays;
         ledger.refused.unauthorized += strays;
         ledger
     }
 
-    /// The depth of the queue, and its peak since the last call: what tells how many slots are
-    /// needed.
+    /// The depth of the queue and its peak since the last call, which shows how many slots are needed.
     #[must_use]
     pub fn depth(&self) -> Depth {
-        let nothing = Depth { queued: 0, peak: 0, oldest: Duration::ZERO };
-        self.with(|state| state.bus.depth()).unwrap_or(nothing)
+        self.inner.with(|state| state.bus.depth()).unwrap_or_default()
     }
 
-    /// What was shortened because messages have no room for it.
+    /// Counts of texts that were cut and metadata that was left out, which show whether messages need
+    /// more capacity.
     #[must_use]
     pub fn shortened(&self) -> Shortened {
-        self.with(|state| state.shortened).unwrap_or_default()
+        self.inner.with(|state| state.shortened).unwrap_or_default()
     }
 
-    #[cold]
-    pub(crate) fn count_cut(&self) {
-        self.with(|state| state.shortened.texts = state.shortened.texts.saturating_add(1));
-    }
-
-    #[cold]
-    pub(crate) fn count_left_out(&self, fields: u32) {
-        self.with(|state| state.shortened.fields = state.shortened.fields.saturating_add(fields));
-    }
-
-    /// The position that was given last.
+    /// The last position that was given.
     #[must_use]
     pub fn seq(&self) -> u64 {
-        self.with(|state| state.bus.seq()).unwrap_or_default()
+        self.inner.with(|state| state.bus.seq()).unwrap_or_default()
     }
 }
 
-impl<
-    M,
-    const TEXT: usize,
-    const NAME: usize,
-    const META: usize,
-    K,
-    R,
-    const SLOTS: usize,
-    T,
-    const CATEGORIES: usize,
-    const GAPS: usize,
-> Status<M, Message<TEXT, NAME, META, K, R>, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    K: Keying,
-    R: Ranking,
-    T: Report,
+/// How many updates are moved into a batch while the lock is held. With fewer the lock is held for a
+/// shorter time, and each batch takes longer.
+const PART: usize = 4;
+
+impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, const GAPS: usize>
+    Access for Status<M, U, SLOTS, T, C, GAPS>
 {
-    /// Says something in a category. What no conversation can be called, and a name that is longer
-    /// than a message has room for, is refused, and counted.
-    pub fn say<'a>(&self, about: impl Into<About<'a>>, category: Category, text: impl Text) {
-        let mut place = Place::new(Message::blank(category));
-        let said = place.get_mut().map_or(Ok(false), |message| message.say(about.into(), text));
-        match said {
-            Ok(false) => {}
-            Ok(true) => self.count_cut(),
-            Err(reason) => return self.refuse(reason),
-        }
-        let _ = self.offer(&mut place, Facts::plain(category));
+    type Message = U;
+    type Telemetry = T;
+
+    // Only senders wake the runner: the others are called by its task, which polls next.
+
+    fn push(&self, update: &mut U, options: SendOptions) -> Outcome {
+        let outcome = self.inner.call(|state| state.bus.push(update, options, clock::now));
+        outcome.unwrap_or_else(|| {
+            self.inner.count_stray();
+            Outcome::Refused(RefuseReason::Unauthorized)
+        })
     }
 
-    /// Says something with more than a text: see [`Draft`].
-    pub fn update<'a>(
+    #[cold]
+    fn refuse(&self, reason: RefuseReason) -> Outcome {
+        self.refuse(reason);
+        Outcome::Refused(reason)
+    }
+
+    #[cold]
+    fn count_shortened(&self, texts: u32, fields: u32) {
+        self.inner.with(|state| {
+            let shortened = &mut state.shortened;
+            shortened.texts = shortened.texts.saturating_add(texts);
+            shortened.fields = shortened.fields.saturating_add(fields);
+        });
+    }
+
+    fn register_runner(&self, batch_capacity: u16) -> bool {
+        let registered = self.inner.with(|state| {
+            let is_free = state.batch_capacity == 0;
+            if is_free {
+                state.batch_capacity = batch_capacity;
+                state.bus.limit_batch_size(batch_capacity);
+            }
+            is_free
+        });
+        registered == Some(true)
+    }
+
+    fn unregister_runner(&self) {
+        self.inner.with(|state| state.batch_capacity = 0);
+    }
+
+    fn poll(
         &self,
-        about: impl Into<About<'a>>,
-        category: Category,
-        text: impl Text,
-    ) -> Draft<'_, M, Message<TEXT, NAME, META, K, R>, SLOTS, T, CATEGORIES, GAPS> {
-        Draft::new(self, about.into(), category, text)
+        batch: &mut Buffered<Self>,
+        reporter: &mut T,
+        cx: &Context<'_>,
+        now: Instant,
+    ) -> Polled {
+        use statusbus_core::Polled as Part;
+        // wakers are cloned and dropped outside of the lock, whatever they do
+        let mut waker = Some(cx.waker().clone());
+        // in parts, so that interrupts wait for one part only
+        let mut delta = T::default();
+        let polled = loop {
+            let part = self.inner.with(|state| {
+                let polled = match state.bus.poll_part(batch, PART, |_| {}, now) {
+                    Part::More => return None,
+                    Part::Batch if state.is_given_up => Polled::GivenUp,
+                    Part::Batch => Polled::Batch(state.names),
+                    Part::Wait(at) => {
+                        core::mem::swap(&mut state.runner, &mut waker);
+                        if state.bus.is_drained() { Polled::Drained } else { Polled::Wait(at) }
+                    }
+                };
+                core::mem::swap(state.bus.telemetry(), &mut delta);
+                Some(polled)
+            });
+            match part {
+                Some(None) => {}
+                Some(Some(polled)) => break polled,
+                None => return Polled::Wait(Some(now)),
+            }
+        };
+        reporter.report(delta);
+        polled
     }
-}
 
-/// The methods that say something in one category.
-macro_rules! categories {
-    ($($(#[$doc:meta])* $name:ident, $category:ident;)*) => {
-        impl<
-            M,
-            const TEXT: usize,
-            const NAME: usize,
-            const META: usize,
-            K,
-            R,
-            const SLOTS: usize,
-            T,
-            const CATEGORIES: usize,
-            const GAPS: usize,
-        > Status<M, Message<TEXT, NAME, META, K, R>, SLOTS, T, CATEGORIES, GAPS>
-        where
-            M: RawMutex,
-            K: Keying,
-            R: Ranking,
-            T: Report,
-        {
-            $($(#[$doc])*
-            ///
-            /// What no conversation can be called is refused, and counted.
-            #[inline]
-            pub fn $name<'a>(&self, about: impl Into<About<'a>>, text: impl Text) {
-                self.say(about, Category::$category, text);
-            })*
+    fn settle(&self, batch: &mut Buffered<Self>, accepted: Accepted) {
+        let now = clock::now();
+        let waiter = self.inner.with(|state| {
+            state.bus.settle(batch, accepted, now);
+            state.settled = Some(state.bus.flushed());
+            state.waiter.take()
+        });
+        if let Some(waker) = waiter.flatten() {
+            waker.wake();
         }
-    };
-}
+    }
 
-categories! {
-    /// The engine itself: it has started, it is calibrated.
-    engine, ENGINE;
-    /// A tool: it starts, it returns.
-    tool, TOOL;
-    /// A step of a workflow.
-    workflow, WORKFLOW;
-    /// How far something has come.
-    progress, PROGRESS;
-    /// Something failed, and that is the end of it. For one failure among many give it another
-    /// [priority](Draft::priority).
-    error, ERROR;
-    /// Anything else worth saying.
-    info, INFO;
-    /// What will be done next.
-    planning, PLANNING;
-}
+    fn reject(&self, batch: &mut Buffered<Self>, seq: u64) -> bool {
+        let now = clock::now();
+        self.inner.with(|state| state.bus.settle_one(batch, seq, now).is_some()) == Some(true)
+    }
 
-impl<M, U, const SLOTS: usize, T, const CATEGORIES: usize, const GAPS: usize> fmt::Debug
-    for Status<M, U, SLOTS, T, CATEGORIES, GAPS>
-where
-    M: RawMutex,
-    U: Update,
-    T: Report,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Status").field("ledger", &self.ledger()).finish_non_exhaustive()
+    fn gap(&self, batch: &Buffered<Self>) -> Option<GapEntry<U::Topic>> {
+        batch.gap_seq()?;
+        let entry = self.inner.with(|state| {
+            let gap = state.bus.gap(batch)?;
+            let index = gap.confirmed();
+            let (topic, losses) = gap.loss(index)?;
+            Some(GapEntry {
+                seq: gap.seq(),
+                index: u16::try_from(index).unwrap_or(u16::MAX),
+                retold: if index == 0 { gap.retold() } else { 0 },
+                topic: topic.copied(),
+                losses,
+            })
+        });
+        entry.flatten()
+    }
+
+    fn confirm_losses(&self, batch: &Buffered<Self>, count: usize) {
+        self.inner.with(|state| state.bus.confirm_losses(batch, count));
+    }
+
+    fn is_given_up(&self, cx: &Context<'_>) -> bool {
+        let mut waker = Some(cx.waker().clone());
+        let is_given_up = self.inner.with(|state| {
+            core::mem::swap(&mut state.runner, &mut waker);
+            state.is_given_up
+        });
+        is_given_up == Some(true)
     }
 }

@@ -4,152 +4,97 @@ use core::fmt;
 use core::future::{Future, poll_fn};
 use core::task::{Context, Poll};
 
-use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{Losses, Priority, Update};
-
-use crate::hub::{Hub, Look};
-use crate::key::{Keying, Ranking};
-use crate::message::Message;
+use crate::event::Event;
+use crate::message::AnyMessage;
+use crate::ring::Slot;
 use crate::selector::Selector;
 
-/// Reads what a [`Hub`] hands on, from when it was made. It is never waited for.
-pub struct Subscription<'h, 's, M: RawMutex, U: Update, const RING: usize, const READERS: usize> {
-    hub: &'h Hub<M, U, RING, READERS>,
-    selector: Selector<'s>,
-    seat: usize,
+/// Reads what a [`Hub`](crate::Hub) delivers from the subscription on. Nothing waits for it.
+pub struct Subscription<'a, H: AnyHub> {
+    hub: &'a H,
+    selector: Selector<'a>,
+    /// Its number among the readers.
+    number: usize,
     position: u64,
 }
 
-/// What a reader is told.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Event<U: Update> {
-    /// An update.
-    Update(Received<U>),
-    /// Updates are missing here.
-    Gap {
-        /// The position of this record. Of one gap each topic comes by itself, with the same position.
-        seq: u64,
-        /// Whose updates are missing; `None`: some of the whole bus.
-        topic: Option<U::Topic>,
-        /// How many, and why.
-        losses: Losses,
-    },
-    /// The reader was too slow: so many updates and gaps are gone, whether it would have read them or
-    /// not. It goes on with the oldest that is kept.
-    Lagged(u64),
+/// Any [`Hub`](crate::Hub), whatever its capacities. Sealed.
+pub trait AnyHub: ReadHub {}
+
+impl<H: ReadHub> AnyHub for H {}
+
+/// A hub as a reader sees it. Each call takes the lock once.
+pub trait ReadHub {
+    type Message: AnyMessage;
+
+    /// Registers a reader at the end: its number, and its position. `None`: there are too many.
+    fn register(&self) -> Option<(usize, u64)>;
+    fn unregister(&self, number: usize);
+    /// How many events came from this position on.
+    fn count_from(&self, position: u64) -> u64;
+    /// What is at a position; the task is woken when something comes there.
+    fn get(
+        &self,
+        position: u64,
+        selector: &Selector<'_>,
+        number: usize,
+        cx: &Context<'_>,
+    ) -> Slot<Self::Message>;
 }
 
-/// An update as a reader gets it.
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Received<U> {
-    /// Its position.
-    pub seq: u64,
-    /// Its priority.
-    pub priority: Priority,
-    /// The update.
-    pub update: U,
-    pub(crate) sent_micros: u64,
-}
-
-/// As many read as the hub has seats for.
+/// The hub has no reader slot free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct NoSeat;
+pub struct TooManyReaders;
 
-impl fmt::Display for NoSeat {
+impl fmt::Display for TooManyReaders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the hub has no seat for another reader: give it more, or drop one")
+        f.write_str("the hub has no reader slot free: raise READERS, or drop a subscription")
     }
 }
 
-impl core::error::Error for NoSeat {}
+impl core::error::Error for TooManyReaders {}
 
-impl<'h, 's, M, U, const RING: usize, const READERS: usize>
-    Subscription<'h, 's, M, U, RING, READERS>
-where
-    M: RawMutex,
-    U: Update,
-{
-    pub(crate) const fn new(
-        hub: &'h Hub<M, U, RING, READERS>,
-        selector: Selector<'s>,
-        seat: usize,
-        position: u64,
-    ) -> Self {
-        Self { hub, selector, seat, position }
+impl<'a, H: AnyHub> Subscription<'a, H> {
+    pub(crate) fn new(hub: &'a H, selector: Selector<'a>) -> Result<Self, TooManyReaders> {
+        let (number, position) = hub.register().ok_or(TooManyReaders)?;
+        Ok(Self { hub, selector, number, position })
     }
 
-    /// How many updates and gaps have come that it has not read, those among them that it will not.
+    /// How many updates and gap entries the reader has not reached, selected or not.
     #[must_use]
     pub fn unread(&self) -> u64 {
-        self.hub.since(self.position)
+        self.hub.count_from(self.position)
     }
-}
 
-impl<
-    M,
-    const TEXT: usize,
-    const NAME: usize,
-    const META: usize,
-    K,
-    R,
-    const RING: usize,
-    const READERS: usize,
-> Subscription<'_, '_, M, Message<TEXT, NAME, META, K, R>, RING, READERS>
-where
-    M: RawMutex,
-    K: Keying,
-    R: Ranking,
-{
-    /// Waits for what comes next. `None`: the bus is closed, and everything is read. A future that is
-    /// dropped while it waits costs nothing.
-    #[allow(clippy::should_implement_trait)] // it is awaited, as that of a stream
-    pub fn next(&mut self) -> impl Future<Output = Option<Event<Message<TEXT, NAME, META, K, R>>>> {
+    /// Waits for the next event. `None`: the bus is closed, and everything is read. A future that is
+    /// dropped while it waits loses nothing.
+    #[allow(clippy::should_implement_trait)] // it is awaited, like that of a stream
+    pub fn next(&mut self) -> impl Future<Output = Option<Event<H::Message>>> {
         poll_fn(|cx| self.poll_next(cx))
     }
 
-    fn poll_next(
-        &mut self,
-        cx: &Context<'_>,
-    ) -> Poll<Option<Event<Message<TEXT, NAME, META, K, R>>>> {
+    fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<Event<H::Message>>> {
         loop {
-            match self.hub.look(self.position, &self.selector, self.seat, cx) {
-                Look::Event(event) => {
+            match self.hub.get(self.position, &self.selector, self.number, cx) {
+                Slot::Event(event) => {
                     self.position += 1;
                     return Poll::Ready(Some(event));
                 }
-                Look::Other => self.position += 1,
-                Look::Gone(missed) => {
+                Slot::NotSelected => self.position += 1,
+                Slot::Overwritten(missed) => {
                     self.position += missed;
                     return Poll::Ready(Some(Event::Lagged(missed)));
                 }
-                Look::NotYet => return Poll::Pending,
-                Look::End => return Poll::Ready(None),
+                Slot::Pending => return Poll::Pending,
+                Slot::End => return Poll::Ready(None),
             }
         }
     }
 }
 
-impl<M, U, const RING: usize, const READERS: usize> Drop
-    for Subscription<'_, '_, M, U, RING, READERS>
-where
-    M: RawMutex,
-    U: Update,
-{
+impl<H: AnyHub> Drop for Subscription<'_, H> {
     fn drop(&mut self) {
-        self.hub.get_up(self.seat);
-    }
-}
-
-impl<M, U, const RING: usize, const READERS: usize> fmt::Debug
-    for Subscription<'_, '_, M, U, RING, READERS>
-where
-    M: RawMutex,
-    U: Update,
-{
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription").field("selector", &self.selector).finish_non_exhaustive()
+        self.hub.unregister(self.number);
     }
 }

@@ -1,18 +1,18 @@
-//! What is said.
+//! The text of an update.
 
 use core::fmt::{self, Write};
 
 use crate::bytes::copy;
 
-/// What can be said: a `&str`, `format_args!`, and with [`Shown`] whatever can be displayed.
+/// A text to send: a `&str`, or `format_args!`.
 ///
-/// What is longer than a message has room for is cut between two characters, and marked as cut.
+/// A text longer than the capacity of the message is cut between two characters and marked as cut.
 pub trait Text {
-    /// Writes itself.
+    /// Writes the text.
     fn write_to(self, into: &mut TextWriter<'_>);
 }
 
-/// Takes a text into a message.
+/// Writes a text into a message.
 pub struct TextWriter<'a> {
     room: &'a mut [u8],
     len: usize,
@@ -25,48 +25,45 @@ impl<'a> TextWriter<'a> {
         Self { room, len: 0, cut: false }
     }
 
-    /// How many bytes were written, and whether it was cut.
+    /// The number of bytes written, and whether the text was cut.
     #[inline(always)]
     pub(crate) const fn end(&self) -> (usize, bool) {
         (self.len, self.cut)
     }
 
-    /// Adds a text, or as much of it as there is room for. After a cut, nothing more is added.
+    /// Appends a text, or the characters of it that fit. After a cut nothing more is appended.
     #[inline]
     pub fn push(&mut self, text: &str) {
         let room = self.room.get_mut(self.len..).unwrap_or_default();
         if self.cut {
             return;
         }
-        match copy(room, text.as_bytes()) {
-            Some(()) => self.len += text.len(),
-            None => self.cut_off(text),
+        let mut text = text;
+        if text.len() > room.len() {
+            self.cut = true;
+            text = first_characters(text, room.len());
+        }
+        if copy(room, text.as_bytes()).is_some() {
+            self.len += text.len();
         }
     }
+}
 
-    /// Adds as many whole characters as there is room for.
-    #[cold]
-    fn cut_off(&mut self, text: &str) {
-        let room = self.room.get_mut(self.len..).unwrap_or_default();
-        self.cut = true;
-        let part = (0..=room.len()).rev().find_map(|end| text.get(..end)).unwrap_or_default();
-        if copy(room, part.as_bytes()).is_some() {
-            self.len += part.len();
-        }
+/// The whole characters in the first `most` bytes of a text.
+#[cold]
+fn first_characters(text: &str, most: usize) -> &str {
+    let mut end = most;
+    while end > 0 && !text.is_char_boundary(end) {
+        end -= 1;
     }
+    text.get(..end).unwrap_or_default()
 }
 
 impl Write for TextWriter<'_> {
-    /// Says no once the text is cut, so that nothing more is formatted in vain.
+    /// Fails once the text is cut, so that the rest is not formatted in vain.
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.push(text);
         if self.cut { Err(fmt::Error) } else { Ok(()) }
-    }
-}
-
-impl fmt::Debug for TextWriter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TextWriter").field("cut", &self.cut).finish_non_exhaustive()
     }
 }
 
@@ -83,27 +80,8 @@ impl Text for fmt::Arguments<'_> {
         match self.as_str() {
             Some(text) => into.push(text),
             None => {
-                let _ = into.write_fmt(self); // it fails when it is cut, and that is marked
+                let _ = into.write_fmt(self); // it fails if the text is cut, which is marked
             }
         }
-    }
-}
-
-/// Says whatever can be displayed, as it is displayed.
-///
-/// ```
-/// # use statusbus_embassy::{Shown, Text};
-/// fn say(_: impl Text) {}
-///
-/// say(Shown(21));
-/// say(Shown('°'));
-/// ```
-#[derive(Clone, Copy, Debug)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct Shown<D>(pub D);
-
-impl<D: fmt::Display> Text for Shown<D> {
-    fn write_to(self, into: &mut TextWriter<'_>) {
-        format_args!("{}", self.0).write_to(into);
     }
 }

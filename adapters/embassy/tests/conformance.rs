@@ -1,18 +1,18 @@
-//! The conformance traces, replayed through this adapter in virtual time, byte for byte: only what
-//! everybody can reach is called and read.
+//! The conformance traces, replayed through this adapter in virtual time, byte for byte, through the
+//! public API only.
 //!
 //! | in a trace | here |
 //! |---|---|
-//! | what became of a push | `Draft::try_send` |
-//! | batches and gaps | what the runner hands on; and once more, what a host decodes of the frames |
+//! | what became of a push | `UpdateBuilder::try_send` |
+//! | batches and gaps | those of the runner; and once more, those that a host decodes from frames |
 //! | why a batch was due | `Outgoing::reason`; with frames, telemetry |
 //! | `flush`, `close` | `Status::flush`, `Status::shutdown`; neither may take time |
-//! | the ledger | `Status::ledger`, which has to balance after every operation |
+//! | the ledger | `Status::ledger`, which must balance after every operation |
 //!
-//! Those that say `# needs: core` are the core's: they poll, settle and set the clock by themselves.
+//! Those with `# needs: core` are for the core alone: they poll, settle and set the clock by themselves.
 
 #![cfg(feature = "wire")]
-#![allow(clippy::expect_used, clippy::panic)] // a test says what went wrong
+#![allow(clippy::expect_used, clippy::panic)] // tests report what went wrong
 
 #[path = "conformance/adapter.rs"]
 mod adapter;
@@ -28,12 +28,12 @@ use crate::deliver::Delivery;
 use crate::support::Time;
 
 #[test]
-fn what_the_runner_hands_on_is_what_the_traces_say() {
+fn batches_of_the_runner_match_the_traces() {
     replay_all(Delivery::Batches);
 }
 
 #[test]
-fn what_a_host_decodes_is_what_the_traces_say() {
+fn frames_decoded_by_a_host_match_the_traces() {
     replay_all(Delivery::Frames);
 }
 

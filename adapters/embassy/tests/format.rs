@@ -7,6 +7,7 @@ use statusbus_embassy as embassy;
 
 type Lock = NoopRawMutex;
 type Message = embassy::Message<16>;
+type Bus = embassy::Status<Lock, Message, 4>;
 
 macro_rules! can_be_logged {
     ($($type:ty),* $(,)?) => {
@@ -18,31 +19,29 @@ macro_rules! can_be_logged {
 }
 
 can_be_logged!(
-    embassy::About<'static>,
+    embassy::Subject<'static>,
     embassy::AlreadyRunning,
     embassy::Buffer<Message, 4>,
-    embassy::Conversation<16>,
-    embassy::Draft<'static, Lock, Message, 4>,
+    embassy::UpdateBuilder<'static, Bus, &'static str>,
     embassy::Event<Message>,
     embassy::Frames<u8>,
     embassy::Hub<Lock, Message, 4, 1>,
     embassy::Key<4>,
     embassy::Log,
     embassy::Message<64, 16, 32, embassy::Key<8>>,
-    embassy::Next<'static, 'static, 'static, Lock, Message, 4>,
     embassy::NoKey,
-    embassy::NoSeat,
-    embassy::Outgoing<'static, 'static, 'static, Lock, Message, 4>,
+    embassy::TooManyReaders,
+    embassy::Outgoing<'static, 'static, Bus>,
     embassy::Ranked,
     embassy::Received<Message>,
-    embassy::Refused,
-    embassy::Runner<'static, 'static, Lock, Message, 4>,
+    embassy::SendError,
+    embassy::Runner<'static, Bus>,
     embassy::Selector<'static>,
-    embassy::Sent,
+    embassy::Outcome,
+    embassy::GapEntry<embassy::Topic<16>>,
     embassy::Shortened,
-    embassy::Shown<u8>,
-    embassy::Status<Lock, Message, 4>,
-    embassy::Subscription<'static, 'static, Lock, Message, 4, 1>,
+    Bus,
+    embassy::Subscription<'static, embassy::Hub<Lock, Message, 4, 1>>,
     embassy::TextWriter<'static>,
     embassy::Topic<16>,
     embassy::Unranked,

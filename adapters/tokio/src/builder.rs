@@ -1,4 +1,4 @@
-//! Building a bus.
+//! The settings of a bus that is to be built.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -14,7 +14,23 @@ use crate::runner::{Runner, need_timers};
 use crate::shared::{Heard, Shared, Sizes};
 use crate::status::Status;
 
-/// Settings of a bus that is to be built. See [`Config`] for how it queues and batches.
+/// The settings of a bus, from [`Status::builder`]. End with [`spawn`](Self::spawn) or
+/// [`build`](Self::build).
+///
+/// ```
+/// use std::time::Duration;
+/// use statusbus_tokio::{Config, Status};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let status = Status::builder()
+///     .with_config(Config::new().with_flush_interval(Duration::from_millis(20))?)
+///     .with_category("deploy")?
+///     .with_history(64)
+///     .spawn();
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Builder {
     config: Config,
@@ -47,33 +63,37 @@ impl Builder {
         }
     }
 
-    /// How the bus queues and batches.
+    /// Sets how the bus queues and batches. Default: [`Config::new`]. It can be changed later by
+    /// [`Status::reconfigure`].
     #[must_use]
-    pub const fn config(mut self, config: Config) -> Self {
+    pub const fn with_config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Slots of the queue: what the queue limit can be raised to while the bus runs. 1 to 65,534;
-    /// default: the queue limit. A slot takes 112 bytes.
+    /// Sets the number of slots of the queue, which is the largest queue limit that
+    /// [`Status::reconfigure`] can set. 1 to 65,534, default: the queue limit. A value out of range
+    /// becomes the nearest one in range. Each slot takes 96 bytes, which are allocated at once.
     #[must_use]
-    pub const fn capacity(mut self, slots: usize) -> Self {
+    pub const fn with_capacity(mut self, slots: usize) -> Self {
         self.capacity = Some(slots);
         self
     }
 
-    /// Adds a category to the seven that every bus has.
+    /// Registers a category of the application, behind the seven built-in ones.
     ///
     /// # Errors
-    /// The name is none or taken, or there are 32 categories.
-    pub fn category(mut self, name: &str) -> Result<Self, CategoryError> {
+    /// The name is invalid or registered already, or there are 32 categories.
+    pub fn with_category(mut self, name: &str) -> Result<Self, CategoryError> {
         self.categories.register(name.into())?;
         Ok(self)
     }
 
-    /// The priority and the time-to-live of updates of a category that do not say otherwise.
+    /// Sets the priority and the TTL of updates of a category that have none of their own. `None`: no
+    /// TTL. Defaults: [`Low`](Priority::Low) for `progress`, [`High`](Priority::High) for `error`,
+    /// [`Normal`](Priority::Normal) for the others, no TTL.
     #[must_use]
-    pub fn defaults(
+    pub fn with_defaults(
         mut self,
         category: Category,
         priority: Priority,
@@ -83,91 +103,93 @@ impl Builder {
         self
     }
 
-    /// The largest text, in bytes; larger ones are refused. Default 16 KiB.
+    /// Sets the largest text in bytes. An update with a larger one is refused. Default: 16 KiB.
     #[must_use]
-    pub const fn max_text(mut self, bytes: usize) -> Self {
+    pub const fn with_max_text(mut self, bytes: usize) -> Self {
         self.sizes.text = bytes;
         self
     }
 
-    /// The largest metadata, in bytes of JSON; larger ones are refused. Default 4 KiB.
+    /// Sets the largest metadata in bytes of JSON. An update with a larger one is refused. Default:
+    /// 4 KiB.
     #[must_use]
-    pub const fn max_metadata(mut self, bytes: usize) -> Self {
+    pub const fn with_max_metadata(mut self, bytes: usize) -> Self {
         self.sizes.metadata = bytes;
         self
     }
 
-    /// The longest key, in bytes; longer ones are refused. Default 128.
+    /// Sets the longest key in bytes. An update with a longer one is refused. Default: 128.
     #[must_use]
-    pub const fn max_key(mut self, bytes: usize) -> Self {
+    pub const fn with_max_key(mut self, bytes: usize) -> Self {
         self.sizes.key = bytes;
         self
     }
 
-    /// Delivered updates that are kept for readers to come to, of all conversations together:
-    /// whoever is further behind lags. Each takes about 105 bytes, or up to twice that while batches
-    /// are not full, and what counts for [`window_bytes`](Self::window_bytes). Default 16,384.
+    /// Sets how many delivered updates the window keeps for readers, of all conversations together. A
+    /// reader that is further behind lags. Each takes about 90 bytes, up to twice that while batches
+    /// are not full, and what [`with_window_bytes`](Self::with_window_bytes) limits. Default: 16,384.
     #[must_use]
-    pub const fn window(mut self, updates: usize) -> Self {
+    pub const fn with_window(mut self, updates: usize) -> Self {
         self.bounds.window.updates = updates as u64;
         self
     }
 
-    /// What the updates of the [`window`](Self::window) may take together for texts of more than 40
-    /// bytes, keys and metadata, in bytes: whoever is further behind lags, too. Text that updates
-    /// share counts with each. The newest batch is kept whole, however large. Default 16 MiB.
+    /// Sets how many bytes the [window](Self::with_window) may hold in texts of more than 40 bytes, keys
+    /// and metadata. A reader that is further behind lags. Text that updates share counts for each of
+    /// them. The newest batch is kept whole, however large. Default: 16 MiB.
     #[must_use]
-    pub const fn window_bytes(mut self, bytes: usize) -> Self {
+    pub const fn with_window_bytes(mut self, bytes: usize) -> Self {
         self.bounds.window.bytes = bytes as u64;
         self
     }
 
-    /// Delivered updates that each conversation keeps at least, also when others have pushed them
-    /// out of the window, so that its readers can resume; as far as they fit
-    /// [`conversation_bytes`](Self::conversation_bytes). Default 16.
+    /// Sets how many delivered updates each conversation keeps when they have left the window, so that
+    /// its readers can resume. [`with_conversation_bytes`](Self::with_conversation_bytes) limits their
+    /// bytes. Default: 16.
     #[must_use]
-    pub const fn history(mut self, updates: usize) -> Self {
+    pub const fn with_history(mut self, updates: usize) -> Self {
         self.bounds.history.updates = updates as u64;
         self
     }
 
-    /// Keys whose last update each conversation retains, as far as they fit
-    /// [`conversation_bytes`](Self::conversation_bytes). Default 64.
+    /// Sets for how many keys each conversation retains the last update.
+    /// [`with_conversation_bytes`](Self::with_conversation_bytes) limits their bytes. Default: 64.
     #[must_use]
-    pub const fn retained_keys(mut self, keys: usize) -> Self {
+    pub const fn with_retained_keys(mut self, keys: usize) -> Self {
         self.bounds.retained.updates = keys as u64;
         self
     }
 
-    /// What each conversation may take for texts of more than 40 bytes, keys and metadata, in bytes:
-    /// as much for its [`history`](Self::history) as for its retained values. Of both the oldest are
-    /// forgotten first; the last retained value stays, however large. Default 32 KiB.
+    /// Sets how many bytes each conversation may hold in texts of more than 40 bytes, keys and metadata:
+    /// once for its [history](Self::with_history), and once more for its retained values. The oldest
+    /// are removed first. The last retained value is kept, however large. Default: 32 KiB.
     #[must_use]
-    pub const fn conversation_bytes(mut self, bytes: usize) -> Self {
+    pub const fn with_conversation_bytes(mut self, bytes: usize) -> Self {
         self.bounds.history.bytes = bytes as u64;
         self.bounds.retained.bytes = bytes as u64;
         self
     }
 
-    /// Conversations that are remembered. When there are more, those that nobody holds or reads
-    /// are forgotten, with what was delivered in them. Default 10,000.
+    /// Sets how many conversations the bus keeps. Beyond that it removes conversations without a handle,
+    /// a reader or a queued update, with their history and retained values. Default: 10,000.
     #[must_use]
-    pub const fn conversations(mut self, most: usize) -> Self {
-        self.conversations = most;
+    pub const fn with_conversations(mut self, max: usize) -> Self {
+        self.conversations = max;
         self
     }
 
-    /// After how long without an update a conversation that nobody reads is forgotten, with the
-    /// next ones that are delivered. Default 10 minutes.
+    /// Sets after how long without an update a conversation without readers is idle. Idle conversations
+    /// are removed a few at a time, with each delivered batch. Default: 10 minutes.
     #[must_use]
-    pub const fn idle_after(mut self, idle: Duration) -> Self {
-        self.idle_after = idle;
+    pub const fn with_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_after = timeout;
         self
     }
 
-    /// Names the run of the bus. Default: a random number.
+    /// Sets the [epoch](Status::epoch), which names this run of the bus. It must differ from run to run.
+    /// Default: a random number.
     #[must_use]
-    pub const fn epoch(mut self, epoch: u64) -> Self {
+    pub const fn with_epoch(mut self, epoch: u64) -> Self {
         self.epoch = Some(epoch);
         self
     }
@@ -175,8 +197,7 @@ impl Builder {
     /// Builds the bus and spawns its runner on the current runtime.
     ///
     /// # Panics
-    /// Outside of a tokio runtime, or on one without timers; [`build`](Self::build) does not need
-    /// one.
+    /// There is no tokio runtime, or it has no timers. [`build`](Self::build) needs neither.
     #[must_use]
     pub fn spawn(self) -> Status {
         need_timers();
@@ -185,9 +206,10 @@ impl Builder {
         status
     }
 
-    /// Builds the bus. Nothing is delivered until the runner is run.
+    /// Builds the bus and its runner. Nothing is delivered until [`Runner::run`] is polled. Allocates
+    /// the queue: 96 bytes a slot.
     pub fn build(self) -> (Status, Runner) {
-        let limit = self.config.values().queue_limit;
+        let limit = self.config.queue_limit();
         let slots = self.capacity.unwrap_or(limit).clamp(1, Config::MOST);
         let slots: Box<[Slot<_>]> = (0..slots).map(|_| Slot::VACANT).collect();
         let mut bus = Bus::with_slots(slots, self.config, Heard::default());

@@ -1,4 +1,4 @@
-//! Handlers that are called with what is delivered.
+//! Handlers that are called with events.
 
 use std::future::Future;
 use std::pin::pin;
@@ -12,13 +12,13 @@ use crate::runner::{Contained, message};
 use crate::subscription::Subscription;
 
 impl Subscription {
-    /// Calls `handler` with each event, one after the other, on a task of its own. A handler that
-    /// panics loses the event it panicked on and goes on with the next one; that is counted
-    /// ([`Status::panics`](crate::Status::panics)) and logged. The task ends when the bus was shut
-    /// down and everything is read, or when it is aborted.
+    /// Spawns a task that calls `handler` with each event, one after the other. A panic of the handler
+    /// costs it that event, is logged and counted ([`Status::panics`](crate::Status::panics)), and the
+    /// next event follows. The task ends when the bus was shut down and everything is read, or when it is
+    /// aborted.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// There is no tokio runtime.
     pub fn deliver<F, H>(mut self, mut handler: H) -> JoinHandle<()>
     where
         H: FnMut(Event) -> F + Send + 'static,
@@ -28,7 +28,7 @@ impl Subscription {
         let contained = move |panic: String| {
             shared.panics.fetch_add(1, Ordering::Relaxed);
             shared.contain(|| {
-                tracing::error!(panic, "a status handler panicked; it goes on with the next event");
+                tracing::error!(panic, "a status handler panicked and missed one event");
             });
         };
         tokio::spawn(async move {

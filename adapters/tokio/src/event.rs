@@ -1,27 +1,29 @@
-//! What a subscription gets.
+//! What readers receive.
 
 use statusbus_core::{Category, CategorySet, Losses};
 
 use crate::Batch;
 
-/// What a subscription gets, in order.
+/// What a [`Subscription`](crate::Subscription) yields, in the order of the bus.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Event {
-    /// The values that stand now: the last update of each topic and key. First, if asked for or if
-    /// resuming was not possible, and after [`Event::Lagged`], unless
-    /// [`OnLag::Oldest`](crate::OnLag::Oldest) was chosen.
+    /// The retained values: the last update of each topic and key. They come first if
+    /// [requested](crate::Subscribe::with_retained) or if the subscription could not resume, and after
+    /// [`Event::Lagged`] with [`OnLag::Latest`](crate::OnLag::Latest). The batch may be empty.
     Retained(Batch),
-    /// Updates that were delivered together.
+    /// Updates that were delivered together, at least one.
     Batch(Batch),
-    /// Updates are missing here: nobody gets them.
+    /// Updates are missing here. No reader receives them.
     Gap(Gap),
-    /// This reader was too slow and missed what others got.
+    /// This reader fell behind and missed updates that other readers may have received.
     Lagged(Lagged),
 }
 
 impl Event {
-    /// The position to [resume](crate::Subscribe::resume) from after this event. `None`: more of the
-    /// same position follows, and a reader that resumed here would miss it. Keep the last one then.
+    /// The position to [resume](crate::Subscribe::resume) from after this event. `None`: another event
+    /// of the same position follows, and a reader that resumed here would miss it; keep the previous
+    /// resume point.
     #[must_use]
     pub const fn resume_point(&self) -> Option<u64> {
         match self {
@@ -32,25 +34,36 @@ impl Event {
     }
 }
 
-/// Updates that nobody gets.
+/// Updates that no reader receives: they were dropped or expired, in the queue or at the sink.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Gap {
-    /// The position that it leads up to.
+    /// The position of the gap: the updates are missing before the one that follows it.
     pub seq: u64,
-    /// How many, and why.
+    /// How many updates are missing, by reason.
     pub losses: Losses,
-    /// Whose updates they were.
+    /// Which updates are counted.
     pub scope: GapScope,
-    /// See [`Event::resume_point`].
+    /// The position to resume from: see [`Event::resume_point`].
     pub resume: Option<u64>,
 }
 
-/// Whose updates a gap counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Gap {
+    /// A gap at position `seq` that is not a resume point: for tests of readers.
+    #[must_use]
+    pub const fn new(seq: u64, losses: Losses, scope: GapScope) -> Self {
+        Self { seq, losses, scope, resume: None }
+    }
+}
+
+/// Which updates a [`Gap`] counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum GapScope {
-    /// This conversation's, of this category.
+    /// Those of this category in the conversation that the reader selected.
     Topic(Category),
-    /// Anybody's: too many topics had losses to count them apart.
+    /// Those of any topic: more topics had losses than the bus counts apart, or the reader selected
+    /// everything.
     Bus,
 }
 
@@ -64,13 +77,22 @@ impl GapScope {
     }
 }
 
-/// Updates that this reader did not get because it was too slow.
+/// Updates that this reader missed because it fell behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Lagged {
-    /// The position that it leads up to.
+    /// The position where the reader continues.
     pub seq: u64,
-    /// How many of the conversation's updates it missed, of whatever category.
+    /// How many updates of its selection the reader missed, in all categories.
     pub missed: u64,
-    /// See [`Event::resume_point`].
+    /// The position to resume from: see [`Event::resume_point`].
     pub resume: Option<u64>,
+}
+
+impl Lagged {
+    /// A lag up to position `seq` that is not a resume point: for tests of readers.
+    #[must_use]
+    pub const fn new(seq: u64, missed: u64) -> Self {
+        Self { seq, missed, resume: None }
+    }
 }

@@ -1,4 +1,4 @@
-//! From a device's frames to updates.
+//! Reads the frames of a device and sends what is in them.
 
 mod notes;
 mod positions;
@@ -8,47 +8,47 @@ use std::fmt::Write;
 use std::io;
 
 use statusbus_core::wire::{
-    self, Body, Counters, DELIMITER, Decoder, FRAME_MAX, Frame, Gap, Missing, Scope, Update,
+    self, Counters, DELIMITER, Decoder, FRAME_MAX, Frame, LossRecord, Record, Scope, UpdateRecord,
 };
 use statusbus_core::{Category, ConversationError, Priority, RefuseReason};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use self::notes::Notes;
-use self::positions::Positions;
-use crate::{Draft, Metadata, Status, Text};
+use self::positions::{Positions, Step};
+use crate::{Metadata, Status, Text, UpdateBuilder};
 
-/// Reads frames of [`statusbus_core::wire`] from a device, and says on this side what it says there,
-/// as of the time of receipt less the age in the frame.
+/// Reads [frames](statusbus_core::wire) from a device and sends their updates to a bus. An update counts
+/// as sent when it was received, less the age in its frame.
 ///
-/// A device that starts anew, half frames, garbage and a line that is cut cost the frames they hit.
-/// It outlives the line: [read](Self::read) the next one when that is there again. What was lost
-/// meanwhile is noticed by the positions that are missing, and told once.
+/// Restarts, partial frames, noise and disconnects lose only the frames that they damage. The reader
+/// outlives the line: [read](Self::read) the next one when the device is connected again. Missing
+/// positions show what was lost meanwhile, and are reported once.
 ///
-/// What goes wrong is said as updates of `info`, where it was noticed, each with its count and that
-/// of all so far, so that nothing is forgotten when a newer one replaces one that is still queued:
+/// Faults are reported as updates of the category `info` at the point where they were noticed. Each has
+/// its own count and the total so far, so that a newer report can replace a queued one:
 ///
-/// | key | what |
+/// | key | report |
 /// |---|---|
 /// | `lost on the line` | updates whose positions are missing |
-/// | `lost in the device` | what the device tells that it has lost; in the conversation that it was lost from, where that is known |
-/// | `restarts` | the device has started anew: another epoch, or positions that go back |
-/// | `frames` | what could not be read, and why; at most once a second |
+/// | `lost in the device` | updates that the device reports as lost; in their conversation, if the device names it |
+/// | `restarts` | the device has restarted: another epoch, or a position that goes back |
+/// | `frames` | unreadable frames, with reasons; at most once a second |
 ///
-/// A frame that comes twice in a row is read once. A device that keeps its epoch when it starts anew, and
-/// begins with the very frame that came last, looks the same: give it an epoch for each run.
+/// A frame that is repeated at once is read once. So is the first frame of a device that restarts with the
+/// same epoch and sends its last frame again: give each run of the device an epoch of its own.
 ///
-/// An update that the device counts as lost may have arrived: in a frame that its driver took whole and
-/// then reported as failed. It is then sent here and counted as lost in the device.
+/// An update that the device counts as lost may have arrived, if its driver wrote the whole frame and
+/// then reported a failure. It is sent here, and counted as lost in the device.
 ///
-/// What is about no conversation is said system-wide, or in that of a [named](Self::named) device.
-/// A text that the device had to cut ends with `…`.
+/// Updates without a conversation are sent system-wide, or in the conversation of the device if it has a
+/// [name](Self::with_name). A text that the device has cut ends with `…`.
 ///
 /// ```no_run
 /// # async fn read(status: statusbus_tokio::Status) -> std::io::Result<()> {
 /// let mut device = statusbus_tokio::DeviceReader::new(status);
 /// for _ in 0..3 {
 ///     let line = tokio::net::TcpStream::connect("127.0.0.1:5555").await?;
-///     device.read(line).await?; // until it is cut
+///     device.read(line).await?; // until the line ends
 /// }
 /// println!("{} updates, {} bad frames", device.report().updates, device.report().frames.bad());
 /// # Ok(())
@@ -60,25 +60,24 @@ pub struct DeviceReader {
     ear: Ear,
 }
 
-/// What came of a device's frames, on all its lines.
+/// Counters of a [`DeviceReader`], over all lines of the device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DeviceReport {
-    /// Bytes that came in.
+    /// Bytes received.
     pub bytes: u64,
-    /// What became of the frames. A frame that is cut in two counts twice: as its beginning and as
-    /// its end.
+    /// Frames, good and bad. A frame that is torn in two counts twice.
     pub frames: Counters,
-    /// Updates that were said on this side; what became of those is in the bus's ledger.
+    /// Updates sent to the bus. The ledger of the bus counts what became of them.
     pub updates: u64,
-    /// Updates that were lost on the line: their positions are missing, and the device did not say
-    /// that it could not send them. A gap has a position, too, so that one whose record was lost counts
-    /// as an update here.
+    /// Updates lost on the line: their positions are missing, and the device did not report them as
+    /// unsent. A gap has a position too, and counts as one update if its record was lost.
     pub lost: u64,
-    /// Updates that the device reported as lost there, without those reported in a frame that was lost.
+    /// Updates that the device reported as lost, without reports in frames that were lost.
     pub lost_in_device: u64,
-    /// Frames that came twice in a row: the second was left out.
+    /// Frames that were repeated at once, and not read again.
     pub duplicates: u64,
-    /// How many times the device has started anew.
+    /// Restarts of the device.
     pub restarts: u64,
 }
 
@@ -92,7 +91,8 @@ struct Ear {
 }
 
 impl DeviceReader {
-    /// Says it on this bus, with the names that the device gives.
+    /// A reader that sends to the bus of `status`, in the conversations that the device names. Allocates
+    /// a buffer for one frame, of [`FRAME_MAX`] bytes.
     #[must_use]
     pub fn new(status: Status) -> Self {
         let ear = Ear {
@@ -104,52 +104,51 @@ impl DeviceReader {
         Self { decoder: Decoder::new(vec![0; FRAME_MAX].into()), ear }
     }
 
-    /// Calls the device this: what is about the device as a whole (what it says system-wide, and
-    /// what was lost of nobody knows what) is said in the conversation of that name, and nothing
-    /// system-wide.
+    /// Names the device. Its system-wide updates, and reports about the device as a whole, are sent in the
+    /// conversation of that name. Nothing is then sent system-wide.
     ///
     /// # Errors
-    /// The name is none.
-    pub fn named(mut self, name: &str) -> Result<Self, ConversationError> {
+    /// The name is invalid.
+    pub fn with_name(mut self, name: &str) -> Result<Self, ConversationError> {
         self.ear.notes.name(name)?;
         Ok(self)
     }
 
-    /// Like [`named`](Self::named), and its conversations are called `name/conversation`: those of
-    /// several devices stay apart if no name has a `/`. An update whose conversation would be
-    /// longer than 128 bytes then is refused, and counted as `invalid`.
+    /// Names the device, as [`with_name`](Self::with_name) does, and sends the updates of its
+    /// conversations in `name/conversation`. The conversations of several devices stay distinct if no name
+    /// contains a `/`. An update whose conversation becomes longer than 128 bytes is refused as `invalid`.
     ///
     /// # Errors
-    /// The name is none.
-    pub fn prefixed(self, name: &str) -> Result<Self, ConversationError> {
-        let mut named = self.named(name)?;
+    /// The name is invalid.
+    pub fn with_prefix(self, name: &str) -> Result<Self, ConversationError> {
+        let mut named = self.with_name(name)?;
         named.ear.prefix = Some(format!("{name}/"));
         Ok(named)
     }
 
-    /// Reads a line until it ends. Whatever of a frame has come before that is counted and
-    /// forgotten, and so it is when the future is dropped and another line is read.
+    /// Reads a line until it ends. A partial frame at the end counts as a bad one. If the future is
+    /// dropped, the next call counts it.
     ///
     /// # Errors
-    /// The line could not be read. What came until then has been said.
+    /// Reading from the line failed. The frames before that have been sent.
     pub async fn read(&mut self, mut line: impl AsyncRead + Unpin) -> io::Result<()> {
-        self.cut();
+        self.disconnect();
         let mut buffer = [0; 4096];
         let result = loop {
             match line.read(&mut buffer).await {
                 Ok(0) => break Ok(()),
-                Ok(count) => self.hear(buffer.get(..count).unwrap_or_default()),
+                Ok(count) => self.feed(buffer.get(..count).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => break Err(error),
             }
         };
-        self.cut();
+        self.disconnect();
         result
     }
 
-    /// Says what these bytes say, which came next on the line: what [`read`](Self::read) does, for
-    /// who reads in another way.
-    pub fn hear(&mut self, mut bytes: &[u8]) {
+    /// Decodes the next bytes of the line and sends what is in them: for lines that are not `AsyncRead`.
+    /// [`read`](Self::read) calls it.
+    pub fn feed(&mut self, mut bytes: &[u8]) {
         let Self { decoder, ear } = self;
         ear.report.bytes += bytes.len() as u64;
         while let Some(frame) = decoder.feed(&mut bytes) {
@@ -159,9 +158,9 @@ impl DeviceReader {
         ear.notes.unreadable(&ear.report);
     }
 
-    /// The line is down, or is another one from now on: half a frame counts as a bad one, and does
-    /// no harm to the next.
-    pub fn cut(&mut self) {
+    /// Ends the line: a partial frame counts as a bad one, and does not damage the first frame of the next
+    /// line. Call it between two lines that are [fed](Self::feed).
+    pub fn disconnect(&mut self) {
         let Self { decoder, ear } = self;
         // A whole frame that only its delimiter is missing of is as good as any.
         if let Some(frame) = decoder.push(DELIMITER) {
@@ -173,7 +172,7 @@ impl DeviceReader {
         ear.notes.unreadable_at_last(&ear.report);
     }
 
-    /// What came of it so far.
+    /// The counters so far.
     #[must_use]
     pub const fn report(&self) -> &DeviceReport {
         &self.ear.report
@@ -182,22 +181,37 @@ impl DeviceReader {
 
 impl Ear {
     fn take(&mut self, frame: &Frame<'_>) {
-        let Frame { epoch, seq, ref body, .. } = *frame;
-        if self.positions.is_duplicate(epoch, seq, frame.checksum()) {
+        let epoch = frame.epoch;
+        if self.positions.is_duplicate(epoch, frame.seq, frame.checksum()) {
             self.report.duplicates += 1;
             return;
         }
-        let step = match body {
-            Body::Gap(gap) => {
-                // updates that the device could not send, and gaps that it told again
-                let unsent = gap
-                    .clone()
-                    .map(|missing| missing.losses.dropped.sink.saturating_add(missing.retold))
-                    .fold(0, u64::saturating_add);
-                self.positions.gap(epoch, seq, frame.next_seq(), unsent)
+        for record in frame.records() {
+            match record {
+                Record::Update(update) => {
+                    let step = self.positions.updates(epoch, update.seq, update.seq + 1);
+                    self.step(step);
+                    self.say(&update);
+                }
+                Record::Refused(refusal) => {
+                    let step = self.positions.updates(epoch, refusal.seq, refusal.seq + 1);
+                    self.step(step);
+                    self.notes.status().refuse(refusal.reason());
+                }
+                Record::Loss(loss) => {
+                    // updates that the device could not send, and gaps that it reports again
+                    let unsent = loss.losses.dropped.sink.saturating_add(loss.retold);
+                    let step = self.positions.gap(epoch, loss.seq, loss.seq + 1, unsent);
+                    self.step(step);
+                    self.missing(&loss);
+                }
+                _ => {} // run states: no one asks for them yet
             }
-            _ => self.positions.updates(epoch, seq, frame.next_seq()),
-        };
+        }
+    }
+
+    /// Tells what a step of the positions shows.
+    fn step(&mut self, step: Step) {
         self.lost(step.lost_before);
         if step.restarted {
             self.report.restarts += 1;
@@ -205,23 +219,11 @@ impl Ear {
         }
         self.lost(step.lost);
         self.report.lost = self.report.lost.saturating_sub(step.explained);
-        match body {
-            Body::Updates(updates) => {
-                for update in updates.clone() {
-                    match update {
-                        Ok(update) => self.say(&update),
-                        Err(refusal) => self.notes.status().refuse(refusal.reason()),
-                    }
-                }
-            }
-            Body::Gap(gap) => self.missing(gap.clone()),
-            _ => {}
-        }
     }
 
-    fn say(&mut self, update: &Update<'_>) {
+    fn say(&mut self, update: &UpdateRecord<&str>) {
         self.report.updates += 1;
-        let text: Cow<'_, str> = match update.cut {
+        let text: Cow<'_, str> = match update.truncated {
             true => format!("{}…", update.text).into(),
             false => update.text.into(),
         };
@@ -244,30 +246,28 @@ impl Ear {
     }
 
     /// Tells what the device tells that it has lost.
-    fn missing(&mut self, gap: Gap<'_>) {
-        for missing in gap {
-            let Missing { scope, losses, other, .. } = missing;
-            let lost = losses.total().saturating_add(other);
-            if lost == 0 {
-                continue;
-            }
-            self.report.lost_in_device = self.report.lost_in_device.saturating_add(lost);
-            let mut why = String::from("in the device: ");
-            let reasons = losses.iter().map(|(reason, count)| (reason.as_str(), count));
-            let others = (other > 0).then_some(("for other reasons", other));
-            for (index, (reason, count)) in reasons.chain(others).enumerate() {
-                let comma = if index > 0 { ", " } else { "" };
-                // Writing to a string cannot fail.
-                let _ = write!(why, "{comma}{count} {reason}");
-            }
-            let conversation = match &scope {
-                Scope::Topic { conversation, .. } => conversation.as_ref(),
-                Scope::Bus => None,
-            };
-            let (text, metadata) = notes::lost(lost, self.report.lost_in_device, &why);
-            let draft = self.about(conversation, text).key("lost in the device");
-            draft.metadata(metadata).priority(Priority::State).send();
+    fn missing(&mut self, loss: &LossRecord<&str>) {
+        let LossRecord { scope, losses, other, .. } = *loss;
+        let lost = losses.total().saturating_add(other);
+        if lost == 0 {
+            return;
         }
+        self.report.lost_in_device = self.report.lost_in_device.saturating_add(lost);
+        let mut why = String::from("in the device: ");
+        let reasons = losses.iter().map(|(reason, count)| (reason.as_str(), count));
+        let others = (other > 0).then_some(("for other reasons", other));
+        for (index, (reason, count)) in reasons.chain(others).enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            // Writing to a string cannot fail.
+            let _ = write!(why, "{comma}{count} {reason}");
+        }
+        let conversation = match &scope {
+            Scope::Topic { conversation, .. } => conversation.as_ref(),
+            Scope::Bus => None,
+        };
+        let (text, metadata) = notes::lost(lost, self.report.lost_in_device, &why);
+        let draft = self.about(conversation, text).key("lost in the device");
+        draft.metadata(metadata).priority(Priority::Normal).send();
     }
 
     /// Tells what was lost on the line.
@@ -276,20 +276,20 @@ impl Ear {
             self.report.lost = self.report.lost.saturating_add(lost);
             let (text, metadata) = notes::lost(lost, self.report.lost, "on the line");
             let draft = self.notes.draft(text).key("lost on the line");
-            draft.metadata(metadata).priority(Priority::State).send();
+            draft.metadata(metadata).priority(Priority::Normal).send();
         }
     }
 
     /// An update about a conversation of the device, or about the device.
     fn about(
         &self,
-        conversation: Option<&wire::Conversation<'_>>,
+        conversation: Option<&wire::Conversation<&str>>,
         text: impl Into<Text>,
-    ) -> Draft<'_> {
+    ) -> UpdateBuilder<'_> {
         match (conversation, &self.prefix) {
             (None, _) => self.notes.draft(text),
             (Some(wire::Conversation::Name(name)), None) => {
-                self.notes.status().update(name.as_str(), Category::INFO, text)
+                self.notes.status().update(name, Category::INFO, text)
             }
             (Some(name), prefix) => {
                 let name = format!("{}{name}", prefix.as_deref().unwrap_or_default());

@@ -31,7 +31,7 @@ impl Grouping {
         self.clear();
         let mut names = Names::when_needed(names);
         let (mut number, mut index) = (u32::MAX, u32::MAX);
-        for post in posts.iter_mut() {
+        for post in posts.updates_mut() {
             if post.about != number {
                 number = post.about;
                 let hint = self.hints.get(number as usize).copied().unwrap_or(u32::MAX);

@@ -1,10 +1,10 @@
-//! Updates, gaps and ledgers in their JSON form, the same in every program: what HTTP delivers and
-//! what `watch --json` writes. Feature `json`.
+//! Updates and gaps as JSON, in the form that HTTP delivers and `watch --json` writes. Needs the feature
+//! `json`, which also makes [`Ledger`](crate::Ledger) serializable:
 //!
 //! ```
-//! use statusbus_tokio::{Ledger, json};
+//! use statusbus_tokio::Ledger;
 //!
-//! let ledger = serde_json::to_value(json::Ledger::from(&Ledger::default()))?;
+//! let ledger = serde_json::to_value(Ledger::default())?;
 //! assert_eq!(ledger["dropped"]["total"], 0);
 //! # Ok::<(), serde_json::Error>(())
 //! ```
@@ -16,16 +16,17 @@ use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use statusbus_core::{Categories, DropReason, Dropped, Losses, RefuseReason, Refused};
+use statusbus_core::{Categories, Losses};
 
-use crate::{Batch, GapScope, Lagged};
+use crate::{Batch, GapScope, Lagged, Priority};
 
-/// A place in a stream, and how it is written: `{epoch}-{seq}`, as in `00f1e2d3c4b5a697-42`.
+/// A position in the stream of a bus. Its text is `{epoch}-{seq}`, as in `00f1e2d3c4b5a697-42`; its JSON
+/// is that string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Position {
-    /// The run of the bus; written as 16 hexadecimal digits.
+    /// The [epoch](crate::Status::epoch) of the bus, written as 16 hexadecimal digits.
     pub epoch: u64,
-    /// How far in it.
+    /// The position within the epoch.
     pub seq: u64,
 }
 
@@ -35,10 +36,19 @@ impl fmt::Display for Position {
     }
 }
 
+impl Serialize for Position {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
 impl FromStr for Position {
     type Err = PositionError;
 
-    /// Reads what is written by `Display`, and nothing else.
+    /// Parses the text that `Display` writes. A `seq` above `u64::MAX` becomes `u64::MAX`.
+    ///
+    /// # Errors
+    /// The text has another form.
     fn from_str(text: &str) -> Result<Self, PositionError> {
         let (epoch, seq) = text.split_once('-').ok_or(PositionError)?;
         let digits = |text: &str, digit: fn(&u8) -> bool| text.bytes().all(|byte| digit(&byte));
@@ -59,19 +69,21 @@ impl FromStr for Position {
     }
 }
 
-/// Something is no [`Position`].
+/// A text is not a [`Position`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PositionError;
 
 impl fmt::Display for PositionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a position is written as 16 hexadecimal digits, '-' and a number, as in \"00f1e2d3c4b5a697-42\"")
+        f.write_str(
+            "a position is 16 hexadecimal digits, '-' and a number, as in \"00f1e2d3c4b5a697-42\"",
+        )
     }
 }
 
 impl std::error::Error for PositionError {}
 
-/// The run of a bus, written as 16 hexadecimal digits.
+/// The [epoch](crate::Status::epoch) of a bus, written as 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Epoch(pub u64);
 
@@ -87,8 +99,8 @@ impl Serialize for Epoch {
     }
 }
 
-/// An update: `{"seq", "conversation", "category", "text", "metadata", "key", "priority", "at"}`.
-/// What it has not is null, and `at` is in RFC 3339.
+/// An update: `{"seq", "conversation", "category", "text", "metadata", "key", "priority", "at"}`. A missing
+/// value is null; the conversation is null for a system-wide update. `at` is a [`Time`].
 #[derive(Debug, Serialize)]
 pub struct Update<'a> {
     seq: u64,
@@ -98,12 +110,12 @@ pub struct Update<'a> {
     #[serde(serialize_with = "raw")]
     metadata: Option<&'a str>,
     key: Option<&'a str>,
-    priority: &'static str,
+    priority: Priority,
     at: Time,
 }
 
 impl<'a> Update<'a> {
-    /// The form of an update of a bus with these [categories](crate::Status::categories).
+    /// The JSON form of an update. `categories` are [those of its bus](crate::Status::categories).
     #[must_use]
     pub fn new(update: &crate::Update<'a>, categories: &'a Categories<Box<str>>) -> Self {
         Self {
@@ -113,14 +125,14 @@ impl<'a> Update<'a> {
             text: update.text(),
             metadata: update.metadata(),
             key: update.key(),
-            priority: update.priority().as_str(),
+            priority: update.priority(),
             at: Time(update.at()),
         }
     }
 }
 
-/// A time of the wall clock in RFC 3339, in UTC and to the microsecond; null if it is not of the
-/// years that this has room for.
+/// A time of the wall clock in RFC 3339, in UTC, to the microsecond. Null outside of the years -9999 to
+/// 9999.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(pub SystemTime);
 
@@ -133,7 +145,7 @@ impl Serialize for Time {
     }
 }
 
-/// The updates of a batch, as an array.
+/// The updates of a batch: an array of [`Update`]s.
 #[derive(Clone, Copy, Debug)]
 pub struct Updates<'a> {
     batch: &'a Batch,
@@ -141,7 +153,7 @@ pub struct Updates<'a> {
 }
 
 impl<'a> Updates<'a> {
-    /// The form of a batch of a bus with these [categories](crate::Status::categories).
+    /// The JSON form of a batch. `categories` are [those of its bus](crate::Status::categories).
     #[must_use]
     pub const fn new(batch: &'a Batch, categories: &'a Categories<Box<str>>) -> Self {
         Self { batch, categories }
@@ -154,8 +166,9 @@ impl Serialize for Updates<'_> {
     }
 }
 
-/// Missing updates: `{"count", "reasons", "scope"}`, where `scope` says whose they are: `topic`,
-/// those of one topic; `bus`, anybody's; `reader`, those that this reader was too slow for.
+/// Missing updates: `{"count", "reasons", "scope"}`. `reasons` has a count for each reason. `scope` is
+/// `topic` for updates of one topic, `bus` for those of any topic, and `reader` for those that this reader
+/// missed because it fell behind.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Gap {
     count: u64,
@@ -189,61 +202,10 @@ impl From<&Lagged> for Gap {
 impl Serialize for Reasons {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Lost(losses) => {
-                to.collect_map(losses.iter().map(|(loss, count)| (loss.as_str(), count)))
-            }
+            Self::Lost(losses) => losses.serialize(to),
             Self::Lagged(missed) => to.collect_map([("lagged", missed)]),
         }
     }
-}
-
-/// The counters: `{"sent", "delivered", "coalesced", "expired", "dropped": {"total", …},
-/// "refused": {"total", …}, "queued", "in_flight"}`.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Ledger {
-    sent: u64,
-    delivered: u64,
-    coalesced: u64,
-    expired: u64,
-    #[serde(serialize_with = "dropped")]
-    dropped: Dropped,
-    #[serde(serialize_with = "refused")]
-    refused: Refused,
-    queued: u64,
-    in_flight: u64,
-}
-
-impl From<&statusbus_core::Ledger> for Ledger {
-    fn from(ledger: &statusbus_core::Ledger) -> Self {
-        let statusbus_core::Ledger {
-            sent,
-            delivered,
-            coalesced,
-            expired,
-            dropped,
-            refused,
-            queued,
-            in_flight,
-        } = *ledger;
-        Self { sent, delivered, coalesced, expired, dropped, refused, queued, in_flight }
-    }
-}
-
-fn dropped<S: Serializer>(dropped: &Dropped, to: S) -> Result<S::Ok, S::Error> {
-    by_reason(DropReason::ALL.map(|why| (why.as_str(), dropped.count(why))), to)
-}
-
-fn refused<S: Serializer>(refused: &Refused, to: S) -> Result<S::Ok, S::Error> {
-    by_reason(RefuseReason::ALL.map(|why| (why.as_str(), refused.count(why))), to)
-}
-
-/// A total and what it is made of.
-fn by_reason<S: Serializer, const N: usize>(
-    counts: [(&'static str, u64); N],
-    to: S,
-) -> Result<S::Ok, S::Error> {
-    let total = counts.iter().map(|(_, count)| count).sum();
-    to.collect_map([("total", total)].into_iter().chain(counts))
 }
 
 /// JSON that is written already.
@@ -259,7 +221,7 @@ mod tests {
     use statusbus_core::Category;
 
     use super::*;
-    use crate::{Event, Metadata, Priority, Selector, Status};
+    use crate::{Event, Metadata, Selector, Status};
 
     fn written(value: &impl Serialize) -> String {
         serde_json::to_string(value).expect("memory")
@@ -267,14 +229,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_update_has_all_its_fields_and_lies_on_one_line() {
-        let status = Status::builder().epoch(0xab).spawn();
+        let status = Status::builder().with_epoch(0xab).spawn();
         let mut reader = status.subscribe(Selector::Everything).open();
         let metadata: Metadata = "{\"fraction\":\r\n0.50}".parse().expect("an object");
         status
             .update("conv-1", Category::PROGRESS, "half \"way\"\r\n\0\u{2028}</script>")
             .key("k")
             .metadata(metadata)
-            .priority(Priority::State)
+            .priority(Priority::Normal)
             .send();
         status.system().info("up");
         status.flush().await;
@@ -285,11 +247,11 @@ mod tests {
             before,
             "[{\"seq\":1,\"conversation\":\"conv-1\",\"category\":\"progress\",\
              \"text\":\"half \\\"way\\\"\\r\\n\\u0000\u{2028}</script>\",\
-             \"metadata\":{\"fraction\":  0.50},\"key\":\"k\",\"priority\":\"state\","
+             \"metadata\":{\"fraction\":  0.50},\"key\":\"k\",\"priority\":\"normal\","
         );
         let (at, rest) = rest.split_once('"').expect("a time");
         assert!(at.parse::<jiff::Timestamp>().is_ok() && at.ends_with('Z'), "{at}");
-        let system = r#""conversation":null,"category":"info","text":"up","metadata":null,"key":null,"priority":"state""#;
+        let system = r#""conversation":null,"category":"info","text":"up","metadata":null,"key":null,"priority":"normal""#;
         assert!(rest.contains(system), "{rest}");
         drop(reader);
         assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
@@ -309,10 +271,11 @@ mod tests {
                 format!(r#"{{"count":5,"reasons":{{"evicted":3,"expired":2}},"scope":"{name}"}}"#)
             );
         }
-        let mut ledger = statusbus_core::Ledger { sent: 3, delivered: 1, ..Default::default() };
+        let mut ledger = crate::Ledger::default();
+        (ledger.sent, ledger.delivered) = (3, 1);
         ledger.dropped.evicted = 2;
         assert_eq!(
-            written(&Ledger::from(&ledger)),
+            written(&ledger),
             "{\"sent\":3,\"delivered\":1,\"coalesced\":0,\"expired\":0,\
              \"dropped\":{\"total\":2,\"newest\":0,\"oldest\":0,\"evicted\":2,\"outranked\":0,\
              \"shrunk\":0,\"sink\":0},\"refused\":{\"total\":0,\"full\":0,\"closed\":0,\"invalid\":0,\

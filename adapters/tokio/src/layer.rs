@@ -1,11 +1,11 @@
-//! From `tracing` events to updates.
+//! A `tracing` layer that turns events into updates.
 
 use std::fmt::{self, Write};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use statusbus_core::{Category, Priority};
+use statusbus_core::Category;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
@@ -14,12 +14,15 @@ use tracing_subscriber::layer::Context;
 use crate::status::{Handle, Status};
 use crate::{Metadata, Text};
 
-/// A `tracing` layer that turns events with a `conversation` field into updates; other events pass
-/// by. The message is the text; the fields `category`, `key`, `priority` (`progress`, `state` or
-/// `terminal`) and `ttl_ms` are what they say, all others go into the metadata. Without a category
-/// an event of level `ERROR` is an `error`, any other is `info`.
+/// A `tracing` layer that turns events with a `conversation` field into updates. Other events pass
+/// unchanged. The layer needs the feature `layer`.
 ///
-/// The layer does not keep the bus open: when all handles are gone it does nothing.
+/// The message becomes the text. The fields `category`, `key`, `priority` (`low`, `normal` or `high`)
+/// and `ttl_ms` (milliseconds) become the properties of the update; the other fields become its metadata.
+/// The default category is `error` for events of level `ERROR`, else `info`. An unknown priority is
+/// ignored.
+///
+/// The layer does not keep the bus open: when all handles are dropped it does nothing.
 ///
 /// ```
 /// use statusbus_tokio::{Status, StatusLayer};
@@ -66,7 +69,7 @@ impl<S: Subscriber> Layer<S> for StatusLayer {
         if let Some(key) = said.key {
             draft = draft.key(key);
         }
-        if let Some(priority) = said.priority.as_deref().and_then(Priority::from_name) {
+        if let Some(priority) = said.priority.as_deref().and_then(|name| name.parse().ok()) {
             draft = draft.priority(priority);
         }
         if let Some(ttl_ms) = said.ttl_ms {
@@ -149,7 +152,7 @@ impl Visit for Said {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
-        // A `Debug` that fails has said what it could.
+        // If `Debug` fails, what it wrote is kept.
         let _ = write!(text, "{value:?}");
         self.set(field, text);
     }

@@ -8,7 +8,6 @@ mod clock;
 mod conversation;
 mod delivery;
 mod departures;
-mod draft;
 mod event;
 #[cfg(feature = "wire")]
 mod frames;
@@ -39,10 +38,10 @@ mod subscription;
 mod sync;
 mod telemetry;
 mod text;
+mod update_builder;
 mod usage;
 
 pub use builder::Builder;
-pub use draft::{Draft, Refused};
 pub use event::{Event, Gap, GapScope, Lagged};
 #[cfg(feature = "wire")]
 pub use frames::{DeviceReader, DeviceReport};
@@ -55,9 +54,10 @@ pub use selector::{CheckedName, Selector};
 pub use status::{Conversation, Status};
 pub use subscription::{OnLag, Subscribe, Subscription};
 pub use text::Text;
+pub use update_builder::{SendError, SendErrorKind, UpdateBuilder};
 
 pub use statusbus_core::{
-    Categories, Category, CategoryError, CategorySet, Config, ConfigError, ConfigValues,
-    ConversationError, ConversationName, Depth, DropReason, Dropped, Leading, Ledger, Loss, Losses,
-    Overflow, Priority, RefuseReason, Refused as RefusedCounts, Sent,
+    Categories, Category, CategoryError, CategorySet, Config, ConfigError, ConversationError,
+    ConversationName, Depth, DropReason, Dropped, Leading, Ledger, Loss, Losses, Outcome, Overflow,
+    ParseNameError, Priority, RefuseReason, Refused,
 };

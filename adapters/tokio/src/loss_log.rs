@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use statusbus_core::{Dropped, Losses};
+use statusbus_core::{DropReason, Dropped, Losses};
 
 use crate::event::GapScope;
 
@@ -130,15 +130,9 @@ impl Totals {
 
 /// Totals only grow, so that no difference is negative.
 fn difference(later: &Losses, earlier: &Losses) -> Losses {
-    let (now, then) = (&later.dropped, &earlier.dropped);
-    let dropped = Dropped {
-        newest: now.newest - then.newest,
-        oldest: now.oldest - then.oldest,
-        evicted: now.evicted - then.evicted,
-        outranked: now.outranked - then.outranked,
-        shrunk: now.shrunk - then.shrunk,
-        sink: now.sink - then.sink,
-    };
+    let dropped = DropReason::ALL.into_iter().fold(Dropped::default(), |dropped, reason| {
+        dropped.with_count(reason, later.dropped.count(reason) - earlier.dropped.count(reason))
+    });
     Losses { dropped, expired: later.expired - earlier.expired }
 }
 

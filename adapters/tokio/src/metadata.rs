@@ -1,4 +1,4 @@
-//! What an update says besides its text.
+//! The metadata of an update.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,10 +7,11 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// A JSON object that goes along with an update, in its written form. It can be read by everybody:
-/// text that is no Unicode, numbers beyond an `f64` and what is nested in more than 64 levels are
-/// refused, as they would make what else is in a batch unreadable for some; and so is a key that is
-/// there twice in an object, of which readers take different values.
+/// The metadata of an update: a JSON object, kept as its text on one line.
+///
+/// Every JSON parser can read it. Refused are lone surrogates, numbers out of the range of an `f64` and
+/// more than 64 levels of nesting, because some parsers would reject the whole batch; and an object with a
+/// duplicate key, because parsers differ in which value they use.
 ///
 /// ```
 /// use statusbus_tokio::Metadata;
@@ -24,7 +25,7 @@ use serde_json::{Map, Value};
 pub struct Metadata(Box<str>);
 
 impl Metadata {
-    /// The object as JSON.
+    /// The object as JSON, on one line.
     #[must_use]
     pub fn as_json(&self) -> &str {
         &self.0
@@ -34,12 +35,16 @@ impl Metadata {
 impl std::str::FromStr for Metadata {
     type Err = MetadataError;
 
+    /// Checks the JSON and copies it; line breaks become spaces. O(n log n) in its length.
+    ///
+    /// # Errors
+    /// It is not a JSON object, or one of those that [`Metadata`] refuses.
     fn from_str(json: &str) -> Result<Self, MetadataError> {
         let mut reader = serde_json::Deserializer::from_str(json);
         let read = reader.deserialize_map(Readable { levels: LEVELS }).and_then(|()| reader.end());
         match read {
-            // Between the tokens a line break is white space, and inside of one there is none: so
-            // the object stays on one line.
+            // Between tokens a line break is white space, and no token contains one: the object becomes
+            // one line.
             Ok(()) => Ok(Self(json.trim().replace(['\r', '\n'], " ").into())),
             Err(error) => Err(MetadataError(error.to_string())),
         }
@@ -49,10 +54,10 @@ impl std::str::FromStr for Metadata {
 impl TryFrom<Map<String, Value>> for Metadata {
     type Error = MetadataError;
 
-    /// The object in its written form. Linear in its size.
+    /// Writes the object as JSON. O(n) in its size.
     ///
     /// # Errors
-    /// It is nested in more than 64 levels.
+    /// It has more than 64 levels of nesting.
     fn try_from(object: Map<String, Value>) -> Result<Self, MetadataError> {
         if !is_shallow(&object) {
             discard(object);
@@ -71,7 +76,7 @@ impl Default for Metadata {
 
 /// How many levels an object may have, itself the first.
 const LEVELS: u8 = 64;
-const TOO_DEEP: &str = "it is nested in more than 64 levels";
+const TOO_DEEP: &str = "it has more than 64 levels of nesting";
 
 /// Whether an object has at most [`LEVELS`] levels. Level by level: a recursion would end where the stack
 /// does.
@@ -197,24 +202,23 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-/// Refuses an object in which a key is there twice: of its values some readers take the first and
-/// some the last.
+/// Refuses an object with a duplicate key: some parsers take its first value and some the last.
 fn each_once<E: Error>(mut keys: Vec<Cow<'_, str>>) -> Result<(), E> {
     keys.sort_unstable();
     let twice = keys.windows(2).find(|pair| pair.first() == pair.last()).and_then(<[_]>::first);
     match twice {
-        Some(key) => Err(E::custom(format_args!("the key {key:?} is there twice"))),
+        Some(key) => Err(E::custom(format_args!("the key {key:?} is duplicate"))),
         None => Ok(()),
     }
 }
 
-/// Something is not a JSON object.
+/// A text is not a JSON object that [`Metadata`] accepts. `Display` names the fault and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MetadataError(String);
 
 impl fmt::Display for MetadataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "metadata has to be a JSON object: {}", self.0)
+        write!(f, "metadata must be a JSON object: {}", self.0)
     }
 }
 
@@ -225,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn metadata_is_an_object_that_everybody_can_read() {
+    fn metadata_is_an_object_that_every_parser_can_read() {
         let nested = |levels: usize| "{\"a\":".repeat(levels) + "1" + &"}".repeat(levels);
         for json in [
             "{}",
@@ -247,10 +251,10 @@ mod tests {
             ("{\"\\ud800\":1}", "hex escape"),
             ("{\"a\":1e999}", "out of range"),
             ("{\"a\":\"\n\"}", "control character"),
-            ("{\"a\":1,\"b\":2,\"a\":3}", "the key \"a\" is there twice"),
-            ("{\"a\":1,\"\\u0061\":2}", "the key \"a\" is there twice"),
-            ("{\"x\":[{\"a\":1,\"a\":1}]}", "the key \"a\" is there twice"),
-            ("{\"\":1,\"\":1}", "the key \"\" is there twice"),
+            ("{\"a\":1,\"b\":2,\"a\":3}", "the key \"a\" is duplicate"),
+            ("{\"a\":1,\"\\u0061\":2}", "the key \"a\" is duplicate"),
+            ("{\"x\":[{\"a\":1,\"a\":1}]}", "the key \"a\" is duplicate"),
+            ("{\"\":1,\"\":1}", "the key \"\" is duplicate"),
             (&nested(65), "64 levels"),
             (&nested(100_000), "64 levels"),
         ] {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use statusbus_core::{Category, CategorySet, Detached, DetachedIter, Handed, Item, Priority};
+use statusbus_core::{Batch, BatchIter, BatchUpdate, Category, CategorySet, Item, Priority};
 
 use crate::post::Post;
 use crate::read::Update;
 
 /// A batch as it left the queue, in the buffer that it left into.
-pub(crate) type Posts = Detached<Post, Box<[Item<Post>]>>;
+pub(crate) type Posts = Batch<Post, Box<[Item<Post>]>>;
 
 /// A batch of updates, which everyone who holds it reads: none of them needs a copy of his own.
 #[derive(Default)]
@@ -121,7 +121,7 @@ impl Parcel {
     pub(crate) fn fill(&mut self, posts: Posts, now: u64, wall: u64) {
         self.categories =
             self.groups.iter().fold(CategorySet::NONE, |all, group| all.union(group.categories));
-        self.kinds.extend(posts.iter().map(|handed| handed.update.category));
+        self.kinds.extend(posts.iter().map(|one| one.update.category));
         self.sort_kinds();
         if self.groups.len() > 1 {
             let mut start = 0;
@@ -130,8 +130,8 @@ impl Parcel {
                 start += group.len;
             }
             self.order.resize(posts.len(), 0);
-            for (index, handed) in posts.iter().enumerate() {
-                if let Some(group) = self.groups.get_mut(handed.update.about as usize)
+            for (index, one) in posts.iter().enumerate() {
+                if let Some(group) = self.groups.get_mut(one.update.about as usize)
                     && let Some(place) = self.order.get_mut(group.start as usize)
                 {
                     *place = index as u16;
@@ -253,7 +253,7 @@ impl Parcel {
     pub(crate) fn get(&self, index: usize) -> Option<Update<'_>> {
         match &self.held {
             Held::Posts { posts, now, wall } => {
-                Some(handed(posts.get(index)?, *now, *wall, &self.groups))
+                Some(shown(posts.get(index)?, *now, *wall, &self.groups))
             }
             Held::Copies(copies) => Some(copies.get(index)?.update(&self.groups)),
         }
@@ -308,7 +308,7 @@ impl Parcel {
 /// All updates of a parcel.
 #[derive(Clone)]
 pub(crate) struct All<'a> {
-    posts: DetachedIter<'a, Post>,
+    posts: BatchIter<'a, Post>,
     copies: std::slice::Iter<'a, Delivered>,
     now: u64,
     wall: u64,
@@ -325,7 +325,7 @@ impl<'a> All<'a> {
     }
 
     pub(crate) fn none(groups: &'a [Group]) -> Self {
-        Self { posts: DetachedIter::default(), copies: [].iter(), now: 0, wall: 0, groups }
+        Self { posts: BatchIter::default(), copies: [].iter(), now: 0, wall: 0, groups }
     }
 }
 
@@ -335,7 +335,7 @@ impl<'a> Iterator for All<'a> {
     #[inline]
     fn next(&mut self) -> Option<Update<'a>> {
         match self.posts.next() {
-            Some(post) => Some(handed(post, self.now, self.wall, self.groups)),
+            Some(post) => Some(shown(post, self.now, self.wall, self.groups)),
             None => Some(self.copies.next()?.update(self.groups)),
         }
     }
@@ -343,20 +343,19 @@ impl<'a> Iterator for All<'a> {
     #[inline]
     fn fold<A, F: FnMut(A, Self::Item) -> A>(self, first: A, mut each: F) -> A {
         let Self { posts, copies, now, wall, groups } = self;
-        let folded =
-            posts.fold(first, |folded, post| each(folded, handed(post, now, wall, groups)));
+        let folded = posts.fold(first, |folded, post| each(folded, shown(post, now, wall, groups)));
         copies.fold(folded, |folded, delivered| each(folded, delivered.update(groups)))
     }
 }
 
 #[inline(always)]
-fn handed<'a>(handed: Handed<&'a Post>, now: u64, wall: u64, groups: &'a [Group]) -> Update<'a> {
+fn shown<'a>(one: BatchUpdate<'a, Post>, now: u64, wall: u64, groups: &'a [Group]) -> Update<'a> {
     Update {
-        post: handed.update,
-        seq: handed.seq,
-        said: wall.saturating_sub(handed.waited_micros()),
-        expiry: now.saturating_add(handed.ttl_left_micros()),
-        priority: handed.priority,
+        post: one.update,
+        seq: one.seq,
+        said: wall.saturating_sub(one.waited_micros()),
+        expiry: now.saturating_add(one.ttl_left_micros()),
+        priority: one.priority,
         groups,
     }
 }

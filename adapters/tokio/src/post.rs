@@ -1,9 +1,8 @@
 //! An update on its way through the queue and to its readers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use statusbus_core::{Category, Keyed, Priority, Update};
+use statusbus_core::{Category, Keyed, Update};
 
 use crate::{Metadata, Text};
 
@@ -17,15 +16,13 @@ pub(crate) struct Post {
     /// group in the parcel.
     pub(crate) about: u32,
     pub(crate) category: Category,
-    pub(crate) priority: Option<Priority>,
 }
 
 /// What most updates do not have.
 pub(crate) struct Extra {
     pub(crate) key: Option<Box<str>>,
-    /// Of topic and key, with the bus's seed.
+    /// Of topic and key, with the bus's seed; zero without a key.
     pub(crate) key_hash: u32,
-    pub(crate) ttl: Option<Duration>,
     pub(crate) metadata: Option<Metadata>,
     /// Microseconds for which it was on its way before it was sent here.
     pub(crate) age: u64,
@@ -35,7 +32,7 @@ impl Post {
     /// Nothing but a text.
     #[inline(always)]
     pub(crate) const fn plain(text: Text, about: u32, category: Category) -> Self {
-        Self { text, extra: None, about, category, priority: None }
+        Self { text, extra: None, about, category }
     }
 
     pub(crate) fn key(&self) -> Option<&str> {
@@ -68,34 +65,25 @@ pub(crate) struct Topic {
 impl Update for Post {
     type Topic = Topic;
     type Keys = Keyed;
+    const EMPTY: Self = Self::plain(Text::from_static(""), 0, Category::INFO);
 
     fn topic(&self) -> Topic {
         Topic { conversation: self.about, category: self.category }
-    }
-
-    #[inline]
-    fn category(&self) -> Category {
-        self.category
-    }
-
-    #[inline]
-    fn key_hash(&self) -> Option<u32> {
-        let extra = self.extra.as_ref()?;
-        extra.key.as_ref().map(|_| extra.key_hash)
     }
 
     fn same_key(&self, other: &Self) -> bool {
         self.topic() == other.topic() && self.key() == other.key()
     }
 
-    #[inline]
-    fn priority(&self) -> Option<Priority> {
-        self.priority
-    }
-
-    #[inline]
-    fn ttl(&self) -> Option<Duration> {
-        self.extra.as_ref()?.ttl
+    #[inline(always)]
+    fn move_to(&mut self, to: &mut Self) {
+        // Slots and items hold `EMPTY` where no update is. It owns nothing: dropping it would only cost
+        // the look at what it is.
+        debug_assert!(to.text.allocated() == 0 && to.extra.is_none(), "the place is empty");
+        std::mem::forget(std::mem::replace(
+            to,
+            std::mem::replace(self, Self::plain(Text::new(), 0, Category::INFO)),
+        ));
     }
 }
 
@@ -110,12 +98,12 @@ mod tests {
         assert_eq!(size_of::<Post>(), 64);
     }
 
-    /// What [`Builder::capacity`](crate::Builder::capacity) and
-    /// [`Builder::window`](crate::Builder::window) promise.
+    /// What [`Builder::with_capacity`](crate::Builder::with_capacity) and
+    /// [`Builder::with_window`](crate::Builder::with_window) promise.
     #[test]
     #[cfg(target_pointer_width = "64")]
-    fn a_slot_takes_112_bytes_and_a_place_in_the_window_104() {
-        assert_eq!(size_of::<statusbus_core::Slot<Post>>(), 112);
-        assert_eq!(size_of::<statusbus_core::Item<Post>>(), 104);
+    fn a_slot_takes_96_bytes_and_a_place_in_the_window_88() {
+        assert_eq!(size_of::<statusbus_core::Slot<Post>>(), 96);
+        assert_eq!(size_of::<statusbus_core::Item<Post>>(), 88);
     }
 }

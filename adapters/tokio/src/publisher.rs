@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use statusbus_core::{Batch, Category, CategorySet, Gap, Item};
+use statusbus_core::{Category, CategorySet, Gap};
 
 use crate::bounds::{Amount, Bounds};
 use crate::buffers::Buffers;
@@ -12,12 +12,9 @@ use crate::grouping::Grouping;
 use crate::hub::Hub;
 use crate::names::Names;
 use crate::parcel::{Group, Parcel, Posts};
-use crate::post::{Post, Topic};
+use crate::post::Topic;
 use crate::ring::{Entry, Ring};
 use crate::shared::Shared;
-
-/// The runner's batch.
-pub(crate) type Handed = Batch<Post, Box<[Item<Post>]>, GAPS>;
 
 /// What was lost in front of a batch.
 pub(crate) type Lost = Gap<Topic, GAPS>;
@@ -48,17 +45,7 @@ impl Publisher {
     }
 
     /// Publishes a batch. `now` is the bus's clock and `wall` the wall clock, in microseconds.
-    pub(crate) fn publish(
-        &mut self,
-        shared: &Shared,
-        lost: Option<&Lost>,
-        mut posts: Posts,
-        now: u64,
-        wall: u64,
-    ) {
-        if let Some(lost) = lost {
-            self.report(shared, lost);
-        }
+    pub(crate) fn publish(&mut self, shared: &Shared, mut posts: Posts, now: u64, wall: u64) {
         if posts.is_empty() {
             self.buffers.put(posts.into_items());
             return;
@@ -98,20 +85,20 @@ impl Publisher {
 
     /// Writes losses to the logs: that of the whole bus first, that of everything last, so that a
     /// reader that begins behind them finds them in all.
-    fn report(&mut self, shared: &Shared, lost: &Lost) {
+    pub(crate) fn report(&mut self, shared: &Shared, lost: &Lost) {
         let (hub, seq) = (&shared.hub, lost.seq());
         if !lost.elsewhere().is_empty() {
-            hub.append_bus_losses(seq, *lost.elsewhere());
+            hub.append_bus_losses(seq, lost.elsewhere());
         }
         let mut conversations = Vec::new();
-        for (index, (topic, _)) in lost.topics().iter().enumerate() {
-            let (before, rest) = lost.topics().split_at(index);
-            if before.iter().any(|(other, _)| other.conversation == topic.conversation) {
+        for (index, (topic, _)) in lost.topics().enumerate() {
+            let is_theirs = |(other, _): &(&Topic, _)| other.conversation == topic.conversation;
+            if lost.topics().take(index).any(|other| is_theirs(&other)) {
                 continue;
             }
-            let theirs = rest.iter().filter(|(other, _)| other.conversation == topic.conversation);
+            let theirs = lost.topics().skip(index).filter(is_theirs);
             let theirs: Vec<_> =
-                theirs.map(|(topic, losses)| (GapScope::Topic(topic.category), *losses)).collect();
+                theirs.map(|(topic, losses)| (GapScope::Topic(topic.category), losses)).collect();
             let conversation = Names::when_needed(&shared.names).numbered(topic.conversation);
             conversation.ring().append_losses(seq, &theirs);
             conversations.push(conversation);

@@ -1,4 +1,4 @@
-//! Batches and updates, as a reader sees them.
+//! Batches and updates as readers receive them.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,8 +8,8 @@ use statusbus_core::{Category, CategorySet, Priority};
 use crate::parcel::{All, Group, Parcel};
 use crate::post::Post;
 
-/// Updates that arrived together, as one reader sees them. Cheap to clone: everyone who reads them
-/// shares them.
+/// Updates that were delivered together, in the selection and categories of one reader. A clone is
+/// cheap, because all readers share the updates. They are in memory as long as a clone is held.
 #[derive(Clone)]
 pub struct Batch {
     pub(crate) parcel: Arc<Parcel>,
@@ -22,7 +22,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The updates, in order.
+    /// The updates, in the order of the bus.
     #[must_use]
     #[inline]
     pub fn iter(&self) -> Updates<'_> {
@@ -43,22 +43,22 @@ impl Batch {
         }
     }
 
-    /// The position up to which a reader is who has read this batch: resume behind it.
+    /// The position to [resume](crate::Subscribe::resume) from after this batch.
     #[must_use]
     pub const fn seq(&self) -> u64 {
         self.last_seq
     }
 
-    /// Whether both are the same view of the same memory, so that what was made of one can be used
-    /// for the other. Batches that readers of the same selection get at the same position are mostly
-    /// the same; so are retained values.
+    /// Whether both are the same view of the same memory, so that an encoding of one can be reused for
+    /// the other. This holds for most batches and retained values that readers of the same selection
+    /// receive at the same position. `false` does not mean that the updates differ. O(1).
     #[must_use]
     pub fn ptr_eq(&self, other: &Self) -> bool {
         let view = |batch: &Self| (batch.group, batch.categories, batch.after, batch.last_seq);
         Arc::ptr_eq(&self.parcel, &other.parcel) && view(self) == view(other)
     }
 
-    /// How many updates are in it. Counts them: linear in what arrived together.
+    /// The number of updates. O(n) in the number that were delivered together.
     #[must_use]
     pub fn len(&self) -> usize {
         self.iter().count()
@@ -72,7 +72,7 @@ impl Batch {
         (news && all.intersection(self.categories) == all) || !self.is_empty()
     }
 
-    /// Whether no update is in it; only a batch of retained updates can be empty.
+    /// Whether it has no update. Only [retained values](crate::Event::Retained) can be empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Batch {
     }
 }
 
-/// The updates of a [`Batch`].
+/// The updates of a [`Batch`]: from [`Batch::iter`].
 #[derive(Clone)]
 pub struct Updates<'a> {
     /// What is left if all of the parcel is wanted, as it mostly is.
@@ -177,13 +177,13 @@ pub struct Update<'a> {
 }
 
 impl<'a> Update<'a> {
-    /// Its position on the bus; together with the bus's epoch it is never given twice.
+    /// Its position: with the [epoch](crate::Status::epoch) of the bus, a unique id of the update.
     #[must_use]
     pub const fn seq(&self) -> u64 {
         self.seq
     }
 
-    /// What it is about; `None`: the whole system.
+    /// Its conversation; `None`: a system-wide update.
     #[must_use]
     pub fn conversation(&self) -> Option<&'a str> {
         self.name().map(|name| &**name)
@@ -193,7 +193,7 @@ impl<'a> Update<'a> {
         self.groups.get(self.post.about as usize)?.name.as_ref()
     }
 
-    /// Its category.
+    /// Its category. [`Status::categories`](crate::Status::categories) has the name.
     #[must_use]
     pub const fn category(&self) -> Category {
         self.post.category
@@ -206,26 +206,26 @@ impl<'a> Update<'a> {
         self.post.text.as_str()
     }
 
-    /// Its metadata, a JSON object in its written form.
+    /// Its metadata: a JSON object on one line.
     #[must_use]
     pub fn metadata(&self) -> Option<&'a str> {
         Some(self.post.extra.as_ref()?.metadata.as_ref()?.as_json())
     }
 
-    /// The thing whose current value it is.
+    /// Its key: the name of the value that it sets.
     #[must_use]
     pub fn key(&self) -> Option<&'a str> {
         self.post.key()
     }
 
-    /// Its priority: its own, or its category's.
+    /// Its priority: its own, or else that of its category.
     #[must_use]
     pub const fn priority(&self) -> Priority {
         self.priority
     }
 
-    /// When it was sent, by the wall clock. While the queue is not empty, senders share one reading
-    /// of the clock: it is exact to the flush interval.
+    /// When it was sent, by the wall clock. Accurate to the flush interval, because senders share one
+    /// clock reading while the queue is not empty.
     #[must_use]
     pub fn at(&self) -> SystemTime {
         let age = self.post.extra.as_ref().map_or(0, |extra| extra.age);

@@ -9,22 +9,24 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use statusbus_core::{Instant, Item, Ledger, Part, Receipt};
+use statusbus_core::{Accepted, Instant, Item, Ledger, Polled, Receipt};
 
 use crate::buffers::Buffers;
 use crate::bus_call::BusCall;
 use crate::clock::wall;
-use crate::publisher::{Handed, Publisher};
+use crate::parcel::Posts;
+use crate::publisher::{Lost, Publisher};
 use crate::shared::{Core, Heard, Shared};
 use crate::telemetry::Reporter;
 
-/// Delivers what is sent. It runs until the bus is closed and everything is delivered; run it on a
-/// task of its own.
+/// The task that delivers updates: from [`Builder::build`](crate::Builder::build). Spawn
+/// [`run`](Self::run). If it is dropped earlier, the bus closes and what is queued counts as dropped by the
+/// [sink](crate::DropReason::Sink).
 #[must_use = "nothing is delivered until the runner is run"]
 pub struct Runner {
     shared: Arc<Shared>,
     publisher: Publisher,
-    batch: Handed,
+    batch: Posts,
     /// Of the batch that is being published.
     publishing: Option<Receipt>,
     /// What is still to be reported.
@@ -35,18 +37,21 @@ pub struct Runner {
 
 impl Runner {
     pub(crate) fn new(shared: Arc<Shared>, publisher: Publisher) -> Self {
-        let batch = Handed::with_items(Box::default());
+        let batch = Posts::with_items(Box::default());
         let (bus_call, reporter) = (BusCall::default(), Reporter::default());
         let (publishing, heard) = (None, Heard::default());
         Self { shared, publisher, batch, publishing, heard, bus_call, reporter }
     }
 
-    /// Runs. A panic of a metrics recorder, a log or a reader's waker is contained and counted, and
-    /// costs no update; after any other one in delivery what was being delivered is dropped as not
-    /// accepted by the sink, and the runner goes on.
+    /// Delivers updates until the bus is closed and everything is delivered. It is woken at most once
+    /// per batch, and sleeps without a timer while nothing is due.
+    ///
+    /// A panic of a metrics recorder, a log subscriber or a reader's waker is contained and
+    /// [counted](crate::Status::panics), and costs no update. After any other panic in delivery the batch
+    /// counts as dropped by the [sink](crate::DropReason::Sink), and the runner continues.
     ///
     /// # Panics
-    /// On a runtime without timers, at once.
+    /// At once, if the runtime has no timers.
     pub async fn run(mut self) {
         need_timers();
         loop {
@@ -58,7 +63,7 @@ impl Runner {
             self.shared.panics.fetch_add(1, Ordering::Relaxed);
             self.settle_failed();
             self.shared.contain(|| {
-                tracing::error!(panic, "delivery panicked and was started again");
+                tracing::error!(panic, "delivery panicked and was restarted");
             });
             tokio::task::yield_now().await;
         }
@@ -70,21 +75,21 @@ impl Runner {
                 self.discard().await;
             }
             // 1. Settle the last batch and take the next one.
-            let (settled, handed, poll_at, drained, ledger) = self.take();
+            let Taken { settled, polled, lost, drained, ledger } = self.take();
             if settled && self.shared.flushing.load(Ordering::Acquire) > 0 {
                 self.shared.settled.notify_waiters();
             }
             // 2. Deliver it, tell of it, and let readers run.
-            if handed {
+            let Polled::Wait(poll_at) = polled else {
                 let now = self.shared.clock.now().as_micros();
-                self.publish(now, &ledger);
+                self.publish(lost.as_deref(), now, &ledger);
                 self.publisher.wake(&self.shared);
                 self.report(&ledger);
                 self.shared.names.lock().look(LOOK, now);
                 self.call_everyone();
                 tokio::task::yield_now().await;
                 continue;
-            }
+            };
             self.report(&ledger);
             let call_at = self.call_everyone();
             if drained {
@@ -92,11 +97,7 @@ impl Runner {
             }
             // 3. Nothing is due: sleep until the deadline or until woken.
             let poll_at = poll_at.into_iter().chain(call_at).min();
-            let deadline = match (poll_at, self.reporter.next_line()) {
-                (Some(poll), Some(line)) => Some(self.shared.clock.timer_at(poll).min(line)),
-                (Some(poll), None) => Some(self.shared.clock.timer_at(poll)),
-                (None, line) => line,
-            };
+            let deadline = poll_at.map(|at| self.shared.clock.timer_at(at));
             let woken = self.shared.wake.notified();
             match deadline {
                 None => woken.await,
@@ -114,7 +115,7 @@ impl Runner {
         if !self.bus_call.is_owed(last_loss) {
             return None;
         }
-        let interval = self.shared.bus.lock().config().values().flush_interval;
+        let interval = self.shared.bus.lock().config().flush_interval();
         if self.bus_call.is_due(last_loss, interval, self.shared.clock.now()) {
             let mut wakers = Vec::new();
             self.shared.hub.wake_everyone(&mut wakers);
@@ -126,24 +127,28 @@ impl Runner {
     }
 
     /// Settles the last batch and takes the next one.
-    fn take(&mut self) -> (bool, bool, Option<Instant>, bool, Ledger) {
+    fn take(&mut self) -> Taken {
         let mut bus = self.shared.bus.lock();
         let now = self.shared.clock.now();
         let settled = self.shared.settle(&mut bus, now);
-        let (queued, most) = (bus.ledger().queued as usize, bus.config().values().batch_size);
+        let (queued, most) = (bus.ledger().queued as usize, bus.config().batch_size());
         let size = Buffers::size(queued, most);
         if self.batch.capacity() != size && (queued > 0 || self.batch.capacity() == 0) {
-            bus.failed(&mut self.batch, 0, now);
+            bus.settle(&mut self.batch, Accepted::First(0), now);
             let buffers = &mut self.publisher.buffers;
-            let (other, nothing) = self.batch.detach(buffers.take(size));
+            let other = std::mem::replace(&mut self.batch, Posts::with_items(buffers.take(size)));
             buffers.put(other.into_items());
-            drop(nothing);
         }
         // What was abandoned just now is not delivered: the runner has been woken to discard it.
         let discards = queued > 0 && self.shared.is_abandoned();
-        let handed = !discards && bus.poll(&mut self.batch, now);
+        let polled = match discards {
+            true => Polled::Wait(bus.poll_at()),
+            false => bus.poll(&mut self.batch, now),
+        };
+        let lost = bus.gap(&self.batch).cloned().map(Box::new);
         self.heard.hear_more(std::mem::take(bus.telemetry()));
-        (settled, handed, bus.poll_at(), bus.is_drained(), self.shared.ledger_of(&bus))
+        let (drained, ledger) = (bus.is_drained(), self.shared.ledger_of(&bus));
+        Taken { settled, polled, lost, drained, ledger }
     }
 
     /// Drops what is queued in parts, and lets others run in between.
@@ -153,28 +158,31 @@ impl Runner {
             tokio::task::yield_now().await;
         }
         let heard = std::mem::take(self.shared.bus.lock().telemetry());
-        self.heard.hear_more(Heard { handed_on: None, ..heard });
+        self.heard.hear_more(Heard { polled: None, ..heard });
     }
 
-    /// Publishes the batch. Should it panic, what was in it is not accepted by the sink, and its gap
-    /// is told with the next one.
-    fn publish(&mut self, now: u64, ledger: &Ledger) {
+    /// Publishes the gap and the batch behind it. Should it panic, what was in the batch is not accepted
+    /// by the sink, and the gap, unless readers have it, is reported with the next one.
+    fn publish(&mut self, lost: Option<&Lost>, now: u64, ledger: &Ledger) {
+        self.publishing = Some(self.batch.take_receipt());
+        if let Some(lost) = lost {
+            self.publisher.report(&self.shared, lost);
+            self.shared.bus.lock().confirm_losses(&self.batch, usize::MAX);
+        }
         let buffer = self.publisher.buffers.take(self.batch.capacity());
-        let (posts, receipt) = self.batch.detach(buffer);
+        let posts = std::mem::replace(&mut self.batch, Posts::with_items(buffer));
         let size = posts.len() as u64;
-        self.publishing = Some(receipt);
-        self.publisher.publish(&self.shared, self.batch.gap(), posts, now, wall());
+        self.publisher.publish(&self.shared, posts, now, wall());
         if let Some(receipt) = self.publishing.take() {
             self.shared.note_published(receipt);
         }
-        self.batch.take_gap();
         self.shared.names.lock().departures.batch(size, ledger.sent, ledger.queued);
     }
 
     /// Settles a batch of which nobody knows whether readers have it, if there is one.
     fn settle_failed(&mut self) {
         if let Some(receipt) = self.publishing.take() {
-            self.shared.with_bus(|bus, now| bus.settle_failed(receipt, 0, now));
+            self.shared.with_bus(|bus, now| bus.settle_receipt(receipt, Accepted::First(0), now));
             self.shared.settled.notify_waiters();
         }
     }
@@ -191,12 +199,13 @@ impl Runner {
         loop {
             let mut bus = self.shared.bus.lock();
             let now = self.shared.clock.now();
-            if !bus.poll(&mut self.batch, now) {
+            if bus.poll(&mut self.batch, now) != Polled::Batch {
                 return;
             }
+            let lost = bus.gap(&self.batch).cloned();
             let ledger = self.shared.ledger_of(&bus);
             drop(bus);
-            self.publish(now.as_micros(), &ledger);
+            self.publish(lost.as_ref(), now.as_micros(), &ledger);
             self.shared.settle(&mut self.shared.bus.lock(), now);
         }
     }
@@ -213,8 +222,8 @@ pub(crate) fn need_timers() {
 /// Conversations whose idleness is looked at with each batch.
 const LOOK: usize = 8;
 
-fn batch(size: usize) -> Handed {
-    Handed::with_items((0..size).map(|_| Item::VACANT).collect())
+fn batch(size: usize) -> Posts {
+    Posts::with_items((0..size).map(|_| Item::VACANT).collect())
 }
 
 /// The runner ends: by itself when everything is delivered, or because its runtime does.
@@ -226,7 +235,7 @@ impl Drop for Runner {
         self.settle_failed();
         let lost = self.shared.with_bus(|bus, now| {
             bus.close(now);
-            bus.failed(&mut self.batch, 0, now);
+            bus.settle(&mut self.batch, Accepted::First(0), now);
             self.shared.abandon(bus, now)
         });
         let mut part = batch(PART);
@@ -238,12 +247,14 @@ impl Drop for Runner {
             let mut bus = self.shared.bus.lock();
             (std::mem::take(bus.telemetry()), self.shared.ledger_of(&bus))
         };
-        self.heard.hear_more(Heard { handed_on: None, ..heard });
+        self.heard.hear_more(Heard { polled: None, ..heard });
         self.report(&ledger);
-        self.shared.contain(|| self.reporter.report_last_line(&ledger));
         if lost > 0 {
             self.shared.contain(|| {
-                tracing::warn!(lost, "the bus was dropped without shutdown: updates are lost");
+                tracing::warn!(
+                    lost,
+                    "the runner was dropped before the queue was empty: updates are lost"
+                );
             });
         }
         self.publisher.close(&self.shared.hub);
@@ -251,6 +262,17 @@ impl Drop for Runner {
         self.shared.ended.store(true, Ordering::Release);
         self.shared.settled.notify_waiters();
     }
+}
+
+/// What the runner learns of the bus in one go.
+struct Taken {
+    /// A batch was settled.
+    settled: bool,
+    polled: Polled,
+    /// The gap in front of the batch.
+    lost: Option<Box<Lost>>,
+    drained: bool,
+    ledger: Ledger,
 }
 
 impl fmt::Debug for Runner {
@@ -272,7 +294,7 @@ impl Shared {
     /// Settles the batch that was published last. Answers whether there was one.
     fn settle(&self, bus: &mut Core, now: Instant) -> bool {
         let Some(receipt) = self.published.lock().take() else { return false };
-        bus.settle(receipt, now);
+        bus.settle_receipt(receipt, Accepted::All, now);
         *self.flushed.lock() = Some(bus.flushed());
         true
     }
@@ -290,17 +312,20 @@ impl Shared {
     }
 
     /// Drops a part of what is queued. Answers whether something is left.
-    fn discard(&self, part: &mut Handed) -> bool {
+    fn discard(&self, part: &mut Posts) -> bool {
         let mut bus = self.bus.lock();
         let now = self.clock.now();
         let before = bus.ledger().queued;
         loop {
             let queued = bus.ledger().queued;
             let left = (PART as u64).saturating_sub(before - queued) as usize;
-            if queued == 0 || left == 0 || bus.poll_part(part, left, drop, now) == Part::Nothing {
+            if queued == 0 || left == 0 {
                 return queued > 0;
             }
-            bus.failed(part, 0, now);
+            if let Polled::Wait(_) = bus.poll_part(part, left, |_| {}, now) {
+                return true;
+            }
+            bus.settle(part, Accepted::First(0), now);
         }
     }
 }
@@ -312,7 +337,7 @@ pub(crate) async fn flush(shared: &Shared) {
     let mark = shared.with_bus(Core::flush);
     let _waiting = Waiting::new(shared);
     settled_until(shared, || {
-        let flushed = shared.flushed.lock().is_some_and(|flushed| flushed >= mark);
+        let flushed = shared.flushed.lock().is_some_and(|flushed| mark.is_reached_by(flushed));
         let idle = || {
             let ledger = shared.ledger();
             ledger.queued + ledger.in_flight == 0
@@ -366,7 +391,7 @@ pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {
     shared.wake.notify_one();
     let readers = shared.hub.readers();
     shared.contain(|| {
-        tracing::warn!(lost, readers, "the bus was shut down before everything was read");
+        tracing::warn!(lost, readers, "the shutdown timed out before everything was read");
     });
     // The runner may be publishing a batch on another thread. What becomes of it is soon known.
     settled_until(shared, || {

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    Bus, Categories, ConversationError, Depth, Dropped, Facts, FlushMark, HandedOn, Ledger,
-    Outcome, OverflowEdge, Place, Receipt, RefuseReason, Slot, Telemetry,
+    BatchInfo, Bus, Categories, ConversationError, Depth, DropReason, FlushMark, Ledger, Outcome,
+    OverflowEvent, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
 };
 use tokio::sync::Notify;
 
@@ -29,47 +29,32 @@ pub(crate) type Core = Bus<Post, Box<[Slot<Post>]>, Heard, { statusbus_core::Cat
 /// What the core has told since the runner last looked.
 #[derive(Default)]
 pub(crate) struct Heard {
-    pub(crate) handed_on: Option<HandedOn>,
+    pub(crate) polled: Option<BatchInfo>,
     pub(crate) latency: Option<std::time::Duration>,
-    pub(crate) overflow: Overflowed,
-}
-
-/// What became of an overflow since the runner last looked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Overflowed {
-    pub(crate) started: bool,
-    /// Updates that were lost in overflows that are over.
-    pub(crate) ended: Option<u64>,
+    /// The last event.
+    pub(crate) overflow: Option<OverflowEvent>,
 }
 
 impl Heard {
     /// What was heard after this.
     pub(crate) fn hear_more(&mut self, later: Self) {
-        self.handed_on = later.handed_on.or(self.handed_on);
+        self.polled = later.polled.or(self.polled);
         self.latency = later.latency.or(self.latency);
-        self.overflow.started |= later.overflow.started;
-        if let Some(lost) = later.overflow.ended {
-            self.overflow.ended = Some(self.overflow.ended.unwrap_or(0) + lost);
-        }
+        self.overflow = later.overflow.or(self.overflow);
     }
 }
 
 impl Telemetry for Heard {
-    fn handed_on(&mut self, batch: HandedOn) {
-        self.handed_on = Some(batch);
+    fn polled(&mut self, batch: BatchInfo) {
+        self.polled = Some(batch);
     }
 
     fn settled(&mut self, latency: std::time::Duration) {
         self.latency = Some(latency);
     }
 
-    fn overflow(&mut self, edge: OverflowEdge) {
-        match edge {
-            OverflowEdge::Started => self.overflow.started = true,
-            OverflowEdge::Ended { lost } => {
-                self.overflow.ended = Some(self.overflow.ended.unwrap_or(0) + lost);
-            }
-        }
+    fn overflow(&mut self, event: OverflowEvent) {
+        self.overflow = Some(event);
     }
 }
 
@@ -145,26 +130,26 @@ impl Shared {
         }
     }
 
-    /// Puts an update into the queue. What comes back instead is dropped without the lock.
+    /// Puts an update into the queue. What comes back for it is dropped without the lock.
     #[inline(always)]
-    pub(crate) fn offer(&self, post: Place<Post>, facts: Facts) -> Outcome {
-        self.offer_then(post, facts, |_| {})
+    pub(crate) fn push(&self, post: Post, options: SendOptions) -> Outcome {
+        self.push_then(post, options, |_| {})
     }
 
     /// The same, by somebody who lets go of the conversation afterwards.
-    pub(crate) fn offer_and_let_go(
+    pub(crate) fn push_and_let_go(
         &self,
-        post: Place<Post>,
-        facts: Facts,
+        post: Post,
+        options: SendOptions,
         conversation: &ConversationState,
     ) -> Outcome {
-        self.offer_then(post, facts, |bus| conversation.let_go(bus.ledger().sent))
+        self.push_then(post, options, |bus| conversation.let_go(bus.ledger().sent))
     }
 
     #[inline(always)]
-    fn offer_then(&self, mut post: Place<Post>, facts: Facts, then: impl FnOnce(&Core)) -> Outcome {
+    fn push_then(&self, mut post: Post, options: SendOptions, then: impl FnOnce(&Core)) -> Outcome {
         let mut bus = self.bus.lock();
-        let outcome = bus.offer(&mut post, facts, || self.clock.now());
+        let outcome = bus.push(&mut post, options, || self.clock.now());
         then(&bus);
         let wake = bus.take_wake();
         drop(bus);
@@ -172,7 +157,7 @@ impl Shared {
             self.wake.notify_one();
         }
         if matches!(outcome, Outcome::Queued) {
-            // nothing came back: spares looking
+            // Nothing came back, and what is left owns nothing.
             std::mem::forget(post);
         }
         outcome
@@ -270,7 +255,7 @@ impl Shared {
             let left = ledger.dropped.total() - before.dropped.total();
             let expired = ledger.expired - before.expired;
             let sink = before.dropped.sink + left + expired + ledger.queued;
-            ledger.dropped = Dropped { sink, ..before.dropped };
+            ledger.dropped = before.dropped.with_count(DropReason::Sink, sink);
             (ledger.queued, ledger.expired) = (0, before.expired);
         }
         ledger

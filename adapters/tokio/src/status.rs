@@ -1,27 +1,29 @@
-//! The handles that people hold.
+//! The handles: of a bus, and of a conversation.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use statusbus_core::{
-    Categories, Category, Config, ConversationError, Depth, Facts, Ledger, Place, Priority,
-    RefuseReason,
+    Categories, Category, Config, ConversationError, Depth, Ledger, Priority, RefuseReason,
+    SendOptions, Update,
 };
 
 use crate::Text;
 use crate::builder::Builder;
 use crate::conversation::ConversationState;
-use crate::draft::Draft;
+use crate::hub::Source;
 use crate::post::Post;
 use crate::selector::Selector;
 use crate::shared::{Core, Shared};
 use crate::subscription::Subscribe;
+use crate::update_builder::UpdateBuilder;
 
-/// Says what a program is doing. Clone it freely: all clones speak to the same bus, and when the
-/// last one is gone what was sent is still delivered.
+/// A handle to a bus: sends updates, subscribes to them, and controls the bus. A clone is cheap and
+/// belongs to the same bus. When the last handle is dropped ([`Conversation`]s count), the bus closes and
+/// delivers what is queued.
 ///
-/// Sending never blocks, awaits or panics; it may be done from any thread, in a runtime or not.
+/// Sending never blocks, awaits or panics. It works on any thread, with or without a runtime.
 pub struct Status {
     handle: Arc<Handle>,
 }
@@ -38,44 +40,46 @@ impl Drop for Handle {
     }
 }
 
-/// The methods that say something in one category, for a conversation by name and for a handle.
+/// One method per category, for a conversation by name and for a handle.
 macro_rules! categories {
     ($($(#[$doc:meta])* $name:ident, $category:ident;)*) => {
         impl Status {
             $($(#[$doc])*
             ///
-            /// A name that no conversation can have is refused, and counted.
+            /// See [`send`](Self::send).
             #[inline]
             pub fn $name(&self, conversation: &str, text: impl Into<Text>) {
-                self.say(conversation, Category::$category, text);
+                self.send(conversation, Category::$category, text);
             })*
         }
 
         impl Conversation {
             $($(#[$doc])*
+            ///
+            /// See [`send`](Self::send).
             #[inline]
             pub fn $name(&self, text: impl Into<Text>) {
-                self.say(Category::$category, text);
+                self.send(Category::$category, text);
             })*
         }
     };
 }
 
 categories! {
-    /// The engine itself: a model is loaded, a worker has started.
+    /// Sends news of the engine itself: a model is loaded, a worker has started.
     engine, ENGINE;
-    /// A tool call: it starts, it returns.
+    /// Sends news of a tool call: it starts, it returns.
     tool, TOOL;
-    /// A step of a workflow.
+    /// Sends a step of a workflow.
     workflow, WORKFLOW;
-    /// How far something has come.
+    /// Sends progress. Low priority by default.
     progress, PROGRESS;
-    /// Something failed, and that is the end of it. For one failure among many give it another
-    /// [priority](Draft::priority).
+    /// Sends a failure. High priority by default; give one failure among many another
+    /// [priority](UpdateBuilder::priority).
     error, ERROR;
-    /// Anything else worth saying.
+    /// Sends any other information.
     info, INFO;
-    /// What will be done next.
+    /// Sends what comes next.
     planning, PLANNING;
 }
 
@@ -94,99 +98,103 @@ impl Status {
         Self { handle }
     }
 
-    /// A bus with other settings than the defaults.
+    /// The settings of a new bus; at first the defaults.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// Says something with more than a text: see [`Draft`].
+    /// Begins an update with key, priority, TTL or metadata: see [`UpdateBuilder`].
     pub fn update(
         &self,
         conversation: &str,
         category: Category,
         text: impl Into<Text>,
-    ) -> Draft<'_> {
+    ) -> UpdateBuilder<'_> {
         let shared = &self.handle.shared;
-        Draft::new(shared, shared.conversation(conversation), category, text.into())
+        UpdateBuilder::new(shared, shared.conversation(conversation), category, text.into())
     }
 
-    /// Like [`update`](Self::update), for what concerns the whole system.
-    pub fn system_update(&self, category: Category, text: impl Into<Text>) -> Draft<'_> {
+    /// Begins a system-wide update: see [`UpdateBuilder`].
+    pub fn system_update(&self, category: Category, text: impl Into<Text>) -> UpdateBuilder<'_> {
         let shared = &self.handle.shared;
-        Draft::new(shared, Ok(Arc::clone(&shared.system)), category, text.into())
+        UpdateBuilder::new(shared, Ok(Arc::clone(&shared.system)), category, text.into())
     }
 
-    /// A handle to a conversation, which has looked its name up once: the cheapest way to say many
-    /// things about one.
+    /// A handle to a conversation. Its name is looked up once, here, which makes it the cheapest way to
+    /// send many updates.
     ///
     /// # Errors
-    /// The name is none.
+    /// The name is invalid.
     pub fn conversation(&self, name: &str) -> Result<Conversation, ConversationError> {
         let state = self.handle.shared.conversation(name)?;
         Ok(Conversation { handle: Arc::clone(&self.handle), state })
     }
 
-    /// A handle for what concerns the whole system.
+    /// A handle for system-wide updates.
     #[must_use]
     pub fn system(&self) -> Conversation {
         let state = Arc::clone(&self.handle.shared.system);
         Conversation { handle: Arc::clone(&self.handle), state }
     }
 
-    /// Reads what is delivered. Begins with [`Subscribe::open`].
+    /// Prepares a subscription; [`Subscribe::open`] begins it.
     pub fn subscribe(&self, selector: Selector) -> Subscribe {
         Subscribe::new(Arc::clone(&self.handle.shared), selector)
     }
 
-    /// Waits until everything sent before the call has been delivered. Returns at once when the
-    /// runner has ended.
+    /// Waits until every update that was sent before the call has left the queue: delivered, expired or
+    /// dropped. What is queued is due at once, so that the flush interval does not delay it. Returns at once
+    /// if the runner has ended; waits as long as the runner is not run. Safe to cancel.
     pub async fn flush(&self) {
         crate::runner::flush(&self.handle.shared).await;
     }
 
-    /// Closes the bus, delivers what is queued, and waits until every reader has come to the end, for
-    /// at most `timeout`: zero does not wait, [`Duration::MAX`] waits without a limit. Answers with
-    /// the counters, which are final but for updates that are refused later.
+    /// Closes the bus, delivers what is queued, and waits until every reader has read to the end, for at
+    /// most `timeout`: zero does not wait, [`Duration::MAX`] waits without a limit. Returns the ledger,
+    /// which is final except for updates that are refused later.
     ///
-    /// When the time is over, no further batch is delivered: what is still queued counts as dropped
-    /// by the [sink](crate::DropReason::Sink), and a log line has how many those are and how
-    /// many readers are left. What these have not read they can still read; [`unread`](Self::unread)
-    /// counts it, outside of the ledger.
+    /// When the timeout is over, no further batch is delivered. What is still queued counts as dropped
+    /// by the [sink](crate::DropReason::Sink), and a warning is logged with its number and the number of
+    /// readers left. They can still read the rest; [`unread`](Self::unread) counts it, outside of the
+    /// ledger.
     ///
-    /// What happens behind the timeout takes constant time, however much is queued or read: the
-    /// memory of what was dropped is freed later by the runner. Only a batch that the runner is
-    /// delivering at that moment on another thread is waited for. So `timeout` is exceeded by as long
-    /// as the runtime takes to poll the caller, and the delivery of one batch.
+    /// The work after the timeout takes constant time, however much is queued: the runner frees the memory
+    /// of dropped updates later. Only a batch that the runner delivers at that moment on another thread is
+    /// awaited. The call exceeds `timeout` by the time that the runtime takes to poll the caller, and by
+    /// the delivery of one batch.
     ///
-    /// It may be called several times, also at once: each call has its own timeout, and the first
-    /// one that is over ends the delivery for all. When the runtime goes away before, or the future
-    /// is dropped, the bus stays closed.
+    /// Several calls may run at once. Each has its own timeout, and the first that is over ends the
+    /// delivery for all. If the runtime ends earlier, or the future is dropped, the bus stays closed.
     ///
     /// # Panics
-    /// On a runtime without timers.
+    /// The runtime has no timers.
     pub async fn shutdown(&self, timeout: Duration) -> Ledger {
         crate::runner::shutdown(&self.handle.shared, timeout).await
     }
 
-    /// Changes the configuration, at once and between batches. Updates that a smaller queue limit
-    /// has no room for leave as the overflow policy says, counted as `shrunk`; the answer is how
-    /// many. Without effect after a [shutdown](Self::shutdown) whose timeout is over. A queue limit
-    /// above the [capacity](Builder::capacity) becomes that.
-    #[allow(clippy::must_use_candidate)] // how many left is in the ledger too
+    /// Changes the configuration at once. Returns how many updates a smaller queue limit removed: the
+    /// overflow policy chooses them, and they count as dropped, `shrunk`. A queue limit above the
+    /// [capacity](Builder::with_capacity) becomes the capacity. Has no effect after a
+    /// [shutdown](Self::shutdown) that timed out. O(n) in the number of removed updates.
+    #[allow(clippy::must_use_candidate)] // the ledger has the number too
     pub fn reconfigure(&self, config: Config) -> usize {
         let (mut left, shared) = (Vec::new(), &self.handle.shared);
         shared.with_bus(|bus, now| {
             // What a shutdown has given up counts as dropped by the sink, and not as shrunk.
             if !shared.is_abandoned() {
-                bus.reconfigure(config, |post, _| left.push(post), now);
+                bus.reconfigure(
+                    config,
+                    |post, _| left.push(std::mem::replace(post, Post::EMPTY)),
+                    now,
+                );
             }
         });
         left.len()
     }
 
-    /// Changes the priority and the time-to-live of updates of a category that do not say
-    /// otherwise.
+    /// Changes the priority and the TTL of updates of a category that have none of their own. `None`: no
+    /// TTL. Queued updates keep theirs.
     pub fn reconfigure_category(
         &self,
         category: Category,
@@ -196,32 +204,33 @@ impl Status {
         self.handle.shared.bus.lock().reconfigure_category(category, priority, ttl);
     }
 
-    /// The configuration that holds.
+    /// The current configuration.
     #[must_use]
     pub fn config(&self) -> Config {
         self.handle.shared.bus.lock().config()
     }
 
-    /// The counters.
+    /// The counters of every outcome. They balance at any time ([`Ledger::is_balanced`]). Costs a lock.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
         self.handle.shared.ledger()
     }
 
-    /// Counts an update that was refused before it could be sent, say by whoever checks who may
-    /// say what.
+    /// Counts an update that the application refused before it was sent, for example because the caller
+    /// was not authorized.
     pub fn refuse(&self, reason: RefuseReason) {
         self.handle.shared.refuse(reason);
     }
 
-    /// The depth of the queue, and its peak in the last one to two seconds, the same for whoever asks.
+    /// The depth of the queue, the age of its oldest update, and the peak of the last one to two seconds.
+    /// Reading it does not reset the peak.
     #[must_use]
     pub fn depth(&self) -> Depth {
         self.handle.shared.depth()
     }
 
-    /// Forgets the retained update of a conversation's category and key. Answers whether there was
-    /// one.
+    /// Removes the retained update of a conversation's category and key; `None`: the one without a key.
+    /// Returns whether there was one.
     #[allow(clippy::must_use_candidate)]
     pub fn remove_retained(
         &self,
@@ -238,73 +247,76 @@ impl Status {
         removed
     }
 
-    /// The categories of this bus.
+    /// The categories of the bus, by name: the built-in ones and those of the application.
     #[must_use]
     pub fn categories(&self) -> &Categories<Box<str>> {
         &self.handle.shared.categories
     }
 
-    /// The number that names this run of the bus: positions are only comparable within it.
+    /// The number that names this run of the bus. Positions of different epochs cannot be compared.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.handle.shared.epoch
     }
 
-    /// Whether anything is remembered of a conversation: to read its values for whoever asks,
-    /// without making room for a name that may be made up.
+    /// Whether the bus keeps a conversation of this name. Unlike [`subscribe`](Self::subscribe) and
+    /// [`conversation`](Self::conversation), it allocates nothing for an unknown name: check names from
+    /// outside first.
     #[must_use]
-    pub fn knows(&self, conversation: &str) -> bool {
+    pub fn is_known(&self, conversation: &str) -> bool {
         self.handle.shared.known(conversation).is_some()
     }
 
-    /// Conversations that are remembered.
+    /// The number of conversations that the bus keeps, at most
+    /// [`Builder::with_conversations`] and those in use.
     #[must_use]
     pub fn conversations(&self) -> usize {
         self.handle.shared.names.lock().len()
     }
 
-    /// The last position that was given: where a reader is who has read everything.
+    /// The position of the last delivered update or gap: the position of a reader that has read
+    /// everything.
     #[must_use]
     pub fn head(&self) -> u64 {
         self.handle.shared.hub.everything().head().seq
     }
 
-    /// Readers there are.
+    /// The number of open subscriptions.
     #[must_use]
     pub fn readers(&self) -> usize {
         self.handle.shared.hub.readers()
     }
 
-    /// Updates that readers have not come to yet, added up over the readers.
+    /// How many delivered updates readers have not read yet, summed over all readers. O(n) in their
+    /// number.
     #[must_use]
     pub fn unread(&self) -> u64 {
         self.handle.shared.hub.unread()
     }
 
-    /// Updates that readers missed by being too slow, added up over the readers.
+    /// How many updates readers missed because they fell behind, summed over all readers since the start.
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.handle.shared.missed()
     }
 
-    /// Panics that were contained, in delivery and in handlers.
+    /// How many panics were contained since the start, in delivery and in handlers.
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.handle.shared.panics.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// Says something in a category.
-    ///
-    /// A name that no conversation can have is refused, and counted.
+    /// Sends an update. An invalid name, an unknown category and a text that is too large are refused
+    /// and counted. Never blocks, awaits or panics.
     #[inline]
-    pub fn say(&self, conversation: &str, category: Category, text: impl Into<Text>) {
+    pub fn send(&self, conversation: &str, category: Category, text: impl Into<Text>) {
         let shared = &*self.handle.shared;
         match shared.conversation(conversation) {
             Ok(state) => {
                 let text = text.into();
                 if shared.takes(&text) {
-                    let post = Place::new(Post::plain(text, state.number, category));
-                    shared.offer_and_let_go(post, Facts::plain(category), &state);
+                    let post = Post::plain(text, state.number, category);
+                    shared.push_and_let_go(post, SendOptions::new(category), &state);
                 }
             }
             Err(_) => shared.refuse(RefuseReason::Invalid),
@@ -324,10 +336,11 @@ impl fmt::Debug for Status {
     }
 }
 
-/// Says what is going on in one conversation, or in the whole system. Clone it freely.
+/// A handle to one conversation, or to the system-wide updates: from [`Status::conversation`] or
+/// [`Status::system`]. A clone is cheap.
 ///
-/// While it is held the conversation keeps its place; when it has been idle for long, what was
-/// delivered in it is forgotten all the same.
+/// While a handle exists, the bus keeps the conversation, but not its history and retained values after
+/// the [idle timeout](Builder::with_idle_timeout).
 #[derive(Clone)]
 pub struct Conversation {
     handle: Arc<Handle>,
@@ -341,26 +354,34 @@ impl Drop for Conversation {
 }
 
 impl Conversation {
-    /// The name of the conversation; `None`: the whole system.
+    /// The name of the conversation; `None`: the handle is for system-wide updates.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.state.name().map(|name| &**name)
     }
 
-    /// Says something with more than a text: see [`Draft`].
-    pub fn update(&self, category: Category, text: impl Into<Text>) -> Draft<'_> {
-        let state = Ok(Arc::clone(&self.state));
-        Draft::new(&self.handle.shared, state, category, text.into())
+    /// Prepares a subscription to this conversation; [`Subscribe::open`] begins it. Cheaper than
+    /// [`Status::subscribe`], which looks the name up.
+    pub fn subscribe(&self) -> Subscribe {
+        let source = Source::Conversation(Arc::clone(&self.state));
+        Subscribe::of_source(Arc::clone(&self.handle.shared), source)
     }
 
-    /// Says something in a category.
+    /// Begins an update with key, priority, TTL or metadata: see [`UpdateBuilder`].
+    pub fn update(&self, category: Category, text: impl Into<Text>) -> UpdateBuilder<'_> {
+        let state = Ok(Arc::clone(&self.state));
+        UpdateBuilder::new(&self.handle.shared, state, category, text.into())
+    }
+
+    /// Sends an update. An unknown category and a text that is too large are refused and counted. Never
+    /// blocks, awaits or panics.
     #[inline]
-    pub fn say(&self, category: Category, text: impl Into<Text>) {
+    pub fn send(&self, category: Category, text: impl Into<Text>) {
         let shared = &*self.handle.shared;
         let text = text.into();
         if shared.takes(&text) {
-            let post = Place::new(Post::plain(text, self.state.number, category));
-            shared.offer(post, Facts::plain(category));
+            let post = Post::plain(text, self.state.number, category);
+            shared.push(post, SendOptions::new(category));
         }
     }
 }

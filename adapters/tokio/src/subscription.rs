@@ -1,4 +1,4 @@
-//! Reading what was delivered.
+//! Subscriptions: how they begin, and what they yield.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
+use futures_core::stream::FusedStream;
 use parking_lot::MutexGuard;
 use statusbus_core::CategorySet;
 
@@ -22,20 +23,20 @@ use crate::selector::Selector;
 use crate::shared::Shared;
 use crate::snapshot::Start;
 
-/// What a subscription does when it was too slow.
+/// What a subscription does after it fell behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnLag {
-    /// Skips what it has not read: gets the values that stand now, and goes on with what comes next.
-    /// For whoever shows how things are.
+    /// It skips to the end: the retained values follow, and then new updates. For views of the current
+    /// state.
     #[default]
     Latest,
-    /// Goes on with the oldest update that is still kept, and misses as little as it can. For
-    /// whoever writes down what was said. As long as it stays slower than what is sent it lags again
-    /// and again, and is told so each time.
+    /// It continues with the oldest update in the window and so misses as few as possible. For logs. A
+    /// reader that stays slower than the bus lags again and again, with an [`Event::Lagged`] each time.
     Oldest,
 }
 
-/// How a subscription begins; from [`Status::subscribe`](crate::Status::subscribe).
+/// The settings of a subscription: from [`Status::subscribe`](crate::Status::subscribe) or
+/// [`Conversation::subscribe`](crate::Conversation::subscribe). [`open`](Self::open) begins it.
 #[must_use = "a subscription begins with `open`"]
 pub struct Subscribe {
     shared: Arc<Shared>,
@@ -53,6 +54,10 @@ impl Subscribe {
             Selector::System => Source::Conversation(Arc::clone(&shared.system)),
             Selector::Conversation(name) => Source::Conversation(shared.conversation_of(&name)),
         };
+        Self::of_source(shared, source)
+    }
+
+    pub(crate) const fn of_source(shared: Arc<Shared>, source: Source) -> Self {
         Self {
             shared,
             source,
@@ -63,32 +68,35 @@ impl Subscribe {
         }
     }
 
-    /// Only these categories.
-    pub const fn categories(mut self, categories: CategorySet) -> Self {
+    /// Selects only these categories. Default: all.
+    pub const fn with_categories(mut self, categories: CategorySet) -> Self {
         self.categories = categories;
         self
     }
 
-    /// First the values that stand now.
-    pub const fn retained(mut self) -> Self {
+    /// Begins with the current [retained values](Event::Retained). Default: with the next update.
+    pub const fn with_retained(mut self) -> Self {
         self.retained = true;
         self
     }
 
-    /// Goes on behind a position: with no gap and no duplicate, or
-    /// [`recovered`](Subscription::recovered) is false and the values that stand now come first.
+    /// Resumes after a position: the [epoch](crate::Status::epoch) of the bus and an
+    /// [`Event::resume_point`]. The subscription continues without a missing or repeated update. If that is
+    /// not possible (another epoch, or the updates have left the window),
+    /// [`recovered`](Subscription::recovered) is `false` and the [retained values](Event::Retained) come
+    /// first.
     pub const fn resume(mut self, epoch: u64, seq: u64) -> Self {
         self.resume = Some((epoch, seq));
         self
     }
 
-    /// What it does when it was too slow. Default [`OnLag::Latest`].
-    pub const fn on_lag(mut self, on_lag: OnLag) -> Self {
+    /// Sets what it does after it fell behind. Default: [`OnLag::Latest`].
+    pub const fn with_on_lag(mut self, on_lag: OnLag) -> Self {
         self.on_lag = on_lag;
         self
     }
 
-    /// Begins to read. Everything that is delivered from now on is read or told as missed.
+    /// Begins the subscription. Every update that is delivered from now on is read or counted as missed.
     #[must_use]
     pub fn open(self) -> Subscription {
         let Self { shared, source, categories, retained, resume, on_lag } = self;
@@ -114,9 +122,9 @@ impl Subscribe {
     }
 }
 
-/// A reader: a stream of [`Event`]s. It has its own position on what was delivered, so however slow
-/// it is, it holds up nobody: when it falls behind too far it is told so, gets the values that stand
-/// now, and goes on from there, or goes on with what is still kept ([`OnLag`]).
+/// A reader: a stream of [`Event`]s with a position of its own, so that a slow reader delays neither the
+/// bus nor other readers. When the next update has left the window, the reader receives
+/// [`Event::Lagged`] and continues as [`OnLag`] defines.
 pub struct Subscription {
     shared: Arc<Shared>,
     source: Source,
@@ -136,33 +144,34 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Whether it goes on exactly where it was asked to resume.
+    /// Whether the subscription resumed at the [requested](Subscribe::resume) position. `false` without a
+    /// request.
     #[must_use]
     pub const fn recovered(&self) -> bool {
         self.recovered
     }
 
-    /// The position to [resume](Subscribe::resume) from after the last event: that of the last one
-    /// with an [`Event::resume_point`], or where the subscription began. `None` until the retained
-    /// values that come first have been taken.
+    /// The position to [resume](Subscribe::resume) from: that of the last event with an
+    /// [`Event::resume_point`], at first the position where the subscription began. `None` until the
+    /// retained values that come first have been read.
     #[must_use]
     pub const fn resume_point(&self) -> Option<u64> {
         self.resume_point
     }
 
-    /// Updates of its conversation, or of all, of whatever category, that it has not come to: those
-    /// that it will find and those that it will be told as missed. Costs a lock.
+    /// How many delivered updates of its selection, in all categories, it has not read yet; those that
+    /// it will miss count too. Costs a lock.
     #[must_use]
     pub fn unread(&self) -> u64 {
         self.shared.hub.ring(&self.source).appended().saturating_sub(self.cursor.count)
     }
 
-    /// The next event; `None` when the bus was shut down and everything is read. Safe to cancel.
+    /// Waits for the next event. `None`: the bus was closed and everything is read. Safe to cancel.
     pub async fn next(&mut self) -> Option<Event> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    /// The next event if it is there already.
+    /// The next event, if there is one already. `None` is also the end.
     pub fn try_next(&mut self) -> Option<Event> {
         match self.poll_event(&mut Context::from_waker(std::task::Waker::noop())) {
             Poll::Ready(event) => event,
@@ -170,11 +179,10 @@ impl Subscription {
         }
     }
 
-    /// Rewinds into `batch`, which has to be the [`Event::Batch`] that was read last: its updates
-    /// behind position `seq` come again as the next event, or count as missed if they have left the
-    /// window by then. A reader that passes a large batch on in parts holds a position in between
-    /// instead of the batch. Linear in the updates that were delivered together; any other batch
-    /// rewinds nothing.
+    /// Rewinds into `batch`: its updates after position `seq` come again as the next event, or count as
+    /// missed if they have left the window by then. A reader that forwards a large batch in parts can so
+    /// keep a position instead of the batch. `batch` must be the [`Event::Batch`] that was read last; any
+    /// other has no effect. O(n) in the number of updates that were delivered together.
     pub fn rewind(&mut self, batch: &Batch, seq: u64) {
         let is_last = self.is_behind_batch && batch.last_seq == self.cursor.seq;
         if !is_last || seq >= self.cursor.seq {
@@ -188,7 +196,7 @@ impl Subscription {
         self.count.store(self.cursor.count, Ordering::Relaxed);
     }
 
-    /// Chooses other categories, for what follows the next [resume point](Event::resume_point).
+    /// Selects other categories, from the next [resume point](Event::resume_point) on.
     pub fn set_categories(&mut self, categories: CategorySet) {
         self.categories = categories;
     }
@@ -415,11 +423,18 @@ impl Drop for Subscription {
     }
 }
 
+/// It ends when the bus was closed and everything is read.
 impl Stream for Subscription {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.poll_event(cx)
+    }
+}
+
+impl FusedStream for Subscription {
+    fn is_terminated(&self) -> bool {
+        self.key.is_none() && self.pending.is_empty()
     }
 }
 

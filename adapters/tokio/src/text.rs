@@ -1,10 +1,14 @@
 //! The text of an update.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// Text that is cheap to move and to share: up to 40 bytes lie inline, a `&'static str` of any
-/// length is kept as it is, anything longer is shared. Only the last case allocates.
+/// The text of an update, cheap to clone: up to 40 bytes are stored inline, a `&'static str` of any
+/// length is kept as a reference, and a longer text is allocated once and shared.
+///
+/// Every method that sends takes `impl Into<Text>`: a `&str`, a `String`, an `Arc<str>`, a `Cow<str>`
+/// or `format_args!`.
 ///
 /// ```
 /// use statusbus_tokio::Text;
@@ -12,7 +16,7 @@ use std::sync::Arc;
 /// let copied = Text::from("searching");
 /// let fixed = Text::from_static("a sentence in the program's own text, however long it may be");
 /// assert_eq!(copied.as_str().len(), 9);
-/// assert_eq!(fixed.to_string(), fixed.as_str());
+/// assert_eq!(fixed, Text::from(fixed.to_string()));
 /// ```
 #[derive(Clone)]
 pub struct Text(Repr);
@@ -25,13 +29,18 @@ enum Repr {
 }
 
 impl Text {
-    /// Text that lives as long as the program: never copied, never allocated.
+    /// A text of the program itself, kept as a reference: neither copied nor allocated.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self(Repr::Static(text))
     }
 
-    /// The text.
+    #[inline(always)]
+    pub(crate) const fn new() -> Self {
+        Self(Repr::Inline(heapless::String::new()))
+    }
+
+    /// The text as a string slice.
     #[must_use]
     #[inline]
     pub fn as_str(&self) -> &str {
@@ -102,7 +111,7 @@ impl From<std::borrow::Cow<'_, str>> for Text {
     }
 }
 
-/// Formats without an intermediate `String` as long as the result fits inline.
+/// Formats without an allocation if the result has at most 40 bytes.
 impl From<fmt::Arguments<'_>> for Text {
     fn from(text: fmt::Arguments<'_>) -> Self {
         if let Some(text) = text.as_str() {
@@ -113,6 +122,28 @@ impl From<fmt::Arguments<'_>> for Text {
             Ok(()) => Self(Repr::Inline(inline)),
             Err(fmt::Error) => Self(Repr::Shared(text.to_string().into())),
         }
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// Compares the texts, however they are stored.
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+/// Hashes as a `str` does.
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 

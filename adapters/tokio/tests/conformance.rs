@@ -3,7 +3,7 @@
 //!
 //! | in a trace | here |
 //! |---|---|
-//! | what became of a push | `Draft::try_send`, by the name of the conversation or by a handle |
+//! | what became of a push | `UpdateBuilder::try_send`, by the name of the conversation or by a handle |
 //! | when a batch came, its size, its updates and their positions | a reader of everything. A reader of each conversation has to get the same updates at the same time |
 //! | why a batch was due | the label `reason` of the histogram `statusbus_batch_size` |
 //! | when a gap came, its position, all that is missing | the reader of everything |

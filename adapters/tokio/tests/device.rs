@@ -6,27 +6,44 @@
 
 use std::time::{Duration, SystemTime};
 
-use statusbus_core::wire::{Encoder, Missing, Record, Scope, Update};
-use statusbus_core::{Category, ConversationName, Losses, Priority, RefuseReason, wire};
+use statusbus_core::wire::{
+    Conversation, Encoder, LossRecord, Record, RunRecord, Scope, UpdateRecord,
+};
+use statusbus_core::{Category, Priority, RefuseReason, RunState, wire};
 use statusbus_tokio::{DeviceReader, DeviceReport, Event, Selector, Status, Subscription};
 use tokio::io::{AsyncWriteExt, duplex};
 
 /// The frames of some records, each small enough for a frame of its own.
 fn frames<'a>(epoch: u64, records: impl IntoIterator<Item = Record<'a>>) -> Vec<Vec<u8>> {
+    let mut buffer = [0; 256];
+    let mut encoder = Encoder::new(epoch, &mut buffer);
     let mut frames = Vec::new();
     for record in records {
-        let mut encoder = Encoder::new(epoch, std::iter::once(record));
-        let mut buffer = [0; 256];
-        while let Some(frame) = encoder.next_frame(&mut buffer) {
-            frames.push(frame.unwrap().to_vec());
-        }
+        let fits = match record {
+            Record::Update(update) => encoder.update(&update),
+            Record::Loss(loss) => encoder.loss(&loss),
+            Record::Run(run) => encoder.run(&run),
+            other => unreachable!("no device writes {other:?}"),
+        };
+        assert!(fits);
+        frames.push(encoder.frame().unwrap().to_vec());
     }
     frames
 }
 
+const PUMP: Option<Conversation<&str>> = Some(Conversation::Name("pump"));
+
 fn said(seq: u64, text: &str) -> Record<'_> {
-    let conversation = Some(ConversationName::new("pump").unwrap().into());
-    Record::Update(Update { conversation, ..Update::new(seq, Category::ENGINE, text) })
+    let mut update = UpdateRecord::new(seq, Category::ENGINE, text);
+    update.conversation = PUMP;
+    Record::Update(update)
+}
+
+/// A loss of the whole bus: so many that the device could not send, and so many that it evicted.
+fn lost(seq: u64, sink: u64, evicted: u64) -> LossRecord<&'static str> {
+    let mut loss = LossRecord::new(seq, 0);
+    (loss.losses.dropped.sink, loss.losses.dropped.evicted) = (sink, evicted);
+    loss
 }
 
 /// A conversation, a category and a text.
@@ -101,18 +118,16 @@ async fn a_device_that_starts_anew_is_noticed() {
     let mut line = frames(1, [said(7, "before")]).concat();
     line.extend(frames(2, [said(1, "after")]).concat());
     let (report, all) = read(&line).await;
-    assert_eq!(texts(&all), ["before", "the device has started anew", "after"]);
+    assert_eq!(texts(&all), ["before", "the device has restarted", "after"]);
     assert_eq!((report.restarts, report.lost), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_the_device_lost_is_said_where_it_was_lost() {
-    let mut losses = Losses::default();
-    losses.dropped.evicted = 3;
-    losses.expired = 1;
-    let conversation = Some(ConversationName::new("pump").unwrap().into());
-    let scope = Scope::Topic { conversation, category: Category::PROGRESS.into() };
-    let missing = Record::Missing(Missing { seq: 2, index: 0, scope, losses, other: 0, retold: 0 });
+    let mut loss = lost(2, 0, 3);
+    loss.losses.expired = 1;
+    loss.scope = Scope::Topic { conversation: PUMP, category: Category::PROGRESS.into() };
+    let missing = Record::Loss(loss);
     let line = frames(1, [said(1, "on"), missing, said(3, "off")]).concat();
     let (report, all) = read(&line).await;
     assert_eq!(
@@ -127,19 +142,16 @@ async fn what_the_device_lost_is_said_where_it_was_lost() {
 async fn key_priority_metadata_and_age_come_along() {
     let status = Status::builder().spawn();
     let mut reader = status.subscribe(Selector::System).open();
-    let update = Update {
-        key: Some("release"),
-        priority: Some(Priority::Terminal),
-        metadata: Some(r#"{"rc":0}"#),
-        age_micros: 60_000_000,
-        ..Update::new(1, Category::WORKFLOW, "done")
-    };
+    let mut update = UpdateRecord::new(1, Category::WORKFLOW, "done");
+    (update.key, update.metadata) = (Some("release"), Some(r#"{"rc":0}"#));
+    update.priority = Some(Priority::High);
+    update.age_micros = 60_000_000;
     let line = frames(1, [Record::Update(update)]).concat();
     let before = SystemTime::now();
     DeviceReader::new(status.clone()).read(&line[..]).await.unwrap();
     let Some(Event::Batch(batch)) = reader.next().await else { panic!("a batch is due") };
     let update = batch.iter().next().unwrap();
-    assert_eq!((update.key(), update.priority()), (Some("release"), Priority::Terminal));
+    assert_eq!((update.key(), update.priority()), (Some("release"), Priority::High));
     assert_eq!(update.metadata(), Some(r#"{"rc":0}"#));
     assert!(update.at() <= before - Duration::from_secs(59), "it was said a minute ago");
     drop(reader);
@@ -149,9 +161,9 @@ async fn key_priority_metadata_and_age_come_along() {
 #[tokio::test(start_paused = true)]
 async fn what_this_bus_does_not_take_is_refused_by_itself() {
     let unknown = wire::CategoryName::Registered("deploy");
-    let unknown = Record::Update(Update::new(2, unknown, "unknown"));
-    let broken =
-        Update { metadata: Some("[1]"), ..Update::new(3, Category::INFO, "not an object") };
+    let unknown = Record::Update(UpdateRecord::new(2, unknown, "unknown"));
+    let mut broken = UpdateRecord::new(3, Category::INFO, "not an object");
+    broken.metadata = Some("[1]");
     let records = [said(1, "a"), unknown, Record::Update(broken), said(4, "b")];
     let line = frames(1, records).concat();
     let status = Status::builder().spawn();
@@ -194,9 +206,9 @@ async fn losses_are_told_with_all_there_were_so_that_merging_forgets_none() {
     let status = Status::builder().spawn();
     let everything = status.subscribe(Selector::Everything).open();
     let mut device = DeviceReader::new(status.clone());
-    device.hear(&frames[0]);
+    device.feed(&frames[0]);
     status.flush().await;
-    device.hear(&frames[1..].concat());
+    device.feed(&frames[1..].concat());
     let merged = status.ledger().coalesced;
     let all = end(status, everything).await;
     assert_eq!(texts(&all), ["a", "3 updates were lost on the line (4 in all)", "b", "c"]);
@@ -205,15 +217,8 @@ async fn losses_are_told_with_all_there_were_so_that_merging_forgets_none() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_device_could_not_send_is_told_once() {
-    let losses_of = |sink, evicted| {
-        let mut losses = Losses::default();
-        (losses.dropped.sink, losses.dropped.evicted) = (sink, evicted);
-        losses
-    };
-    let (scope, losses) = (Scope::Bus, losses_of(5, 2));
-    let missing = Missing { seq: 9, index: 0, scope, losses, other: 0, retold: 0 };
     // 3 to 8 are missing; five of them it could not send, and says so.
-    let records = [said(1, "a"), said(2, "b"), missing.into(), said(10, "c")];
+    let records = [said(1, "a"), said(2, "b"), Record::Loss(lost(9, 5, 2)), said(10, "c")];
     let (report, all) = read(&frames(1, records).concat()).await;
     assert_eq!((report.lost, report.lost_in_device), (1, 7));
     assert_eq!(
@@ -227,8 +232,9 @@ async fn what_the_device_could_not_send_is_told_once() {
         ]
     );
     // Nor is a gap that it could not send, and tells again: 3 was the gap, 4 what came with it.
-    let missing = Missing { seq: 5, losses: losses_of(1, 2), retold: 1, ..missing };
-    let records = [said(1, "a"), said(2, "b"), missing.into(), said(6, "c")];
+    let mut again = lost(5, 1, 2);
+    again.retold = 1;
+    let records = [said(1, "a"), said(2, "b"), Record::Loss(again), said(6, "c")];
     let (report, all) = read(&frames(1, records).concat()).await;
     assert_eq!((report.lost, report.lost_in_device), (0, 3));
     assert_eq!(
@@ -247,12 +253,11 @@ async fn positions_that_go_back_are_a_device_that_starts_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_that_comes_twice_is_read_once() {
-    let mut losses = Losses::default();
-    losses.dropped.evicted = 3;
-    let missing = Missing { seq: 4, scope: Scope::Bus, losses, other: 0, retold: 0, index: 0 };
-    let second = Missing { index: 1, ..missing };
-    let records = [said(1, "a"), said(3, "b"), missing.into(), second.into(), said(5, "c")];
+async fn d1_a_frame_that_comes_twice_is_read_once() {
+    let mut second = lost(4, 0, 3);
+    second.index = 1;
+    let losses = [Record::Loss(lost(4, 0, 3)), Record::Loss(second)];
+    let records = [said(1, "a"), said(3, "b"), losses[0], losses[1], said(5, "c")];
     let frames = frames(1, records);
     let (once, expected) = read(&frames.concat()).await;
     assert_eq!((once.lost, once.lost_in_device, once.duplicates), (1, 6, 0));
@@ -275,7 +280,7 @@ async fn a_position_that_comes_again_with_something_else_is_a_device_that_starts
     let line = frames(1, [said(1, "boot"), said(1, "boot again")]).concat();
     let (report, all) = read(&line).await;
     assert_eq!((report.restarts, report.duplicates), (1, 0));
-    assert_eq!(texts(&all), ["boot", "the device has started anew", "boot again"]);
+    assert_eq!(texts(&all), ["boot", "the device has restarted", "boot again"]);
     // What cannot be told from a frame that comes twice.
     let line = frames(1, [said(1, "boot"), said(1, "boot")]).concat();
     let (report, all) = read(&line).await;
@@ -290,7 +295,8 @@ async fn a_position_that_comes_again_with_something_else_is_a_device_that_starts
 #[tokio::test(start_paused = true)]
 async fn a_device_with_a_name_is_a_conversation_and_its_conversations_stand_behind_its_name() {
     let line = [
-        frames(1, [said(1, "on"), Record::Update(Update::new(2, Category::INFO, "hot"))]).concat(),
+        frames(1, [said(1, "on"), Record::Update(UpdateRecord::new(2, Category::INFO, "hot"))])
+            .concat(),
         frames(1, [said(4, "off")]).concat(),
     ]
     .concat();
@@ -298,24 +304,24 @@ async fn a_device_with_a_name_is_a_conversation_and_its_conversations_stand_behi
         let status = Status::builder().spawn();
         let everything = status.subscribe(Selector::Everything).open();
         let device = DeviceReader::new(status.clone());
-        let named = if prefixed { device.prefixed("board") } else { device.named("board") };
+        let named = if prefixed { device.with_prefix("board") } else { device.with_name("board") };
         named.unwrap().read(&line[..]).await.unwrap();
         let all = end(status, everything).await;
         let conversations: Vec<_> = all.iter().map(|said| said.0.as_deref()).collect();
         assert_eq!(conversations, [Some(pump), Some("board"), Some("board"), Some(pump)]);
     }
     let status = Status::builder().spawn();
-    assert!(DeviceReader::new(status.clone()).prefixed("a:b").is_err());
+    assert!(DeviceReader::new(status.clone()).with_prefix("a:b").is_err());
     assert!(status.shutdown(Duration::ZERO).await.is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_is_too_long_behind_that_of_the_device_is_refused() {
     let name = "x".repeat(125);
-    let conversation = Some(ConversationName::new(&name).unwrap().into());
-    let update = Update { conversation, ..Update::new(1, Category::INFO, "on") };
+    let mut update = UpdateRecord::new(1, Category::INFO, "on");
+    update.conversation = Some(Conversation::Name(&name[..]));
     let status = Status::builder().spawn();
-    let mut device = DeviceReader::new(status.clone()).prefixed("board").unwrap();
+    let mut device = DeviceReader::new(status.clone()).with_prefix("board").unwrap();
     device.read(&frames(1, [Record::Update(update), said(2, "off")]).concat()[..]).await.unwrap();
     let ledger = status.shutdown(Duration::from_secs(1)).await;
     assert!(ledger.is_balanced());
@@ -324,7 +330,8 @@ async fn a_name_that_is_too_long_behind_that_of_the_device_is_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_text_that_was_cut_shows_it() {
-    let update = Update { cut: true, ..Update::new(1, Category::INFO, "a long sto") };
+    let mut update = UpdateRecord::new(1, Category::INFO, "a long sto");
+    update.truncated = true;
     let (_, all) = read(&frames(1, [Record::Update(update)]).concat()).await;
     assert_eq!(texts(&all), ["a long sto…"]);
 }
@@ -382,4 +389,19 @@ async fn a_future_that_is_dropped_loses_no_more_than_the_frame_it_was_in() {
     assert_eq!((device.report().lost, device.report().frames.bad()), (1, 1));
     let all = end(status, everything).await;
     assert!(texts(&all).contains(&"1 update was lost on the line"), "{all:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_all_kinds_share_a_frame() {
+    let mut buffer = [0; 256];
+    let mut encoder = Encoder::new(1, &mut buffer);
+    let run = RunRecord::<&str>::new(2, 1, RunState::Running);
+    let Record::Update(first) = said(1, "a") else { panic!("an update") };
+    assert!(encoder.update(&first) && encoder.run(&run) && encoder.loss(&lost(2, 0, 1)));
+    let Record::Update(last) = said(3, "b") else { panic!("an update") };
+    assert!(encoder.run(&RunRecord::<&str>::new(3, 1, RunState::Succeeded)));
+    assert!(encoder.update(&last));
+    let (report, all) = read(encoder.frame().unwrap()).await;
+    assert_eq!(texts(&all), ["a", "1 update was lost in the device: 1 evicted", "b"]);
+    assert_eq!((report.frames.frames, report.lost, report.lost_in_device), (1, 0, 1));
 }

@@ -13,7 +13,7 @@ type Said = (Option<String>, Category, String, Option<String>, Priority, Option<
 
 /// What the bus delivers of the events that `log` makes.
 async fn said(log: impl FnOnce()) -> Vec<Said> {
-    let status = Status::builder().category("deploy").unwrap().spawn();
+    let status = Status::builder().with_category("deploy").unwrap().spawn();
     let mut everything = status.subscribe(Selector::Everything).open();
     let layer = StatusLayer::new(&status);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
@@ -51,7 +51,7 @@ async fn an_event_with_a_conversation_is_an_update_and_others_pass_by() {
         Category::INFO,
         "searching far".to_owned(),
         None,
-        Priority::State,
+        Priority::Normal,
         None,
     );
     assert_eq!(all, [expected]);
@@ -64,7 +64,7 @@ async fn the_fields_say_what_they_are_called() {
             conversation = 42,
             category = "deploy",
             key = "pod-3",
-            priority = "terminal",
+            priority = "high",
             ttl_ms = 60_000,
             hits = 3,
             ok = true,
@@ -79,7 +79,7 @@ async fn the_fields_say_what_they_are_called() {
     assert_eq!(conversation.as_deref(), Some("42"));
     assert_eq!(category.index(), Category::BUILT_IN.len());
     assert_eq!((text.as_str(), key.as_deref()), ("done", Some("pod-3")));
-    assert_eq!(*priority, Priority::Terminal);
+    assert_eq!(*priority, Priority::High);
     let metadata: serde_json::Value = serde_json::from_str(metadata.as_deref().unwrap()).unwrap();
     let expected = serde_json::json!({ "hits": 3, "ok": true, "place": "Some(\"here\")" });
     assert_eq!(metadata, expected);
@@ -88,7 +88,7 @@ async fn the_fields_say_what_they_are_called() {
 #[tokio::test(start_paused = true)]
 async fn an_error_is_an_error() {
     let all = said(|| tracing::error!(conversation = "conv-1", "it broke")).await;
-    assert_eq!((all[0].1, all[0].4), (Category::ERROR, Priority::Terminal));
+    assert_eq!((all[0].1, all[0].4), (Category::ERROR, Priority::High));
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,7 +74,7 @@ impl<P: Protocol> Model<P> {
         self.count.fetch_sub(1, Ordering::Release);
     }
 
-    /// Sends an update as `Status::say` does: looks the name up, sends, and drops its holder.
+    /// Sends an update as `Status::send` does: looks the name up, sends, and drops its holder.
     fn send_by_name(&self) {
         {
             let registry = self.registry.lock().expect("no panic");

@@ -2,53 +2,120 @@
 
 use core::time::Duration;
 
-use super::Bus;
-use crate::books::loss_of;
-use crate::gap::Loss;
-use crate::ledger::DropReason;
-use crate::slots::{Place, Slot};
-use crate::time::{Instant, micros};
+use super::{Bus, IS_CLOSED, slots_mut};
+use crate::loss::Loss;
+use crate::outcome::{EXPIRED, SHRUNK, loss};
+use crate::slots::{self, Slot};
+use crate::time::{Instant, Ticks, Ttl, ZEROED, in_micros};
 use crate::{Category, Config, Leading, Overflow, Priority, Telemetry, Update};
 
-/// The configuration as the bus uses it. All zeros means: not prepared yet, and the defaults hold.
+/// The configuration as the bus uses it. On microcontrollers each field is stored as its difference from
+/// the default, so that the settings of a new bus are all zeros.
+#[repr(C)]
 pub(super) struct Settings<const CATEGORIES: usize> {
-    /// Zero until the first call that needs the settings, and without slots.
-    pub(super) limit: u16,
-    /// The length of the queue from which on an update cannot simply join: the limit, or zero once
-    /// the bus is closed.
-    pub(super) room: u16,
-    /// Zero until the first call that needs the settings.
-    pub(super) batch_size: u16,
-    /// The length of the queue at which a batch is due.
-    pub(super) full: u16,
-    pub(super) flush_interval: u64,
+    /// Queue length at and above which a push takes the slow path: the limit, or zero once the bus is
+    /// closed.
+    room: u16,
+    /// Queue length at which a batch is due: the batch size, or the limit if that is smaller.
+    full: u16,
+    limit: u16,
+    batch_size: u16,
+    interval: Ticks,
     pub(super) overflow: Overflow,
     pub(super) leading: Leading,
-    pub(super) by_category: [ByCategory; CATEGORIES],
-}
-
-impl<const CATEGORIES: usize> Settings<CATEGORIES> {
-    /// All zeros.
-    pub(super) const UNPREPARED: Self = Self {
-        limit: 0,
-        room: 0,
-        batch_size: 0,
-        full: 0,
-        flush_interval: 0,
-        overflow: Overflow::Evict,
-        leading: Leading::Immediate,
-        by_category: [ByCategory { known: false, priority: Priority::Progress, ttl: 0 };
-            CATEGORIES],
-    };
+    categories: u8,
+    by_category: [ByCategory; CATEGORIES],
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct ByCategory {
-    /// Whether the bus has it; none does until the first call that needs the settings.
-    pub(super) known: bool,
-    pub(super) priority: Priority,
-    /// Microseconds and one more; zero is none.
-    pub(super) ttl: u64,
+struct ByCategory {
+    ttl: Ttl,
+    priority: u8,
+}
+
+/// Encodes a value for storage, and decodes it: the two are the same operation.
+#[inline(always)]
+const fn coded16(value: u16, default: u16) -> u16 {
+    if ZEROED { value ^ default } else { value }
+}
+
+#[inline(always)]
+const fn coded8(value: u8, default: u8) -> u8 {
+    if ZEROED { value ^ default } else { value }
+}
+
+const DEFAULT: Config = Config::new();
+const DEFAULT_INTERVAL: Ticks = DEFAULT.flush_interval as Ticks;
+
+#[inline(always)]
+const fn default_limit(capacity: usize) -> u16 {
+    if capacity < DEFAULT.queue_limit as usize { capacity as u16 } else { DEFAULT.queue_limit }
+}
+
+#[inline(always)]
+const fn default_full(capacity: usize) -> u16 {
+    if capacity < DEFAULT.batch_size as usize { capacity as u16 } else { DEFAULT.batch_size }
+}
+
+#[inline(always)]
+const fn default_categories(most: usize) -> u8 {
+    if most < Category::BUILT_IN.len() { most as u8 } else { Category::BUILT_IN.len() as u8 }
+}
+
+/// The priority of a category unless it was changed: two bits for each of the first 16.
+#[inline(always)]
+const fn default_priority(category: usize) -> u8 {
+    const NORMAL: u32 = 0x5555_5555;
+    const LOW: u32 = 1 << (2 * Category::PROGRESS.index());
+    const HIGH: u32 = 3 << (2 * Category::ERROR.index());
+    if category < 16 { ((NORMAL ^ LOW ^ HIGH) >> (2 * category)) as u8 & 3 } else { 1 }
+}
+
+impl<const CATEGORIES: usize> Settings<CATEGORIES> {
+    /// The defaults.
+    pub(super) const fn new(capacity: usize) -> Self {
+        let (limit, full) = (default_limit(capacity), default_full(capacity));
+        let mut by_category = [ByCategory { ttl: Ttl::NEVER.inverted(), priority: 0 }; CATEGORIES];
+        let mut category = 0;
+        while category < CATEGORIES {
+            let default = default_priority(category);
+            by_category[category].priority = coded8(default, default);
+            category += 1;
+        }
+        Self {
+            room: coded16(limit, limit),
+            full: coded16(full, full),
+            limit: coded16(limit, limit),
+            batch_size: coded16(DEFAULT.batch_size, DEFAULT.batch_size),
+            interval: if ZEROED { 0 } else { DEFAULT_INTERVAL },
+            overflow: DEFAULT.overflow,
+            leading: DEFAULT.leading,
+            categories: coded8(default_categories(CATEGORIES), default_categories(CATEGORIES)),
+            by_category,
+        }
+    }
+
+    #[inline(always)]
+    pub(super) const fn interval(&self) -> Ticks {
+        if ZEROED { self.interval ^ DEFAULT_INTERVAL } else { self.interval }
+    }
+
+    #[inline(always)]
+    pub(super) const fn batch_size(&self) -> u16 {
+        coded16(self.batch_size, DEFAULT.batch_size)
+    }
+
+    #[inline(always)]
+    pub(super) const fn categories(&self) -> u8 {
+        coded8(self.categories, default_categories(CATEGORIES))
+    }
+
+    /// The priority and the TTL of a category.
+    #[inline(always)]
+    pub(super) fn category(&self, category: usize) -> Option<(u8, Ttl)> {
+        let stored = self.by_category.get(category)?;
+        Some((coded8(stored.priority, default_priority(category)), stored.ttl.inverted()))
+    }
 }
 
 impl<U, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS>
@@ -57,111 +124,124 @@ where
     S: AsRef<[Slot<U>]> + AsMut<[Slot<U>]>,
     T: Telemetry,
 {
-    /// Changes the configuration. A queue limit above the number of slots becomes that number. If
-    /// more is queued than the new limit allows, updates leave as the new overflow policy says
-    /// (`DropNewest` and `Reject`: the newest first) and are handed to `left`. Linear in those. From
-    /// then on nothing that is queued waits longer than the new flush interval.
-    pub fn reconfigure(&mut self, config: Config, mut left: impl FnMut(U, Loss), now: Instant) {
-        self.prepare();
-        let now = self.clock.advance(now);
-        self.apply(config);
-        while self.queue.len() > usize::from(self.settings.limit) {
-            let slots = self.slots.as_mut();
-            let link = match self.settings.overflow {
-                Overflow::Evict => self.queue.least(slots, now),
-                Overflow::DropOldest => self.queue.first(),
-                Overflow::DropNewest | Overflow::Reject => self.queue.last(),
-            };
-            let mut place = Place::VACANT;
-            let Some(terms) = self.queue.remove(slots, link, &mut place) else { break };
-            let loss = loss_of(&terms, DropReason::Shrunk, now);
-            self.books.lose(&place, loss);
-            if let Some(update) = place.take() {
-                left(update, loss);
-            }
-        }
-        let interval = self.settings.flush_interval;
-        if let Some(since) = self.queue.since() {
-            self.times.hurry(since.plus(interval));
-        }
-        self.times.hurry_gap(now.plus(interval));
-        self.rouse();
+    #[inline(always)]
+    pub(super) fn limit(&self) -> u16 {
+        coded16(self.settings.limit, default_limit(self.capacity()))
     }
 
-    /// Changes what holds for updates of a category that do not say otherwise: their priority, and
-    /// their time-to-live (whole microseconds, `None`: they do not expire). Updates that are queued
-    /// already stay as they are. A category that the bus does not have is ignored.
+    #[inline(always)]
+    pub(super) fn room(&self) -> u16 {
+        coded16(self.settings.room, default_limit(self.capacity()))
+    }
+
+    #[inline(always)]
+    pub(super) fn full(&self) -> u16 {
+        coded16(self.settings.full, default_full(self.capacity()))
+    }
+
+    /// Leaves no room for new updates.
+    pub(super) fn close_room(&mut self) {
+        self.settings.room = coded16(0, default_limit(self.capacity()));
+    }
+
+    pub(super) fn apply(&mut self, config: Config) {
+        let capacity = self.capacity();
+        let limit = config.queue_limit.min(capacity as u16);
+        let room = if self.flags & IS_CLOSED == 0 { limit } else { 0 };
+        let interval = Ticks::try_from(config.flush_interval).unwrap_or(Ticks::MAX);
+        let settings = &mut self.settings;
+        settings.limit = coded16(limit, default_limit(capacity));
+        settings.room = coded16(room, default_limit(capacity));
+        settings.full = coded16(config.batch_size.min(limit), default_full(capacity));
+        settings.batch_size = coded16(config.batch_size, DEFAULT.batch_size);
+        settings.interval = if ZEROED { interval ^ DEFAULT_INTERVAL } else { interval };
+        settings.overflow = config.overflow;
+        settings.leading = config.leading;
+    }
+
+    /// The configuration in effect.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        Config {
+            queue_limit: self.limit(),
+            batch_size: self.settings.batch_size(),
+            flush_interval: in_micros(self.settings.interval()),
+            overflow: self.settings.overflow,
+            leading: self.settings.leading,
+        }
+    }
+
+    /// Lowers the batch size to `most`, at least 1, if it is larger: a buffer holds no more. Unlike
+    /// [`reconfigure`](Self::reconfigure) it links little code.
+    pub fn limit_batch_size(&mut self, most: u16) {
+        let most = most.max(1);
+        let batch_size = self.settings.batch_size().min(most);
+        let full = self.full().min(most);
+        self.settings.batch_size = coded16(batch_size, DEFAULT.batch_size);
+        self.settings.full = coded16(full, default_full(self.capacity()));
+        self.request_wake();
+    }
+
+    /// Changes the configuration. A queue limit above the number of slots becomes that number. If more is
+    /// queued than the new limit allows, updates leave as the new overflow policy decides (`DropNewest` and
+    /// `Reject`: the newest first); each is shown to `left`, which may take it. Linear in those. From then on
+    /// nothing that is queued waits longer than the new flush interval.
+    pub fn reconfigure(
+        &mut self,
+        config: Config,
+        mut left: impl FnMut(&mut U, Loss),
+        now: Instant,
+    ) {
+        let now = self.advance(now);
+        self.apply(config);
+        self.peak = self.peak.max(self.len);
+        while self.len > self.limit() {
+            let at = match self.settings.overflow {
+                Overflow::Evict => self.eviction_candidate(now).at(),
+                Overflow::DropOldest => self.head,
+                Overflow::DropNewest | Overflow::Reject => slots::previous(self.slots(), self.free),
+            };
+            let Some(slot) = slots_mut(&mut self.slots).get_mut(usize::from(at)) else { break };
+            let index = if slot.is_expired(now) { EXPIRED } else { SHRUNK };
+            let topic = slot.update.topic();
+            left(&mut slot.update, loss(index));
+            if core::mem::needs_drop::<U>() {
+                slot.update = U::EMPTY;
+            }
+            if Self::LEAVES_FROM_THE_MIDDLE || at == self.head {
+                self.leave(at, now);
+            } else {
+                self.free = at;
+            }
+            self.len -= 1;
+            self.count_lost(Some(topic), index);
+        }
+        let interval = self.settings.interval();
+        self.deadline = self.deadline.min(self.front_since.saturating_add(interval));
+        self.gap_deadline = self.gap_deadline.min(now.saturating_add(interval));
+        self.request_wake();
+    }
+
+    /// Changes the priority and the TTL (whole microseconds, `None`: they do not expire) of updates of a
+    /// category that have none of their own. Updates that are queued already stay as they are. A category
+    /// that the bus does not have is ignored.
     pub fn reconfigure_category(
         &mut self,
         category: Category,
         priority: Priority,
         ttl: Option<Duration>,
     ) {
-        self.prepare();
-        if let Some(by_category) = self.settings.by_category.get_mut(category.index()) {
-            let ttl = ttl.map_or(0, |ttl| micros(ttl).saturating_add(1));
-            (by_category.priority, by_category.ttl) = (priority, ttl);
+        if let Some(stored) = self.settings.by_category.get_mut(category.index()) {
+            stored.priority = coded8(priority as u8, default_priority(category.index()));
+            stored.ttl = Ttl::new(ttl).inverted();
         }
     }
 
-    /// How many categories there are, the built-in ones among them: at least those, at most
-    /// `CATEGORIES`. Updates of a category behind them are refused.
+    /// Sets the number of categories, the built-in ones included. Default: those; a smaller number is raised
+    /// to theirs, a larger one than `CATEGORIES` is reduced to that. An update of a category with an index
+    /// from that number on is refused.
     pub fn set_categories(&mut self, categories: usize) {
-        self.prepare();
-        let categories = categories.max(Category::BUILT_IN.len());
-        for (index, by_category) in self.settings.by_category.iter_mut().enumerate() {
-            by_category.known = index < categories;
-        }
-    }
-
-    /// The configuration that holds.
-    #[must_use]
-    pub fn config(&self) -> Config {
-        let settings = &self.settings;
-        if settings.batch_size == 0 {
-            let config = Config::new();
-            return Config { queue_limit: config.queue_limit.min(self.most()), ..config };
-        }
-        Config {
-            queue_limit: settings.limit,
-            batch_size: settings.batch_size,
-            overflow: settings.overflow,
-            leading: settings.leading,
-            flush_interval: settings.flush_interval,
-        }
-    }
-
-    /// Sets up a new bus with the defaults. Done on first
-    /// use, so that a bus in a `static` is all zeros.
-    pub(super) fn prepare(&mut self) {
-        if self.settings.batch_size > 0 {
-            return;
-        }
-        for (index, defaults) in self.settings.by_category.iter_mut().enumerate() {
-            defaults.known = index < Category::BUILT_IN.len();
-            defaults.priority = match Category::from_index(index) {
-                Some(Category::PROGRESS) => Priority::Progress,
-                Some(Category::ERROR) => Priority::Terminal,
-                _ => Priority::State,
-            };
-        }
-        self.apply(Config::new());
-    }
-
-    /// The [capacity](Self::capacity), which 16 bits hold.
-    fn most(&self) -> u16 {
-        u16::try_from(self.capacity()).unwrap_or(u16::MAX)
-    }
-
-    pub(super) fn apply(&mut self, config: Config) {
-        let limit = config.queue_limit.min(self.most());
-        let settings = &mut self.settings;
-        settings.limit = limit;
-        settings.room = if self.closed { 0 } else { limit };
-        settings.batch_size = config.batch_size;
-        settings.full = config.batch_size.min(limit);
-        settings.flush_interval = config.flush_interval;
-        settings.overflow = config.overflow;
-        settings.leading = config.leading;
+        let categories = categories.max(Category::BUILT_IN.len()).min(CATEGORIES) as u8;
+        self.settings.categories = coded8(categories, default_categories(CATEGORIES));
     }
 }

@@ -1,38 +1,30 @@
 //! From bytes to frames.
 
-use super::cobs::Unstuff;
-use super::frame::{Frame, Seen, Unseen};
-use super::{CRC_LEN, checksum};
+use super::frame::{Frame, Unsound};
+use super::layout::BLOCK;
 
-/// Takes bytes as they come from a line, in any chunks, and gives the frames that came through.
+/// Takes bytes from a line, in pieces of any size, and returns the frames that arrived intact.
 ///
-/// Garbage costs the frames it hits, which are counted, and nothing else: behind the next 0x00 all
-/// is well again. Nothing panics and nothing is allocated, whatever comes in. `B` is a buffer that
-/// the caller brings, an array or a boxed slice say; it bounds the frames that can be taken (see
-/// [`FRAME_MAX`](super::FRAME_MAX)).
+/// Garbage costs the frames that it damages, and these are counted. The decoder is in step again at
+/// the next delimiter. It never panics and never allocates. `B` is the buffer, for example an array
+/// or a boxed slice; its size limits the frames that can be taken, see
+/// [`FRAME_MAX`](super::FRAME_MAX).
 ///
 /// ```
-/// use statusbus_core::wire::{Body, Decoder, FRAME_MAX};
+/// use statusbus_core::wire::{Decoder, FRAME_MAX, Record};
 ///
 /// let mut decoder = Decoder::new([0; FRAME_MAX]);
 /// # let chunk = [0x17, 0xFF, 0x00, 0x02];
-/// let mut bytes = &chunk[..]; // what a read gave
+/// let mut bytes = &chunk[..]; // what a read returned
 /// while let Some(frame) = decoder.feed(&mut bytes) {
-///     match frame.body {
-///         Body::Updates(updates) => {
-///             for update in updates {
-///                 match update {
-///                     Ok(update) => println!("{}: {}", update.seq, update.text),
-///                     Err(refusal) => println!("{refusal}"),
-///                 }
-///             }
+///     for record in frame.records() {
+///         match record {
+///             Record::Update(update) => println!("{}: {}", update.seq, update.text),
+///             Record::Refused(refusal) => println!("{refusal}"),
+///             Record::Loss(loss) => println!("lost: {}", loss.losses.total() + loss.other),
+///             Record::Run(run) => println!("run {} is {}", run.run, run.state),
+///             _ => {} // of a newer version
 ///         }
-///         Body::Gap(missing) => {
-///             for missing in missing {
-///                 println!("missing: {}", missing.losses.total() + missing.other);
-///             }
-///         }
-///         _ => {} // what later versions of this crate may know
 ///     }
 /// }
 /// assert_eq!(decoder.counters().bad(), 1);
@@ -43,44 +35,44 @@ pub struct Decoder<B> {
     buffer: B,
     len: usize,
     unstuff: Unstuff,
-    /// Whether the rest of this frame is of no use.
+    /// Whether the frame is longer than the buffer.
     skipping: bool,
     counters: Counters,
 }
 
-/// What became of the frames that came in.
+/// Frames by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Counters {
-    /// Frames that came through.
+    /// Intact frames.
     pub frames: u64,
-    /// Ended where none can end, or after fewer bytes than one has: a part of one, or garbage.
+    /// Frames that ended inside a block, or with fewer bytes than a checksum has: parts of a frame,
+    /// or garbage.
     pub torn: u64,
-    /// Longer than the decoder's buffer; also several whose 0x00 was lost.
+    /// Frames longer than the buffer, or several whose delimiters were lost.
     pub too_long: u64,
-    /// Hit by something: the checksum is wrong.
+    /// Frames with a wrong checksum.
     pub checksum: u64,
-    /// Of a version that this decoder does not know.
+    /// Frames of another version.
     pub version: u64,
-    /// Of a kind that this decoder does not know: the writer is newer.
-    pub kind: u64,
-    /// With the right checksum and the wrong contents: the writer is at fault.
+    /// Frames with a right checksum and contents that this document forbids: a fault of the writer.
     pub malformed: u64,
 }
 
 impl Counters {
     const ZERO: Self =
-        Self { frames: 0, torn: 0, too_long: 0, checksum: 0, version: 0, kind: 0, malformed: 0 };
+        Self { frames: 0, torn: 0, too_long: 0, checksum: 0, version: 0, malformed: 0 };
 
-    /// All that did not come through.
+    /// All frames but the intact ones.
     #[must_use]
     pub const fn bad(&self) -> u64 {
-        self.torn + self.too_long + self.checksum + self.version + self.kind + self.malformed
+        self.torn + self.too_long + self.checksum + self.version + self.malformed
     }
 }
 
 impl<B> Decoder<B> {
-    /// A decoder in front of a frame.
+    /// A decoder that expects the beginning of a frame.
     #[must_use]
     pub const fn new(buffer: B) -> Self {
         Self { buffer, len: 0, unstuff: Unstuff::START, skipping: false, counters: Counters::ZERO }
@@ -92,40 +84,40 @@ impl<B> Decoder<B> {
         &self.counters
     }
 
-    /// Forgets the frame that has begun: the line was opened anew. What the device is in the middle
-    /// of is then counted as one bad frame at most.
+    /// Forgets the frame that has begun, when the line is opened again. A frame that the device is
+    /// in the middle of then counts as one bad frame at most.
     pub const fn reset(&mut self) {
         (self.len, self.unstuff, self.skipping) = (0, Unstuff::START, false);
     }
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Decoder<B> {
-    /// Takes bytes up to the end of the next sound frame and cuts them off the front of `bytes`;
-    /// `None` when it has taken them all. Linear in the bytes taken.
+    /// Takes bytes off the front of `bytes`, up to the end of the next intact frame; `None` when it
+    /// has taken all of them. Linear in the bytes taken.
     #[must_use = "a frame comes once"]
     pub fn feed(&mut self, bytes: &mut &[u8]) -> Option<Frame<'_>> {
-        let seen = loop {
+        loop {
             let (&byte, rest) = bytes.split_first()?;
             *bytes = rest;
-            if let Some(seen) = self.take(byte) {
-                break seen;
+            if let Some(len) = self.take(byte) {
+                let frame = self.buffer.as_ref().get(..len).unwrap_or_default();
+                return Frame::open(frame);
             }
-        };
-        Some(seen.frame(self.buffer.as_ref()))
+        }
     }
 
-    /// Takes one byte, from an interrupt say.
+    /// Takes one byte, for example in an interrupt.
     #[must_use = "a frame comes once"]
     pub fn push(&mut self, byte: u8) -> Option<Frame<'_>> {
         self.feed(&mut [byte].as_slice())
     }
 
-    /// Takes one byte, and says which frame it ends.
-    fn take(&mut self, byte: u8) -> Option<Seen> {
+    /// Takes one byte; returns the length of the intact frame that it ends.
+    fn take(&mut self, byte: u8) -> Option<usize> {
         if byte == 0 {
-            let seen = self.end();
+            let len = self.end();
             self.reset();
-            return seen;
+            return len;
         }
         if !self.skipping
             && let Some(byte) = self.unstuff.push(byte)
@@ -141,39 +133,62 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Decoder<B> {
         None
     }
 
-    /// Looks at what a 0x00 has ended.
-    fn end(&mut self) -> Option<Seen> {
+    /// Checks the bytes that a delimiter ended.
+    fn end(&mut self) -> Option<usize> {
         if self.len == 0 && self.unstuff.is_at_start() {
             return None;
         }
-        let bad = &mut self.counters;
-        if self.skipping {
-            bad.too_long += 1;
-            return None;
-        }
-        let frame = self.buffer.as_ref().get(..self.len).unwrap_or_default();
-        let Some((frame, crc)) = frame.split_last_chunk::<CRC_LEN>() else {
-            bad.torn += 1;
-            return None;
-        };
-        if !self.unstuff.is_whole() {
-            bad.torn += 1;
-            return None;
-        }
-        let crc = u32::from_le_bytes(*crc);
-        if checksum(frame) != crc {
-            bad.checksum += 1;
-            return None;
-        }
-        match Seen::look(frame, crc) {
-            Ok(seen) => {
-                self.counters.frames += 1;
-                return Some(seen);
+        let bytes = self.buffer.as_ref().get(..self.len).unwrap_or_default();
+        let counters = &mut self.counters;
+        let counter = match Frame::check(bytes) {
+            _ if self.skipping => &mut counters.too_long,
+            _ if !self.unstuff.is_whole() => &mut counters.torn,
+            Err(Unsound::Torn) => &mut counters.torn,
+            Err(Unsound::Checksum) => &mut counters.checksum,
+            Err(Unsound::Version) => &mut counters.version,
+            Err(Unsound::Malformed) => &mut counters.malformed,
+            Ok(()) => {
+                counters.frames += 1;
+                return Some(self.len);
             }
-            Err(Unseen::Version) => bad.version += 1,
-            Err(Unseen::Kind) => bad.kind += 1,
-            Err(Unseen::Malformed) => bad.malformed += 1,
-        }
+        };
+        *counter += 1;
         None
+    }
+}
+
+/// Takes stuffed bytes one by one.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+struct Unstuff {
+    /// Bytes of the block that are still to come.
+    left: u8,
+    /// Whether another block begins with a zero.
+    zero: bool,
+}
+
+impl Unstuff {
+    /// In front of a frame.
+    const START: Self = Self { left: 0, zero: false };
+
+    /// Whether no byte of a frame has arrived.
+    const fn is_at_start(self) -> bool {
+        self.left == 0 && !self.zero
+    }
+
+    /// Whether a frame may end here.
+    const fn is_whole(self) -> bool {
+        self.left == 0
+    }
+
+    /// Decodes a byte other than 0; `None` for a code byte without a zero before it.
+    const fn push(&mut self, byte: u8) -> Option<u8> {
+        if self.left > 0 {
+            self.left -= 1;
+            return Some(byte);
+        }
+        let zero = self.zero;
+        (self.left, self.zero) = (byte.wrapping_sub(1), byte != BLOCK as u8);
+        if zero { Some(0) } else { None }
     }
 }

@@ -4,41 +4,40 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use statusbus_core::{
-    Batch, Bus, Category, Depth, Facts as AskedFacts, FlushMark, Instant, Item, KeyMode, Keyed,
-    Place, Slot, Topic,
+    Accepted, Batch, Bus, Category, FlushMark, Instant, Item, KeyMode, Keyed, Polled, Slot,
 };
 
+use crate::case::{CATEGORIES, Call, Case, Stored};
 use crate::flight::Flight;
-use crate::naive::Naive;
-use crate::said::{CATEGORIES, Call, Case, Said};
-use crate::seen::{Became, Buffer, ByTopic, Ears, SeenBatch, SeenGap, SeenUpdate};
-use crate::tally::TOLD;
+use crate::naive::{Naive, Out};
+use crate::observed::{Buffer, Events, Pushed, SeenBatch, SeenGap, age};
+use crate::tally::GAPS;
 
 type Slots<U> = Box<[Slot<U>]>;
 
 struct Both<K: KeyMode, const RANKED: bool> {
-    bus: Bus<Said<K, RANKED>, Slots<Said<K, RANKED>>, Ears, CATEGORIES, TOLD>,
-    buffers: [Buffer<Said<K, RANKED>>; 2],
+    bus: Bus<Stored<K, RANKED>, Slots<Stored<K, RANKED>>, Events, CATEGORIES, GAPS>,
+    buffers: [Buffer<Stored<K, RANKED>>; 2],
     naive: Naive,
     flights: [Flight; 2],
     /// Marks of both, and the updates that were queued when they were given.
     marks: Vec<(FlushMark, u64, Vec<u32>)>,
-    /// What whoever polls was told when it went to sleep.
-    told: Option<u64>,
+    /// When the poller wants to poll again, as it was answered last.
+    next_poll: Option<u128>,
 }
 
-/// Runs a case; the error says what differs.
+/// Runs a case; the error shows what differs.
 pub(crate) fn run<K: KeyMode, const RANKED: bool>(case: &Case) -> Result<(), String> {
     let keyed = std::any::type_name::<K>() == std::any::type_name::<Keyed>();
     let slots = (0..case.slots).map(|_| Slot::VACANT).collect();
     let items = |capacity| Batch::with_items((0..capacity).map(|_| Item::VACANT).collect());
     let mut both = Both::<K, RANKED> {
-        bus: Bus::with_slots(slots, case.knobs.config(), Ears::default()),
+        bus: Bus::with_slots(slots, case.knobs.config(), Events::default()),
         buffers: case.buffers.map(items),
         naive: Naive::new(keyed, RANKED, case.slots, case.knobs),
         flights: case.buffers.map(Flight::new),
         marks: Vec::new(),
-        told: None,
+        next_poll: None,
     };
     for (step, &(reading, call)) in case.calls.iter().enumerate() {
         let depth = case.depths.then_some(Call::Depth);
@@ -56,79 +55,41 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
         let now = Instant::from_micros(reading);
         let Self { bus, buffers, naive, flights, .. } = self;
         match call {
-            Call::Push(facts) => {
-                let update = Said::new(facts);
-                let last = bus.last_reading(&update).map(Instant::as_micros);
-                same("last reading", last, naive.last_reading(&facts))?;
-                let became = Became::from(bus.push(update, now));
-                same("push", became, naive.push(facts, reading))?;
-            }
-            Call::Offer(facts) => {
-                let said = Said::new(facts);
-                let asked = AskedFacts::of(&said);
-                let (mut place, mut read) = (Place::new(said), false);
-                let outcome = bus.offer(&mut place, asked, || {
+            Call::Push(sent) => {
+                let mut update = Stored::new(sent);
+                let mut read = false;
+                let outcome = bus.push(&mut update, sent.options(), || {
                     read = true;
                     now
                 });
-                let became = Became::of(outcome, place.take().map(|back| back.facts));
-                let (expected, needed) = naive.offer(facts, reading);
-                same("offer", (became, read), (Some(expected), needed))?;
+                let pushed = Pushed::of(outcome, update.sent);
+                let (expected, needed) = naive.push(sent, reading);
+                same("push", (pushed, read), (Some(expected), needed))?;
             }
-            Call::Poll(at) => {
-                let mut expired = Vec::new();
-                let buffer = &mut buffers[at];
-                let due = bus.poll_with(buffer, |update| expired.push(update.facts), now);
-                let expected = naive.poll(&mut flights[at], reading);
-                same("poll", due.then_some(expired), expected)?;
-                same("by topic", topics(buffer), SeenBatch::of(buffer, due).topics())?;
-                self.told = naive.wanted();
+            Call::Poll(at) => self.poll(at, usize::MAX, reading)?,
+            Call::PollPart(at, most) => self.poll(at, most, reading)?,
+            Call::Settle(at, accepted) => {
+                bus.settle(&mut buffers[at], accepted, now);
+                naive.settle(&mut flights[at], accepted, reading);
             }
-            Call::Delivered(at) => {
-                bus.delivered(&mut buffers[at], now);
-                naive.delivered(&mut flights[at], reading);
+            Call::SettleOne(at, place) => {
+                let seq = flights[at].first_seq.saturating_add(place);
+                let back = bus.settle_one(&mut buffers[at], seq, now);
+                let back = back.map(|update| update.sent.id);
+                same("back", back, naive.settle_one(&mut flights[at], seq, reading))?;
             }
-            Call::Failed(at, accepted) => {
-                bus.failed(&mut buffers[at], accepted, now);
-                naive.failed(&mut flights[at], accepted, reading);
-            }
-            Call::FailedAt(at, place) => {
-                let first = flights[at].updates.first().map_or(1, |first| first.seq);
-                let seq = first + place;
-                let back = bus.failed_at(&mut buffers[at], seq, now);
-                let back = back.map(|update| update.facts.id);
-                same("left out", back, naive.failed_at(&mut flights[at], seq, reading))?;
-                let buffer = &mut buffers[at];
-                same("by topic", topics(buffer), SeenBatch::of(buffer, true).topics())?;
-            }
-            Call::GiveAway(at, accepted) => {
-                let buffer = &mut buffers[at];
-                let items = (0..buffer.capacity()).map(|_| Item::VACANT).collect();
-                drop(buffer.take_gap());
-                let (updates, receipt) = buffer.detach(items);
-                let given =
-                    updates.iter().map(|handed| SeenUpdate::of(&handed, handed.update.facts));
-                same("given away", given.collect(), flights[at].left().collect::<Vec<_>>())?;
-                match accepted {
-                    9 => bus.settle(receipt, now),
-                    _ => bus.settle_failed(receipt, accepted, now),
-                }
-                naive.given_away(&mut flights[at], accepted, reading);
-            }
-            Call::TakeOut(at, count) => {
-                let out = buffers[at].drain().take(count);
-                let out = out.map(|handed| SeenUpdate::of(&handed, handed.update.facts));
-                same("taken out", out.collect(), flights[at].take_out(count))?;
-                let buffer = &mut buffers[at];
-                same("by topic", topics(buffer), SeenBatch::of(buffer, true).topics())?;
-            }
-            Call::TakeGap(at) => {
-                let gap = buffers[at].take_gap();
-                same("gap", gap.as_ref().map(SeenGap::of), flights[at].take_gap())?;
+            Call::Receipt(at, accepted) => {
+                let receipt = buffers[at].take_receipt();
+                bus.settle_receipt(receipt, accepted, now);
+                naive.settle_receipt(&mut flights[at], accepted, reading);
+                let shown = SeenBatch::of(&buffers[at], false);
+                same("kept", shown.updates, flights[at].left().collect::<Vec<_>>())?;
+                buffers[at].clear();
+                flights[at] = Flight::new(flights[at].capacity);
             }
             Call::ConfirmLosses(at, count) => {
-                buffers[at].confirm_losses(count);
-                flights[at].confirm_losses(count);
+                bus.confirm_losses(&buffers[at], count);
+                naive.confirm_losses(&flights[at], count);
             }
             Call::Flush => {
                 let queued = naive.queued().collect();
@@ -140,7 +101,7 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
             }
             Call::Reconfigure(knobs) => {
                 let mut left = Vec::new();
-                bus.reconfigure(knobs.config(), |it, loss| left.push((it.facts, loss)), now);
+                bus.reconfigure(knobs.config(), |it, loss| left.push((it.sent, loss)), now);
                 same("left", left, naive.reconfigure(knobs, reading))?;
             }
             Call::Category(index, priority, ttl) => {
@@ -158,10 +119,27 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
             }
             Call::TakeWake => same("wake", bus.take_wake(), naive.take_wake())?,
             Call::Depth => {
-                let Depth { queued, peak, oldest } = bus.depth();
-                let depth = (queued, peak, oldest.as_micros() as u64);
-                same("depth", depth, naive.depth())?;
+                let depth = bus.depth();
+                let oldest = age(depth.oldest.as_micros() as u64);
+                same("depth", (depth.queued, depth.peak, oldest), naive.depth())?;
             }
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, at: usize, most: usize, reading: u64) -> Result<(), String> {
+        let mut expired = Vec::new();
+        let now = Instant::from_micros(reading);
+        let show = |update: &mut Stored<K, RANKED>| expired.push(update.sent);
+        let out = match self.bus.poll_part(&mut self.buffers[at], most, show, now) {
+            Polled::Wait(at) => Out::Wait(at.map(Instant::as_micros)),
+            Polled::More => Out::More,
+            Polled::Batch => Out::Batch,
+        };
+        let expected = self.naive.poll(&mut self.flights[at], most, reading);
+        same("poll", (out, expired), expected)?;
+        if let Out::Wait(_) = out {
+            self.next_poll = self.naive.wanted();
         }
         Ok(())
     }
@@ -176,58 +154,51 @@ impl<K: KeyMode, const RANKED: bool> Both<K, RANKED> {
         same("poll_at", bus.poll_at().map(Instant::as_micros), naive.poll_at())?;
         same("drained", bus.is_drained(), naive.is_drained())?;
         same("overflow", bus.is_overflowing(), naive.is_overflowing())?;
-        same("telemetry", std::mem::take(&mut bus.telemetry().0), naive.heard())?;
+        same("telemetry", std::mem::take(&mut bus.telemetry().0), naive.events())?;
         for (buffer, flight) in buffers.iter().zip(flights.iter()) {
             let expected = flight.seen();
             same("length", buffer.len(), expected.updates.len())?;
             same("batch", SeenBatch::of(buffer, expected.reason.is_some()), expected)?;
+            let gap = bus.gap(buffer).map(SeenGap::of);
+            same("gap", gap, naive.gap(flight).cloned())?;
         }
         for (mark, expected, queued) in &self.marks {
             let flushed = bus.is_flushed(*mark);
             same("flushed", flushed, naive.is_flushed(*expected))?;
-            same("flushed up to", bus.flushed() >= *mark, flushed)?;
             let waits = naive.queued().any(|id| queued.contains(&id));
             same("flushed too early", flushed && waits, false)?;
         }
-        // whoever sleeps is not wanted sooner than it was told
-        let wanted = |at: Option<u64>| at.unwrap_or(u64::MAX);
-        let overslept = naive.is_asleep() && wanted(naive.wanted()) < wanted(self.told);
+        // a poller that sleeps is not wanted sooner than it was answered
+        let wanted = |at: Option<u128>| at.unwrap_or(u128::MAX);
+        let overslept = naive.is_asleep() && wanted(naive.wanted()) < wanted(self.next_poll);
         same("overslept", overslept, false)
     }
 
     /// Closes and polls until nothing is left, with a sink that works or one that fails for ever.
     fn end(&mut self, reading: u64, sink_fails: bool) -> Result<(), String> {
         for at in 0..2 {
-            self.call(Call::Delivered(at), reading)?;
+            self.call(Call::Settle(at, Accepted::All), reading)?;
         }
         self.call(Call::Close, reading)?;
-        let mut batch: Buffer<Said<K, RANKED>> =
+        let now = Instant::from_micros(reading);
+        let mut batch: Buffer<Stored<K, RANKED>> =
             Batch::with_items(Box::new([const { Item::VACANT }; 3]));
         let mut polls = 0;
-        while self.bus.poll(&mut batch, Instant::from_micros(reading)) {
+        while self.bus.poll(&mut batch, now) == Polled::Batch {
             same("drained too early", self.bus.is_drained(), false)?;
-            match sink_fails {
-                true => self.bus.failed(&mut batch, 0, Instant::from_micros(reading)),
-                false => self.bus.delivered(&mut batch, Instant::from_micros(reading)),
-            }
+            let accepted = if sink_fails { Accepted::First(0) } else { Accepted::All };
+            self.bus.settle(&mut batch, accepted, now);
             polls += 1;
             same("spinning", polls > 20, false)?;
         }
         let ledger = self.bus.ledger();
         let left = (ledger.queued, ledger.in_flight, ledger.is_balanced());
         same("left", left, (0, 0, true))?;
+        same("sent", ledger.sent, self.naive.ledger().sent)?;
         same("drained", self.bus.is_drained(), true)?;
         let unflushed = self.marks.iter().any(|(mark, ..)| !self.bus.is_flushed(*mark));
         same("unflushed", unflushed, false)
     }
-}
-
-fn topics<K: KeyMode, const RANKED: bool>(buffer: &mut Buffer<Said<K, RANKED>>) -> ByTopic {
-    let updates = |topic: Topic<'_, Said<K, RANKED>>| {
-        let seen = topic.iter().map(|handed| SeenUpdate::of(&handed, handed.update.facts));
-        (*topic.topic(), seen.collect())
-    };
-    buffer.topics().map(updates).collect()
 }
 
 fn same<T: Debug + PartialEq>(what: &str, is: T, expected: T) -> Result<(), String> {

@@ -4,19 +4,19 @@
 //! `STATUSBUS_CASES` sets how many cases there are in all, default 100,000; `STATUSBUS_SEED` where
 //! they begin. A case that fails is made as short as possible before it is shown.
 
+mod case;
 mod drive;
 mod flight;
 mod naive;
-mod said;
-mod seen;
+mod observed;
 mod tally;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use statusbus_core::{Keyed, Unkeyed};
 
+use crate::case::Case;
 use crate::drive::run;
-use crate::said::Case;
 
 #[test]
 fn keyed_and_ranked() {

@@ -1,123 +1,76 @@
 //! Rule 6: expired updates are counted and never delivered.
 
-use std::time::Duration;
+use statusbus_core::{Batch, Bus, Instant, Polled, Slot};
 
-use statusbus_core::{Category, Leading, Priority};
+use crate::support::{Host, Named, Note, Pushed, config, delayed, note};
 
-use crate::support::{Became, Host, config, note};
-
-fn delayed() -> Host {
-    Host::new(config(10, 10).leading(Leading::Delayed))
+#[test]
+fn updates_that_expire_in_a_whole_poll_are_counted_and_dropped() {
+    let mut bus: Bus<Note, [Slot<Note>; 4]> = Bus::new();
+    let mut batch: Batch<Note, [_; 4]> = Batch::new();
+    for mut update in [note("a").ttl(5), note("b")] {
+        let options = update.options();
+        assert!(bus.push(&mut update, options, || Instant::ZERO).is_queued());
+    }
+    assert_eq!(bus.poll(&mut batch, Instant::from_millis(50)), Polled::Batch);
+    assert_eq!(batch.iter().map(|one| one.update.name()).collect::<Vec<_>>(), ["b"]);
+    let ledger = bus.ledger();
+    assert_eq!((ledger.sent, ledger.expired, ledger.in_flight), (2, 1, 1));
+    assert_eq!(bus.gap(&batch).map(|gap| gap.total().expired), Some(1));
+    assert_eq!(crate::support::alive(), 1, "\"a\" is dropped");
 }
 
 #[test]
-fn an_update_that_outlives_its_time_to_live_is_counted_and_not_delivered() {
-    let mut host = delayed();
-    host.queue([note("a").ttl(50), note("b").ttl(51), note("c")]);
-    host.at(50);
-    let (due, expired) = host.poll();
-    assert!(due);
-    assert_eq!(expired, ["a"], "it is handed back");
-    assert_eq!(host.names(), ["b", "c"]);
-    host.deliver();
-    host.expect_ledger([("delivered", 2), ("expired", 1)]);
+fn a_callback_may_take_what_has_expired() {
+    let mut host = delayed(10, 10);
+    host.queue([note("a").ttl(5), note("b").ttl(5), note("c")]);
+    let now = host.advance_to(50).now();
+    let mut taken = Vec::new();
+    let take =
+        |update: &mut Note| taken.push(std::mem::replace(update, statusbus_core::Update::EMPTY));
+    assert_eq!(host.bus.poll_part(&mut host.batch, 9, take, now), Polled::Batch);
+    assert_eq!(taken.iter().map(Named::name).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!((host.names(), crate::support::alive()), (vec!["c"], 3));
+    host.expect_ledger([("expired", 2), ("in_flight", 1)]);
 }
 
 #[test]
-fn what_expires_without_poll_with_is_counted_too() {
-    let mut host = delayed();
-    host.queue([note("a").ttl(0)]);
-    let now = host.at(50).now();
-    assert!(host.bus.poll(&mut host.batch, now));
-    host.expect_ledger([("expired", 1)]);
-    assert!(host.batch.is_empty() && host.batch.gap().is_some());
-    host.deliver();
-}
-
-#[test]
-fn a_time_to_live_of_zero_is_out_of_date_at_once() {
-    let mut host = Host::new(config(10, 10));
-    host.queue([note("a").ttl(0)]);
-    host.expect_gap([("expired", 1)], []);
-}
-
-#[test]
-fn until_it_is_noticed_an_expired_update_counts_as_queued() {
-    let mut host = delayed();
-    host.queue([note("a").ttl(10)]);
-    host.at(40).expect_nothing();
-    host.expect_ledger([("queued", 1)]);
-}
-
-#[test]
-fn expiry_makes_nothing_due_by_itself() {
-    let mut host = delayed();
-    host.queue([note("a").ttl(10)]);
-    host.expect_next(50);
-}
-
-#[test]
-fn an_update_expires_by_its_category_unless_it_says_otherwise() {
-    let mut host = delayed();
-    let ttl = Some(Duration::from_millis(20));
-    host.bus.reconfigure_category(Category::TOOL, Priority::State, ttl);
-    host.queue([
-        note("a").category(Category::TOOL),
-        note("b").category(Category::TOOL).ttl(60),
-        note("c"),
-    ]);
-    host.at(50).expect_gap([("expired", 1)], ["b", "c"]);
-}
-
-#[test]
-fn a_category_with_a_time_to_live_of_zero_is_out_of_date_at_once() {
-    let mut host = Host::new(config(10, 10));
-    host.bus.reconfigure_category(Category::TOOL, Priority::State, Some(Duration::ZERO));
-    host.queue([note("a").category(Category::TOOL)]);
-    host.expect_gap([("expired", 1)], []);
-}
-
-#[test]
-fn the_longest_time_to_live_never_ends() {
-    let mut host = delayed();
+fn the_longest_ttl_never_ends() {
+    let mut host = delayed(10, 10);
     host.queue([note("a").ttl(u64::MAX)]);
-    host.at(u64::MAX).expect_batch(["a"]);
+    host.advance_to(1_000_000).expect_batch(["a"]);
 }
 
 #[test]
-fn a_step_back_of_the_clock_does_not_lengthen_a_life() {
-    let mut host = delayed();
-    host.at(1_000).queue([note("a").ttl(40)]);
-    host.at(1_030).expect_nothing();
-    host.at(0).expect_nothing();
-    host.at(20).expect_gap([("expired", 1)], []);
+fn a_ttl_ends_to_the_microsecond() {
+    for (late, names) in [(0, vec!["a"]), (1, vec![])] {
+        let mut host = Host::new(config(10, 10));
+        host.queue([note("a").ttl(40)]);
+        host.set_clock(Instant::from_micros(39_999 + late));
+        assert!(host.poll());
+        assert_eq!(host.names(), names);
+        host.deliver();
+    }
 }
 
 #[test]
-fn a_newer_value_over_an_expired_one_coalesces_and_has_a_life_of_its_own() {
-    let mut host = delayed();
-    host.queue([note("41 %").key("k").ttl(10)]);
-    let merged = host.at(20).push(note("42 %").key("k").ttl(40));
-    assert_eq!(merged, Became::Merged("41 %".into()));
-    host.at(50).expect_batch(["42 %"]);
-    host.expect_ledger([("delivered", 1), ("coalesced", 1)]);
+fn a_ttl_is_counted_from_its_own_push_also_behind_one_that_came_long_before() {
+    let mut host = delayed(10, 10);
+    host.queue([note("a")]);
+    host.advance_to(40).queue([note("b").ttl(20)]);
+    host.advance_to(50).expect_in_flight([], ["a", "b"]);
+    let left: Vec<_> = host.batch.iter().map(|one| one.ttl_left_micros()).collect();
+    assert_eq!(left, [u64::MAX, 10_000]);
+    assert_eq!(host.batch.iter().map(|one| one.ttl_left()).next(), Some(None));
+    host.deliver();
 }
 
 #[test]
-fn a_batch_is_filled_past_what_has_expired() {
-    let mut host = Host::new(config(10, 2).leading(Leading::Delayed));
-    host.queue([note("a").ttl(5), note("b")]);
-    host.at(10).queue([note("c"), note("d").ttl(0), note("e")]);
-    host.expect_gap([("expired", 1)], ["b", "c"]);
-    host.expect_gap([("expired", 1)], ["e"]);
-}
-
-#[test]
-fn if_everything_has_expired_the_gap_comes_by_itself() {
-    let mut host = delayed();
-    host.queue([note("a").ttl(5), note("b").ttl(5)]);
-    host.at(50).expect_gap([("expired", 2)], []);
-    host.expect_next(None);
-    host.at(1_000).queue([note("c")]);
-    host.at(1_050).expect_batch(["c"]);
+fn a_newer_value_that_expires_in_a_place_takes_the_older_one_with_it() {
+    let mut host = delayed(10, 10);
+    host.queue([note("41 %").key("k"), note("a")]);
+    assert_eq!(host.push(note("42 %").key("k").ttl(10)), Pushed::Merged("41 %".into()));
+    host.advance_to(50).expect_gap([("expired", 1)], ["a"]);
+    host.queue([note("43 %").key("k")]); // "42 %" is not there to merge with
+    host.advance_to(100).expect_batch(["43 %"]);
 }

@@ -1,181 +1,190 @@
-//! Rule 1: what `push` answers, and that every update which leaves otherwise is handed back.
+//! Rule 1: what `push` answers, and that every update that leaves otherwise comes back.
 
 use std::cell::Cell;
 
 use statusbus_core::{
-    Batch, Bus, Category, Config, DropReason, Facts, Instant, Keyed, Ledger, Loss, Outcome,
-    Overflow, Place, Pushed, RefuseReason, Slot, Update,
+    Accepted, Batch, Bus, Category, Config, DropReason, Instant, Keyed, Loss, Outcome, Overflow,
+    Polled, RefuseReason, SendOptions, Slot, Update,
 };
 
-use crate::support::{Became, Host, config, note};
+use crate::support::{Host, Note, Plain, Pushed, config, note};
 
-#[test]
-fn an_update_that_finds_room_is_queued() {
-    let mut host = Host::new(config(2, 100));
-    assert_eq!(host.push(note("a")), Became::Queued);
-    host.expect_ledger([("queued", 1)]);
+const UNKNOWN: Pushed = Pushed::Refused(RefuseReason::UnknownCategory);
+
+fn category(index: usize) -> Category {
+    Category::from_index(index).expect("an index below 32")
 }
 
 #[test]
-fn an_update_with_the_topic_and_key_of_a_queued_one_is_merged_and_hands_that_back() {
-    let mut host = Host::new(config(2, 100));
-    host.queue([note("41 %").key("download")]);
-    assert_eq!(host.push(note("42 %").key("download")), Became::Merged("41 %".into()));
-    host.expect_ledger([("coalesced", 1), ("queued", 1)]);
-}
-
-#[test]
-fn the_same_key_in_another_topic_is_another_thing() {
-    let mut host = Host::new(config(4, 100));
-    host.queue([
-        note("a").key("k").about("conv-1"),
-        note("b").key("k").about("conv-2"),
-        note("c").key("k").about("conv-1").category(Category::TOOL),
-        note("d").about("conv-1"),
-    ]);
-    host.expect_batch(["a", "b", "c", "d"]);
-}
-
-#[test]
-fn an_update_that_evicts_another_is_queued_and_hands_that_back() {
-    let mut host = Host::new(config(1, 100));
-    host.queue([note("old")]);
-    let evicted = Loss::Dropped(DropReason::Evicted);
-    assert_eq!(host.push(note("new")), Became::Displaced("old".into(), evicted));
-    host.expect_ledger([("evicted", 1), ("queued", 1)]);
-}
-
-#[test]
-fn an_update_that_is_dropped_is_handed_back_with_the_reason() {
-    let mut host = Host::new(config(1, 100).overflow(Overflow::DropNewest));
-    host.queue([note("old")]);
-    assert_eq!(host.push(note("new")), Became::Dropped(DropReason::Newest));
-    host.expect_ledger([("newest", 1), ("queued", 1)]);
-}
-
-#[test]
-fn an_update_that_is_refused_is_handed_back_with_the_reason() {
-    let mut host = Host::new(config(1, 100).overflow(Overflow::Reject));
-    host.queue([note("old")]);
-    assert_eq!(host.push(note("new")), Became::Refused(RefuseReason::Full));
-    host.close();
-    assert_eq!(host.push(note("late")), Became::Refused(RefuseReason::Closed));
-    host.expect_ledger([("full", 1), ("closed", 1), ("queued", 1)]);
-}
-
-#[test]
-fn an_update_of_an_unknown_category_is_refused_with_that_reason() {
+fn a_category_behind_the_last_one_is_refused() {
     let mut host = Host::new(config(4, 100));
     for index in [7, 8, 31] {
-        let category = Category::from_index(index).expect("an index below 32");
-        let refused = Became::Refused(RefuseReason::UnknownCategory);
-        assert_eq!(host.push(note("a").category(category)), refused);
+        assert_eq!(host.push(note("a").category(category(index))), UNKNOWN);
     }
-    host.expect_ledger([("unknown_category", 3)]);
-}
-
-#[test]
-fn a_category_that_the_application_registered_is_taken() {
-    let mut host = Host::new(config(4, 100));
-    let deploy = Category::from_index(7).expect("an index below 32");
     host.bus.set_categories(8);
-    host.queue([note("a").category(deploy)]);
-    host.bus.set_categories(1_000); // more than the type has room for
-    let ninth = Category::from_index(8).expect("an index below 32");
-    let refused = Became::Refused(RefuseReason::UnknownCategory);
-    assert_eq!(host.push(note("b").category(ninth)), refused);
+    host.queue([note("a").category(category(7))]);
+    assert_eq!(host.push(note("b").category(category(8))), UNKNOWN);
+    host.bus.set_categories(1_000); // the type has room for 8
+    assert_eq!(host.push(note("b").category(category(8))), UNKNOWN);
 }
 
 #[test]
-fn the_built_in_categories_cannot_be_taken_away() {
-    let mut host = Host::new(config(4, 100));
+fn the_built_in_categories_cannot_be_removed() {
+    let mut host = Host::new(config(8, 100));
     host.bus.set_categories(0);
-    host.queue([note("a").category(Category::PLANNING)]);
+    host.queue((0..7).map(|index| note("a").category(category(index))));
+    assert_eq!(host.push(note("b").category(category(7))), UNKNOWN);
 }
 
 #[test]
 fn updates_of_a_type_without_keys_never_merge() {
-    let mut host = Host::new(config(4, 100));
-    host.queue([note("41 %").key("download").plain(), note("42 %").key("download").plain()]);
-    host.expect_batch(["41 %", "42 %"]);
-}
-
-#[test]
-fn an_offer_leaves_what_comes_back_in_its_place() {
-    let mut bus: Bus<_, [Slot<_>; 2]> = Bus::new();
-    let offer = |bus: &mut Bus<_, _>, number| {
-        let facts = Facts::of(&Asked(number));
-        let mut place = Place::new(Asked(number));
-        (bus.offer(&mut place, facts, || Instant::ZERO), place.take())
-    };
-    assert_eq!(offer(&mut bus, 1), (Outcome::Queued, None));
-    assert_eq!(offer(&mut bus, 1), (Outcome::Merged, Some(Asked(1))));
-    assert_eq!(offer(&mut bus, 2), (Outcome::Queued, None));
-    let evicted = Outcome::Displaced(Loss::Dropped(DropReason::Evicted));
-    assert_eq!(offer(&mut bus, 3), (evicted, Some(Asked(1))));
-    bus.close(Instant::ZERO);
-    assert_eq!(offer(&mut bus, 4), (Outcome::Refused(RefuseReason::Closed), Some(Asked(4))));
-    assert!(bus.ledger().is_balanced());
-}
-
-#[test]
-fn an_offer_of_nothing_is_no_attempt() {
-    let mut bus: Bus<Asked, [Slot<Asked>; 2]> = Bus::new();
-    let mut nothing = Place::VACANT;
-    let facts = Facts::plain(Category::INFO);
-    assert_eq!(bus.offer(&mut nothing, facts, || Instant::ZERO), Outcome::Queued);
-    assert_eq!(bus.ledger(), Ledger::default());
-}
-
-#[test]
-fn an_update_that_was_refused_can_be_pushed_again() {
-    let mut bus: Bus<_, [Slot<_>; 1]> = Bus::new();
-    let mut batch: Batch<_, [_; 1]> = Batch::new();
-    let now = Instant::ZERO;
-    bus.reconfigure(Config::new().overflow(Overflow::Reject), |_, _| {}, now);
-    assert_eq!(bus.push(Asked(1), now), Pushed::Queued);
-    let Pushed::Refused(update, RefuseReason::Full) = bus.push(Asked(2), now) else {
-        unreachable!("the queue is full");
-    };
-    assert!(bus.poll(&mut batch, now));
-    assert_eq!(bus.push(update, now), Pushed::Queued);
+    let mut host: Host<Plain> = Host::new(config(4, 100));
+    host.queue(["41 %", "42 %"].map(|name| note(name).key("download").plain()));
+    host.queue([note("done").key("download").ends_run().plain()]);
+    host.expect_batch(["41 %", "42 %", "done"]);
 }
 
 thread_local! {
-    static QUESTIONS: Cell<u64> = const { Cell::new(0) };
+    static COMPARED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// An update that counts how often it is compared.
-#[derive(Debug, PartialEq)]
-struct Asked(u32);
+#[derive(Clone, Debug, PartialEq)]
+struct Numbered(u32);
 
-impl Update for Asked {
+impl Update for Numbered {
     type Topic = ();
     type Keys = Keyed;
+    const EMPTY: Self = Numbered(0);
     fn topic(&self) {}
-    fn category(&self) -> Category {
-        Category::INFO
-    }
-    fn key_hash(&self) -> Option<u32> {
-        Some(self.0)
-    }
     fn same_key(&self, other: &Self) -> bool {
-        QUESTIONS.set(QUESTIONS.get() + 1);
+        COMPARED.set(COMPARED.get() + 1);
         self.0 == other.0
     }
 }
 
+/// Pushes with the number as hash of the key. Answers with what comes back, too.
+fn push<S>(bus: &mut Bus<Numbered, S>, number: u32) -> (Outcome, u32)
+where
+    S: AsRef<[Slot<Numbered>]> + AsMut<[Slot<Numbered>]>,
+{
+    let mut update = Numbered(number);
+    let options = SendOptions::new(Category::INFO).with_key_hash(number);
+    (bus.push(&mut update, options, || Instant::ZERO), update.0)
+}
+
 #[test]
-fn a_push_compares_with_few_updates_whatever_the_queue_holds() {
-    let slots: Box<[Slot<Asked>]> = (0..10_000).map(|_| Slot::VACANT).collect();
-    let mut bus: Bus<Asked, _> = Bus::with_slots(slots, Config::new(), ());
-    // numbers in a row, then with ever larger gaps: neighbours in no sense must not collide
-    for stride in [1, 7, 64, 1_000, 65_536] {
-        QUESTIONS.set(0);
-        for number in 0..10_000_u32 {
-            let _ = bus.push(Asked(number.wrapping_mul(stride) ^ stride), Instant::ZERO);
-        }
-        let questions = QUESTIONS.get();
-        assert!(questions < 40_000, "{questions} comparisons for 10,000 updates, stride {stride}");
+fn what_leaves_is_left_in_place_of_what_was_pushed() {
+    let mut bus: Bus<Numbered, [Slot<Numbered>; 2]> = Bus::new();
+    assert_eq!(push(&mut bus, 1), (Outcome::Queued, 0));
+    assert_eq!(push(&mut bus, 1), (Outcome::Merged, 1));
+    assert_eq!(push(&mut bus, 2), (Outcome::Queued, 0));
+    let evicted = Outcome::Displaced(Loss::Dropped(DropReason::Evicted));
+    assert_eq!(push(&mut bus, 3), (evicted, 1));
+    bus.close(Instant::ZERO);
+    assert_eq!(push(&mut bus, 4), (Outcome::Refused(RefuseReason::Closed), 4));
+    let ledger = bus.ledger();
+    assert_eq!((ledger.sent, ledger.queued, ledger.coalesced), (5, 2, 1));
+    assert!(ledger.is_balanced());
+}
+
+#[test]
+fn an_outcome_is_queued_or_not() {
+    let loss = Loss::Dropped(DropReason::Oldest);
+    for queued in [Outcome::Queued, Outcome::Merged, Outcome::Displaced(loss)] {
+        assert!(queued.is_queued());
     }
+    let refused = Outcome::Refused(RefuseReason::Full);
+    for lost in [Outcome::Expired, Outcome::Dropped(DropReason::Newest), refused] {
+        assert!(!lost.is_queued());
+    }
+}
+
+#[test]
+fn an_update_that_was_refused_can_be_pushed_again() {
+    let mut bus: Bus<Numbered, [Slot<Numbered>; 1]> = Bus::new();
+    let mut batch: Batch<Numbered, [_; 1]> = Batch::new();
+    let now = Instant::ZERO;
+    bus.reconfigure(Config::new().with_overflow(Overflow::Reject), |_, _| {}, now);
+    assert_eq!(push(&mut bus, 1).0, Outcome::Queued);
+    let mut update = Numbered(2);
+    let options = SendOptions::new(Category::INFO);
+    let refused = Outcome::Refused(RefuseReason::Full);
+    assert_eq!(bus.push(&mut update, options, || now), refused);
+    assert_eq!(bus.poll(&mut batch, now), Polled::Batch);
+    assert_eq!(bus.push(&mut update, options, || now), Outcome::Queued);
+    bus.settle(&mut batch, Accepted::All, now);
+    let ledger = bus.ledger();
+    assert_eq!((ledger.sent, ledger.delivered, ledger.queued), (3, 1, 1));
+    assert!(ledger.is_balanced());
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "long")]
+fn a_push_compares_with_few_updates_whatever_the_queue_holds() {
+    let slots: Box<[Slot<Numbered>]> = (0..10_000).map(|_| Slot::VACANT).collect();
+    let mut bus: Bus<Numbered, _> = Bus::with_slots(slots, Config::new(), ());
+    // numbers in a row, then with ever larger gaps: hashes with a pattern must not collide
+    for stride in [1, 7, 64, 1_000, 65_536] {
+        COMPARED.set(0);
+        for number in 0..10_000_u32 {
+            push(&mut bus, number.wrapping_mul(stride) ^ stride);
+        }
+        let compared = COMPARED.get();
+        assert!(compared < 40_000, "{compared} comparisons for 10,000 updates, stride {stride}");
+    }
+    let ledger = bus.ledger();
+    assert!(ledger.is_balanced());
+    assert_eq!(ledger.sent, 50_000);
+}
+
+#[test]
+fn keys_with_the_same_hash_are_different_keys() {
+    let mut bus: Bus<Numbered, [Slot<Numbered>; 8]> = Bus::new();
+    let mut batch: Batch<Numbered, [_; 8]> = Batch::new();
+    let push = |bus: &mut Bus<_, _>, number| {
+        let options = SendOptions::new(Category::INFO).with_key_hash(7);
+        bus.push(&mut Numbered(number), options, || Instant::ZERO)
+    };
+    for number in 1..=6 {
+        assert_eq!(push(&mut bus, number), Outcome::Queued);
+    }
+    for number in [3, 1, 6] {
+        assert_eq!(push(&mut bus, number), Outcome::Merged);
+    }
+    assert_eq!(bus.poll(&mut batch, Instant::ZERO), Polled::Batch);
+    assert_eq!(batch.iter().map(|one| one.update.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    for number in 1..=6 {
+        assert_eq!(push(&mut bus, number), Outcome::Queued, "none is left to merge with");
+    }
+    bus.settle(&mut batch, Accepted::All, Instant::ZERO);
+    let ledger = bus.ledger();
+    assert_eq!((ledger.sent, ledger.coalesced), (15, 3));
+    assert_eq!((ledger.delivered, ledger.queued, ledger.in_flight), (6, 6, 0));
+}
+
+#[test]
+fn the_clock_is_read_only_if_a_push_needs_the_time() {
+    let mut host: Host<Note> = Host::new(config(5, 10));
+    let ttl = Some(std::time::Duration::from_millis(100));
+    host.bus.reconfigure_category(Category::TOOL, statusbus_core::Priority::Normal, ttl);
+    let mut reads = |update: Note, ms| {
+        let mut read = false;
+        let clock = || {
+            read = true;
+            Instant::from_millis(ms)
+        };
+        let answer = host.push_with(update, clock);
+        (answer == Pushed::Queued, read)
+    };
+    assert_eq!(reads(note("the first"), 5), (true, true));
+    assert_eq!(reads(note("another"), 10), (true, false));
+    assert_eq!(reads(note("with a TTL").ttl(100), 20), (true, true));
+    assert_eq!(reads(note("with a key").key("k"), 30), (true, false));
+    assert_eq!(reads(note("with a category's TTL").category(Category::TOOL), 35), (true, true));
+    assert_eq!(reads(note("finds it full"), 40), (false, true));
+    assert_eq!(reads(note("unknown").category(category(20)), 50), (false, false));
+    host.advance_to(60).poll();
+    assert_eq!(host.waits(), [55, 40, 40, 25, 20], "without a reading: that of the last");
+    host.deliver();
 }

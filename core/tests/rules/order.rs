@@ -1,161 +1,161 @@
 //! Rule 4: one total order, and what keeps its place in it.
 
-use statusbus_core::{Category, Priority};
+use statusbus_core::Category;
 
-use crate::support::{Became, Host, Note, config, note};
+use crate::support::{Host, Pushed, config, note};
 
 fn host() -> Host {
     Host::new(config(100, 100))
 }
 
-fn merged(old: &str) -> Became {
-    Became::Merged(old.to_owned())
+fn merged(old: &str) -> Pushed {
+    Pushed::Merged(old.to_owned())
 }
 
+// Any update merges in place unless a higher priority is queued
+
 #[test]
-fn updates_leave_in_the_order_in_which_they_came() {
-    let mut host = Host::new(config(100, 3));
-    host.queue(["a", "b", "c", "d", "e", "f", "g"].map(note));
-    let mut order = Vec::new();
-    while host.poll().0 {
-        order.extend(host.names().into_iter().map(str::to_owned));
-        host.deliver();
+fn an_update_of_high_priority_merges_in_place() {
+    for high in
+        [|name| note(name).key("k").high(), |name| note(name).key("k").category(Category::ERROR)]
+    {
+        let mut host = host();
+        host.queue([high("disk"), note("b")]);
+        assert_eq!(host.push(high("network")), merged("disk"));
+        host.expect_batch(["network", "b"]);
     }
-    assert_eq!(order, ["a", "b", "c", "d", "e", "f", "g"]);
-}
-
-#[test]
-fn the_order_is_total_across_topics_categories_and_priorities() {
     let mut host = host();
-    host.queue([
-        note("a").about("conv-1").terminal(),
-        note("b").about("conv-2").progress(),
-        note("c").about("conv-1").category(Category::ERROR),
-        note("d").about("conv-2").category(Category::PROGRESS),
-        note("e").about("conv-1").progress(),
-    ]);
-    host.expect_batch(["a", "b", "c", "d", "e"]);
+    host.queue([note("41 %").key("k").low(), note("b")]);
+    assert_eq!(host.push(note("failed").key("k").high()), merged("41 %"));
+    host.expect_batch(["failed", "b"]);
 }
 
 #[test]
-fn positions_are_one_two_three_over_all_batches() {
-    let mut host = Host::new(config(100, 2));
-    host.queue(["a", "b", "c", "d", "e"].map(note));
-    for seqs in [vec![1, 2], vec![3, 4], vec![5]] {
-        host.poll();
-        assert_eq!(host.seqs(), seqs);
+fn a_lower_priority_queues_behind_and_is_merged_with_there() {
+    let mut host = host();
+    host.queue([note("failed").key("k").high(), note("b"), note("1 %").key("k").low()]);
+    assert_eq!(host.push(note("2 %").key("k").low()), merged("1 %"));
+    assert_eq!(host.push(note("retrying").key("k")), merged("2 %"));
+    host.queue([note("3 %").key("k").low()]);
+    assert_eq!(host.push(note("failed again").key("k").high()), merged("3 %"));
+    host.expect_batch(["failed", "b", "retrying", "failed again"]);
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "long")]
+fn a_high_priority_that_repeats_under_a_backlog_comes_out() {
+    let mut host = Host::new(config(1_000, 100));
+    host.queue((0..900).map(|n| note(n.to_string())));
+    let mut delivered_at = Vec::new();
+    for round in 0..1_000_u64 {
+        host.advance_to(round * 50);
+        host.push(note("disk").key("disk").category(Category::ERROR));
+        assert!(host.poll(), "nine batches are queued");
+        if host.names().contains(&"disk") {
+            delivered_at.push(round);
+        }
         host.deliver();
+        let room = 900_u64.saturating_sub(host.bus.ledger().queued);
+        host.queue((0..room).map(|n| note(n.to_string())));
     }
-    assert_eq!(host.bus.seq(), 5);
+    assert!(delivered_at[0] <= 10, "{delivered_at:?}");
+    assert!(delivered_at.windows(2).all(|two| two[1] - two[0] <= 10), "{delivered_at:?}");
+    assert!(delivered_at.len() >= 90, "{}", delivered_at.len());
 }
 
-#[test]
-fn a_merged_update_keeps_the_place_of_the_one_it_replaced() {
-    let mut host = host();
-    host.queue([note("a1").key("a"), note("b"), note("c1").key("c"), note("d")]);
-    assert_eq!(host.push(note("c2").key("c")), merged("c1"));
-    assert_eq!(host.push(note("a2").key("a")), merged("a1"));
-    assert_eq!(host.push(note("a3").key("a")), merged("a2"));
-    host.expect_batch(["a3", "b", "c2", "d"]);
-}
+// The end of a run joins the end
 
 #[test]
-fn a_higher_priority_merges_over_a_lower_one_in_its_place() {
+fn a_run_end_removes_the_queued_value_and_joins_the_end() {
     let mut host = host();
-    host.queue([note("41 %").key("k").progress(), note("b")]);
-    assert_eq!(host.push(note("paused").key("k")), merged("41 %"));
-    host.expect_batch(["paused", "b"]);
-}
-
-#[test]
-fn a_lower_priority_never_merges_over_a_higher_one_but_queues_behind_it() {
-    let mut host = host();
-    host.queue([
-        note("paused").key("k"),
-        note("b"),
-        note("42 %").key("k").progress(),
-        note("failed").key("l").terminal(),
-        note("retrying").key("l"),
-    ]);
-    host.expect_batch(["paused", "b", "42 %", "failed", "retrying"]);
-}
-
-#[test]
-fn of_several_with_the_same_key_the_newest_is_the_one_merged_with() {
-    let mut host = host();
-    host.queue([note("paused").key("k"), note("42 %").key("k").progress(), note("c")]);
-    assert_eq!(host.push(note("43 %").key("k").progress()), merged("42 %"));
-    assert_eq!(host.push(note("resumed").key("k")), merged("43 %"));
-    host.queue([note("44 %").key("k").progress()]);
-    host.expect_batch(["paused", "resumed", "c", "44 %"]);
-}
-
-#[test]
-fn a_terminal_never_takes_an_old_place_but_joins_the_end() {
-    let mut host = host();
-    host.queue([note("41 %").key("k").progress(), note("b"), note("c")]);
-    assert_eq!(host.push(note("done").key("k").terminal()), merged("41 %"));
+    host.queue([note("41 %").key("k").low(), note("b"), note("c")]);
+    assert_eq!(host.push(note("done").key("k").ends_run()), merged("41 %"));
     host.expect_ledger([("coalesced", 1), ("queued", 3)]);
     host.expect_batch(["b", "c", "done"]);
 }
 
 #[test]
-fn a_terminal_over_a_terminal_joins_the_end_too() {
-    let mut host = host();
-    host.queue([note("failed").key("k").terminal(), note("b")]);
-    assert_eq!(host.push(note("cancelled").key("k").terminal()), merged("failed"));
-    host.expect_batch(["b", "cancelled"]);
+fn a_run_end_removes_the_value_wherever_it_is() {
+    for (removed, left) in [("a", ["b", "c"]), ("b", ["a", "c"]), ("c", ["a", "b"])] {
+        for limit in [3, 4] {
+            let mut host = Host::new(config(limit, 100));
+            host.queue(["a", "b", "c"].map(|key| note(key).key(key)));
+            assert_eq!(host.push(note("end").key(removed).ends_run()), merged(removed));
+            assert_eq!(host.push(note("again").key(removed).ends_run()), merged("end"));
+            host.flush();
+            host.expect_batch([left[0], left[1], "again"]);
+        }
+    }
+    for slots in [1, 2] {
+        let mut host = Host::with_slots(slots, config(slots, 100));
+        host.queue([note("alone").key("k")]);
+        assert_eq!(host.push(note("end").key("k").ends_run()), merged("alone"));
+        host.expect_batch(["end"]);
+    }
 }
 
 #[test]
-fn a_terminal_by_its_category_joins_the_end() {
-    let mut host = host();
-    let error = |name| note(name).category(Category::ERROR).key("k");
-    host.queue([error("disk"), note("b")]);
-    assert_eq!(host.push(error("network")), merged("disk"));
-    host.expect_batch(["b", "network"]);
-}
-
-#[test]
-fn what_is_in_flight_is_not_merged_with() {
-    let mut host = host();
-    host.queue([note("41 %").key("k")]);
-    host.expect_in_flight([], ["41 %"]);
-    host.queue([note("42 %").key("k")]);
+fn a_run_end_is_of_high_priority_whatever_its_category() {
+    let mut host = Host::new(config(2, 100));
+    host.queue([note("end").category(Category::PROGRESS).key("k").ends_run()]);
+    host.queue([note("failed").high()]);
+    let dropped = Pushed::Dropped(statusbus_core::DropReason::Outranked);
+    assert_eq!(host.push(note("a")), dropped);
+    host.poll();
+    assert_eq!(
+        host.batch.iter().next().map(|one| one.priority),
+        Some(statusbus_core::Priority::High)
+    );
     host.deliver();
-    host.at(50).expect_batch(["42 %"]);
 }
 
 #[test]
-fn what_was_evicted_or_has_expired_in_a_batch_is_not_merged_with() {
+fn a_run_end_removes_only_the_newest_of_several_values() {
+    let mut host = host();
+    host.queue([note("failed").key("k").high(), note("1 %").key("k").low(), note("b")]);
+    assert_eq!(host.push(note("done").key("k").ends_run()), merged("1 %"));
+    host.expect_batch(["failed", "b", "done"]);
+}
+
+#[test]
+fn an_update_behind_a_run_end_of_its_key_queues_behind() {
+    let mut host = host();
+    host.queue([note("done").key("k").ends_run(), note("b"), note("begins").key("k")]);
+    assert_eq!(host.push(note("done again").key("k").ends_run()), merged("begins"));
+    host.expect_batch(["done", "b", "done again"]);
+}
+
+#[test]
+fn a_run_end_without_a_key_merges_with_nothing() {
+    let mut host = host();
+    host.queue([note("a"), note("end").ends_run(), note("end 2").ends_run()]);
+    host.expect_batch(["a", "end", "end 2"]);
+}
+
+#[test]
+fn after_a_run_end_the_others_are_evicted_in_their_order() {
+    let mut host = Host::new(config(3, 100));
+    host.queue([note("a").key("k"), note("b"), note("c")]);
+    assert_eq!(host.push(note("end").key("k").ends_run()), merged("a"));
+    for (newer, older) in [("d", "b"), ("e", "c"), ("f", "d")] {
+        assert!(matches!(host.push(note(newer)), Pushed::Displaced(name, _) if name == older));
+    }
+    host.expect_gap([("evicted", 3)], ["end", "e", "f"]);
+}
+
+// What is not queued any more
+
+#[test]
+fn updates_in_flight_or_evicted_are_not_merged_with() {
     let mut host = Host::new(config(1, 100));
     host.queue([note("a").key("k")]);
-    assert!(matches!(host.push(note("b").key("l")), Became::Displaced(..)));
-    assert!(matches!(host.push(note("c").key("k")), Became::Displaced(..)));
+    assert!(matches!(host.push(note("b").key("l")), Pushed::Displaced(..)));
+    assert!(matches!(host.push(note("c").key("k")), Pushed::Displaced(..)));
     assert_eq!(host.push(note("d").key("k")), merged("c"));
-}
-
-#[test]
-fn a_merge_needs_no_room() {
-    let mut host = Host::new(config(2, 100));
-    host.queue([note("a1").key("a"), note("b1").key("b")]);
-    assert_eq!(host.push(note("a2").key("a")), merged("a1"));
-    assert_eq!(host.push(note("b2").key("b").terminal()), merged("b1"));
-    host.expect_batch(["a2", "b2"]);
-    host.expect_ledger([("delivered", 2), ("coalesced", 2)]);
-}
-
-#[test]
-fn a_merged_update_has_waited_since_it_was_pushed() {
-    let mut host = host();
-    host.queue([note("a")]);
-    host.expect_batch(["a"]);
-    host.at(10).queue([note("41 %").key("k")]);
-    host.at(30).push(note("42 %").key("k"));
-    host.at(50).poll();
-    let waited: Vec<_> = host.batch.iter().map(|handed| handed.waited_micros()).collect();
-    assert_eq!(waited, [20_000]);
+    host.expect_in_flight([("evicted", 2)], ["d"]);
+    host.queue([note("e").key("k").ends_run()]);
     host.deliver();
+    host.advance_to(50).expect_batch(["e"]);
 }
 
 #[test]
@@ -163,17 +163,20 @@ fn many_keys_in_few_slots_are_kept_apart() {
     let keys = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     let mut host = Host::new(config(keys.len(), 100));
     for round in 0..50 {
-        // all but the first of each round merge, and the round ends with every second one done
+        // each value is replaced, every second one by the end of its run, which joins the end
+        for key in keys {
+            assert_eq!(host.push(note(format!("{key}{round}")).key(key)), Pushed::Queued);
+        }
         for (index, key) in keys.into_iter().enumerate() {
-            let old: Note = note(format!("{key}{round}")).key(key);
-            assert_eq!(host.push(old), Became::Queued);
             let newer = note(format!("{key}{round}+")).key(key);
-            let newer = if index % 2 == 0 { newer.priority(Priority::Terminal) } else { newer };
+            let newer = if index % 2 == 0 { newer.ends_run() } else { newer };
             assert_eq!(host.push(newer), merged(&format!("{key}{round}")));
         }
-        host.at(round * 1_000 + 1_000);
+        host.advance_to(round * 1_000 + 1_000);
         host.poll();
-        let expected: Vec<_> = keys.iter().map(|key| format!("{key}{round}+")).collect();
+        let odd = keys.iter().skip(1).step_by(2);
+        let expected: Vec<_> =
+            odd.chain(keys.iter().step_by(2)).map(|key| format!("{key}{round}+")).collect();
         assert_eq!(host.names(), expected);
         host.deliver();
     }

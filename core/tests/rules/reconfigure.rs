@@ -1,30 +1,21 @@
 //! Rule 11: the configuration changes at run time.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::time::Duration;
 
-use statusbus_core::{Category, Config, DropReason, Leading, Loss, Overflow, Priority};
+use statusbus_core::{Category, Config, DropReason, Leading, Loss, Overflow, Priority, Update};
 
-use crate::support::{Became, Host, Note, config, note};
+use crate::support::{Host, Named, Note, Plain, Pushed, config, delayed, note};
 
 const SHRUNK: Loss = Loss::Dropped(DropReason::Shrunk);
 
-fn shrink(overflow: Overflow, updates: Vec<Note>, limit: usize) -> (Host, Vec<(String, Loss)>) {
-    let mut host = Host::from_updates(config(10, 10).leading(Leading::Delayed), updates);
-    let left = host.at(10).reconfigure(config(limit, 10).overflow(overflow));
-    (host, left)
+fn interval(ms: u64) -> Config {
+    let config = config(10, 10).with_leading(Leading::Delayed);
+    config.with_flush_interval(Duration::from_millis(ms)).expect("in range")
 }
 
 fn gone(names: &[&str]) -> Vec<(String, Loss)> {
     names.iter().map(|&name| (name.to_owned(), SHRUNK)).collect()
-}
-
-#[test]
-fn a_larger_limit_takes_more() {
-    let mut host = Host::with_slots(4, config(1, 10));
-    host.queue([note("a")]);
-    assert_eq!(host.reconfigure(config(4, 10)), []);
-    host.queue(["b", "c", "d"].map(note));
-    host.expect_batch(["a", "b", "c", "d"]);
 }
 
 #[test]
@@ -34,78 +25,105 @@ fn a_limit_above_the_number_of_slots_becomes_that_number() {
     host.reconfigure(config(1_000, 10));
     assert_eq!(host.bus.config(), config(2, 10));
     host.queue(["a", "b"].map(note));
-    assert!(matches!(host.push(note("c")), Became::Displaced(..)));
+    assert!(matches!(host.push(note("c")), Pushed::Displaced(..)));
 }
 
 #[test]
-fn shrinking_under_evict_removes_the_least_important_oldest_first() {
-    let updates = vec![
-        note("terminal").terminal(),
-        note("state 1"),
-        note("progress 1").progress(),
-        note("state 2"),
-        note("progress 2").progress(),
+fn a_larger_limit_takes_more() {
+    let mut host = Host::with_slots(4, config(1, 10));
+    host.queue([note("a")]);
+    assert_eq!(host.reconfigure(config(4, 10)), []);
+    host.queue(["b", "c", "d"].map(note));
+    assert!(matches!(host.push(note("e")), Pushed::Displaced(..)));
+    host.expect_gap([("evicted", 1)], ["b", "c", "d", "e"]);
+}
+
+#[test]
+fn what_shrinking_removes_is_shown_in_the_order_of_the_policy() {
+    let cases: [(Overflow, &[&str], [&str; 2]); 4] = [
+        (Overflow::Evict, &["low", "normal", "normal 2"], ["high", "high 2"]),
+        (Overflow::DropOldest, &["high", "normal", "low"], ["normal 2", "high 2"]),
+        (Overflow::DropNewest, &["high 2", "normal 2", "low"], ["high", "normal"]),
+        (Overflow::Reject, &["high 2", "normal 2", "low"], ["high", "normal"]),
     ];
-    let (mut host, left) = shrink(Overflow::Evict, updates, 2);
-    assert_eq!(left, gone(&["progress 1", "progress 2", "state 1"]));
-    host.at(50).expect_gap([("shrunk", 3)], ["terminal", "state 2"]);
-}
-
-#[test]
-fn shrinking_under_drop_oldest_removes_the_oldest() {
-    let updates = vec![note("a").terminal(), note("b"), note("c").progress()];
-    let (mut host, left) = shrink(Overflow::DropOldest, updates, 1);
-    assert_eq!(left, gone(&["a", "b"]));
-    host.expect_gap([("shrunk", 2)], ["c"]);
-}
-
-#[test]
-fn shrinking_under_drop_newest_and_reject_removes_the_newest() {
-    for overflow in [Overflow::DropNewest, Overflow::Reject] {
-        let updates = vec![note("a").progress(), note("b"), note("c").terminal()];
-        let (mut host, left) = shrink(overflow, updates, 1);
-        assert_eq!(left, gone(&["c", "b"]));
-        host.expect_gap([("shrunk", 2)], ["a"]);
+    for (overflow, left, stays) in cases {
+        for slots in [5, 9] {
+            let mut host = Host::with_slots(slots, config(5, 10).with_overflow(overflow));
+            host.queue([note("high").high(), note("normal"), note("low").low()]);
+            host.queue([note("normal 2"), note("high 2").high()]);
+            assert_eq!(host.reconfigure(config(2, 10).with_overflow(overflow)), gone(left));
+            host.expect_gap([("shrunk", 3)], stays);
+            host.queue(["a", "b"].map(note));
+            host.advance_to(50).expect_batch(["a", "b"]);
+        }
     }
 }
 
 #[test]
-fn what_shrinking_finds_expired_counts_as_expired() {
-    let updates = vec![note("a").ttl(10), note("b"), note("c")];
-    let (host, left) = shrink(Overflow::DropOldest, updates, 1);
-    assert_eq!(left, [("a".into(), Loss::Expired), ("b".into(), SHRUNK)]);
-    host.expect_ledger([("expired", 1), ("shrunk", 1), ("queued", 1)]);
+fn without_keys_and_priorities_shrinking_keeps_the_order_too() {
+    for overflow in Overflow::ALL {
+        for slots in [5, 9] {
+            let config = |limit| config(limit, 10).with_overflow(overflow);
+            let mut host: Host<Plain> = Host::with_slots(slots, config(5));
+            host.queue(["a", "b", "c", "d", "e"].map(|name| note(name).plain()));
+            let oldest_first = matches!(overflow, Overflow::Evict | Overflow::DropOldest);
+            let (left, stays) = if oldest_first {
+                (["a", "b", "c"], ["d", "e"])
+            } else {
+                (["e", "d", "c"], ["a", "b"])
+            };
+            assert_eq!(host.reconfigure(config(2)), gone(&left));
+            host.expect_gap([("shrunk", 3)], stays);
+            host.reconfigure(config(5));
+            host.queue(["f", "g", "h", "i", "j"].map(|name| note(name).plain()));
+            let left = host.advance_to(60).reconfigure(config(1));
+            assert_eq!(left.len(), 4);
+            host.drain();
+        }
+    }
 }
 
 #[test]
-fn under_evict_what_has_expired_leaves_first() {
-    let updates = vec![note("a").progress(), note("b").terminal().ttl(10), note("c")];
-    let (_, left) = shrink(Overflow::Evict, updates, 1);
-    assert_eq!(left, [("b".into(), Loss::Expired), ("a".into(), SHRUNK)]);
-}
-
-#[test]
-fn what_is_left_after_shrinking_can_be_merged_with() {
+fn updates_that_stay_after_shrinking_can_be_merged_with() {
     let keyed = |key: &'static str| note(key).key(key);
-    let (mut host, left) =
-        shrink(Overflow::Evict, vec![keyed("a"), keyed("b"), keyed("c"), keyed("d")], 2);
-    assert_eq!(left, gone(&["a", "b"]));
-    assert_eq!(host.push(keyed("d")), Became::Merged("d".into()));
-    assert!(matches!(host.push(keyed("a")), Became::Displaced(name, _) if name == "c"));
+    let mut host = Host::new(config(10, 10));
+    host.queue(["a", "b", "c", "d"].map(keyed));
+    assert_eq!(host.reconfigure(config(2, 10)), gone(&["a", "b"]));
+    assert_eq!(host.push(keyed("d")), Pushed::Merged("d".into()));
+    assert!(matches!(host.push(keyed("a")), Pushed::Displaced(name, _) if name == "c"));
 }
 
 #[test]
-fn a_smaller_batch_size_makes_a_batch_due() {
-    let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
+fn a_callback_may_take_what_shrinking_removes() {
+    let mut host = Host::new(config(4, 4));
     host.queue(["a", "b", "c"].map(note));
-    host.expect_nothing();
-    host.reconfigure(config(10, 2).leading(Leading::Delayed));
-    host.expect_batch(["a", "b"]);
-    host.expect_nothing();
+    let mut taken = Vec::new();
+    let take = |update: &mut Note, _| taken.push(std::mem::replace(update, Note::EMPTY));
+    host.bus.reconfigure(config(1, 4), take, host.now());
+    assert_eq!(taken.iter().map(Named::name).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(crate::support::alive(), 3);
+    host.expect_ledger([("shrunk", 2), ("queued", 1)]);
 }
 
 #[test]
-fn a_batch_size_is_the_largest_a_batch_can_be() {
+fn a_callback_that_panics_leaves_the_ledger_exact_and_the_rest_queued() {
+    for overflow in Overflow::ALL {
+        let mut host = Host::new(config(4, 4).with_overflow(overflow));
+        host.queue([note("a").key("a"), note("b").key("b"), note("c").key("c")]);
+        let now = host.now();
+        let smaller = config(2, 4).with_overflow(overflow);
+        let shrink = || host.bus.reconfigure(smaller, |_, _| panic_any("oh"), now);
+        assert!(catch_unwind(AssertUnwindSafe(shrink)).is_err());
+        let ledger = host.bus.ledger();
+        assert_eq!(ledger.sent, 3, "{ledger:?}");
+        assert_eq!(ledger.queued + ledger.dropped.shrunk, 3, "{ledger:?}");
+        host.bus.reconfigure(smaller, |_, _| {}, now);
+        host.expect_ledger([("shrunk", 1), ("queued", 2)]);
+    }
+}
+
+#[test]
+fn a_larger_batch_size_holds_from_the_next_batch_on() {
     let mut host = Host::new(config(10, 3));
     host.queue((0..8).map(|n| note(n.to_string())));
     host.reconfigure(config(10, 5));
@@ -113,103 +131,118 @@ fn a_batch_size_is_the_largest_a_batch_can_be() {
 }
 
 #[test]
-fn from_then_on_nothing_waits_longer_than_a_shorter_interval() {
-    let interval = |ms| {
-        let config = config(10, 10).leading(Leading::Delayed);
-        config.flush_interval(Duration::from_millis(ms)).expect("in range")
-    };
-    let mut host = Host::new(interval(1_000));
-    host.queue([note("a")]);
-    host.at(100).reconfigure(interval(120));
-    host.expect_next(120);
-    host.at(105).queue([note("b")]);
-    host.at(120).expect_batch(["a", "b"]);
+fn a_batch_size_is_limited_to_a_buffer_and_never_raised_by_that() {
+    let mut host = delayed(10, 8);
+    host.bus.limit_batch_size(3);
+    assert_eq!(host.bus.config(), config(10, 3).with_leading(Leading::Delayed));
+    host.queue([note("a"), note("b")]);
+    host.expect_nothing();
+    host.queue([note("c"), note("d")]);
+    host.expect_batch(["a", "b", "c"]);
+    host.bus.limit_batch_size(5);
+    assert_eq!(host.bus.config().batch_size(), 3);
+    host.expect_nothing();
+    host.bus.limit_batch_size(0);
+    assert_eq!(host.bus.config().batch_size(), 1, "a batch holds at least one");
+    host.expect_batch(["d"]);
 }
 
 #[test]
-fn what_has_waited_longer_than_a_shorter_interval_is_due_at_once() {
-    let interval = |ms| {
-        let config = config(10, 10).leading(Leading::Delayed);
-        config.flush_interval(Duration::from_millis(ms)).expect("in range")
-    };
-    let mut host = Host::new(interval(1_000));
+fn a_queue_limit_below_the_limited_batch_size_still_makes_a_batch_due() {
+    let mut host = delayed(2, 8);
+    host.bus.limit_batch_size(3);
+    assert_eq!(host.bus.config().batch_size(), 3);
     host.queue([note("a")]);
-    host.at(100).reconfigure(interval(20));
-    host.expect_batch(["a"]);
+    host.expect_nothing();
+    host.queue([note("b")]);
+    host.expect_batch(["a", "b"]);
 }
 
 #[test]
-fn a_shorter_interval_counts_from_when_a_place_was_taken_and_not_from_its_newest_value() {
-    let interval = |ms| {
-        let config = config(10, 10).leading(Leading::Delayed);
-        config.flush_interval(Duration::from_millis(ms)).expect("in range")
-    };
+fn a_shorter_interval_counts_from_when_the_front_came() {
     let mut host = Host::new(interval(1_000));
     host.queue([note("a"), note("1 %").key("k")]);
-    host.at(90).push(note("2 %").key("k"));
-    let one = interval(1_000).overflow(Overflow::DropOldest).queue_limit(1).expect("in range");
-    host.reconfigure(one); // "a" leaves, and the other comes to the front
-    host.at(95).reconfigure(interval(120));
-    host.expect_next(120);
-    host.at(120).expect_gap([("shrunk", 1)], ["2 %"]);
+    host.advance_to(90).push(note("2 %").key("k"));
+    host.advance_to(95).reconfigure(interval(120));
+    host.expect_next(120); // since "a"
+    let one = interval(120).with_overflow(Overflow::DropOldest).with_queue_limit(1);
+    host.reconfigure(one.expect("in range")); // "a" leaves; its deadline stays
+    host.expect_next(95); // one is a batch's worth
+    host.expect_gap([("shrunk", 1)], ["2 %"]);
+}
+
+#[test]
+fn a_shorter_interval_makes_the_first_update_after_a_batch_due_earlier_too() {
+    let immediate = |ms| interval(ms).with_leading(Leading::Immediate);
+    let mut host = Host::new(immediate(1_000));
+    host.queue([note("a")]);
+    host.expect_batch(["a"]);
+    host.advance_to(10).reconfigure(immediate(100));
+    host.queue([note("b")]);
+    host.expect_next(100); // an interval after the batch with "a"
+    host.reconfigure(immediate(20));
+    host.expect_next(30);
+    host.advance_to(30).expect_batch(["b"]);
 }
 
 #[test]
 fn a_longer_interval_does_not_move_a_deadline_that_is_set() {
-    let mut host = Host::new(config(10, 10).leading(Leading::Delayed));
+    let mut host = delayed(10, 10);
     host.queue([note("a")]);
-    let longer = config(10, 10).flush_interval(Duration::from_secs(60)).expect("in range");
-    host.at(10).reconfigure(longer.leading(Leading::Delayed));
+    host.advance_to(10).reconfigure(interval(60_000));
     host.expect_next(50);
-    host.at(50).expect_batch(["a"]);
+    host.advance_to(50).expect_batch(["a"]);
     host.queue([note("b")]);
     host.expect_next(60_050);
 }
 
 #[test]
-fn leading_holds_for_the_next_first_update() {
-    let mut host = Host::new(config(10, 10));
-    host.reconfigure(config(10, 10).leading(Leading::Delayed));
-    host.queue([note("a")]);
-    host.expect_next(50);
-    host.at(50).expect_batch(["a"]);
-    host.reconfigure(config(10, 10).leading(Leading::Immediate));
-    host.at(500).queue([note("b")]);
-    host.expect_next(500);
-}
-
-#[test]
-fn the_overflow_policy_holds_from_the_next_update_on() {
-    let mut host = Host::new(config(1, 10));
-    host.queue([note("a")]);
-    host.reconfigure(config(1, 10).overflow(Overflow::DropNewest));
-    assert_eq!(host.push(note("b")), Became::Dropped(DropReason::Newest));
-}
-
-#[test]
-fn a_categorys_priority_and_time_to_live_hold_for_updates_to_come() {
-    let mut host = Host::new(config(2, 10));
+fn a_category_without_a_ttl_any_more_does_not_expire() {
+    let mut host = delayed(4, 10);
     let tool = |name| note(name).category(Category::TOOL);
-    host.queue([tool("before")]);
     let ttl = Some(Duration::from_millis(5));
-    host.bus.reconfigure_category(Category::TOOL, Priority::Progress, ttl);
-    host.queue([tool("after")]);
-    assert!(matches!(host.push(note("a")), Became::Displaced(name, _) if name == "after"));
-    host.at(100).expect_gap([("evicted", 1)], ["before", "a"]);
-    host.bus.reconfigure_category(Category::TOOL, Priority::Progress, None);
-    host.queue([tool("b")]);
-    host.at(200).expect_batch(["b"]);
+    host.bus.reconfigure_category(Category::TOOL, Priority::Low, ttl);
+    host.queue([tool("a")]);
+    host.bus.reconfigure_category(Category::TOOL, Priority::High, None);
+    host.queue([tool("b"), note("c")]);
+    host.advance_to(50).expect_in_flight([("expired", 1)], ["b", "c"]);
+    let priorities: Vec<_> = host.batch.iter().map(|one| one.priority).collect();
+    assert_eq!(priorities, [Priority::High, Priority::Normal]);
+    host.deliver();
+}
+
+#[test]
+fn the_default_priority_of_every_category() {
+    let mut host = delayed(10, 10);
+    host.bus.set_categories(8);
+    host.queue((0..8).map(|index| {
+        let category = Category::from_index(index).expect("below 32");
+        note(category.index().to_string()).category(category)
+    }));
+    host.flush();
+    host.poll();
+    for one in host.batch.iter() {
+        let expected = match one.update.topic().1 {
+            Category::PROGRESS => Priority::Low,
+            Category::ERROR => Priority::High,
+            _ => Priority::Normal,
+        };
+        assert_eq!(one.priority, expected, "{}", one.update.name());
+    }
+    host.deliver();
 }
 
 #[test]
 fn a_category_that_the_bus_does_not_have_is_ignored() {
-    let mut host: Host = Host::new(config(2, 10));
+    let mut host = delayed(2, 10);
     let none = Category::from_index(31).expect("below 32");
-    host.bus.reconfigure_category(none, Priority::Terminal, None);
+    host.bus.reconfigure_category(none, Priority::High, Some(Duration::ZERO));
+    host.queue([note("a").ttl(60)]);
+    host.advance_to(50).expect_batch(["a"]);
 }
 
 #[test]
-fn what_is_in_flight_is_not_touched() {
+fn updates_in_flight_are_not_touched() {
     let mut host = Host::new(config(3, 3));
     host.queue(["a", "b", "c"].map(note));
     host.expect_in_flight([], ["a", "b", "c"]);
@@ -222,18 +255,19 @@ fn what_is_in_flight_is_not_touched() {
 #[test]
 fn the_configuration_that_holds_can_be_read() {
     let wanted = config(3, 2)
-        .overflow(Overflow::Reject)
-        .leading(Leading::Delayed)
-        .flush_interval(Duration::from_micros(1))
+        .with_overflow(Overflow::Reject)
+        .with_leading(Leading::Delayed)
+        .with_flush_interval(Duration::from_micros(1))
         .expect("in range");
     let mut host: Host = Host::with_slots(5, wanted);
     assert_eq!(host.bus.config(), wanted);
-    assert_eq!((wanted.values().queue_limit, wanted.values().batch_size), (3, 2));
-    assert_eq!(wanted.values().flush_interval, Duration::from_micros(1));
-    assert_eq!(
-        (wanted.values().overflow, wanted.values().leading),
-        (Overflow::Reject, Leading::Delayed)
-    );
-    host.reconfigure(Config::new().queue_limit(5).expect("in range"));
-    assert_eq!(host.bus.config(), Config::new().queue_limit(5).expect("in range"));
+    assert_eq!((wanted.queue_limit(), wanted.batch_size()), (3, 2));
+    assert_eq!(wanted.flush_interval(), Duration::from_micros(1));
+    assert_eq!((wanted.overflow(), wanted.leading()), (Overflow::Reject, Leading::Delayed));
+    let defaults = Config::new().with_queue_limit(5).expect("in range");
+    host.reconfigure(defaults);
+    assert_eq!(host.bus.config(), defaults);
+    let hour = defaults.with_flush_interval(Config::LONGEST_INTERVAL).expect("in range");
+    host.reconfigure(hour);
+    assert_eq!(host.bus.config(), hour);
 }

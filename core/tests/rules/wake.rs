@@ -1,43 +1,14 @@
-//! At most one wake-up of whoever polls is outstanding, and none is missing.
+//! At most one wake-up of the poller is outstanding, and none is missing.
 
-use statusbus_core::{Category, Leading, Overflow, Priority};
+use statusbus_core::{Accepted, Category, Leading, Overflow};
 
 use crate::support::{Host, config, note};
 
 /// A bus that was just polled and had nothing.
 fn asleep() -> Host {
-    let mut host = Host::new(config(10, 3).leading(Leading::Delayed));
+    let mut host = Host::new(config(10, 3).with_leading(Leading::Delayed));
     host.expect_nothing();
     host
-}
-
-#[test]
-fn an_update_that_finds_the_queue_empty_wakes() {
-    let mut host = asleep();
-    host.queue([note("a")]);
-    assert!(host.bus.take_wake());
-}
-
-#[test]
-fn the_wake_up_is_given_once() {
-    let mut host = asleep();
-    host.queue([note("a")]);
-    assert!(host.bus.take_wake());
-    assert!(!host.bus.take_wake());
-}
-
-#[test]
-fn only_the_first_update_and_the_one_that_fills_the_batch_wake() {
-    let mut host = asleep();
-    host.queue([note("a")]);
-    assert!(host.bus.take_wake());
-    host.expect_nothing(); // it sleeps until the deadline
-    host.queue([note("b")]);
-    assert!(!host.bus.take_wake());
-    host.queue([note("c")]);
-    assert!(host.bus.take_wake(), "the batch is full while it sleeps");
-    host.queue([note("d")]);
-    assert!(!host.bus.take_wake());
 }
 
 #[test]
@@ -52,28 +23,17 @@ fn while_a_wake_up_is_outstanding_there_is_no_other() {
 }
 
 #[test]
-fn who_has_not_been_told_that_nothing_is_due_needs_no_waking() {
+fn a_poller_that_was_not_answered_that_nothing_is_due_needs_no_waking() {
     let mut host = Host::new(config(10, 3));
     host.queue([note("a")]);
-    assert!(!host.bus.take_wake(), "nobody has polled yet");
+    assert!(!host.bus.take_wake(), "it has not polled yet");
     host.expect_batch(["a"]);
     host.queue([note("b")]);
     assert!(!host.bus.take_wake(), "it will poll again, because there was a batch");
 }
 
 #[test]
-fn who_polls_by_a_timer_is_awake() {
-    let mut host = asleep();
-    host.queue([note("a")]);
-    assert!(host.bus.take_wake());
-    host.expect_nothing();
-    host.at(50).expect_in_flight([], ["a"]);
-    host.queue([note("b")]);
-    assert!(!host.bus.take_wake(), "it is busy with a batch and will poll again");
-}
-
-#[test]
-fn a_wake_up_that_nobody_took_is_gone_once_whoever_polls_is_awake() {
+fn a_wake_up_that_was_not_taken_is_gone_once_the_poller_is_awake() {
     let mut host = asleep();
     host.queue([note("a")]);
     host.expect_nothing();
@@ -81,24 +41,22 @@ fn a_wake_up_that_nobody_took_is_gone_once_whoever_polls_is_awake() {
 }
 
 #[test]
-fn an_update_that_merges_wakes_nobody() {
-    let mut host = asleep();
-    host.queue([note("a").key("k")]);
-    host.expect_nothing();
-    host.push(note("b").key("k"));
-    host.push(note("c").key("k").terminal());
-    assert!(!host.bus.take_wake());
-}
-
-#[test]
-fn an_update_that_is_refused_wakes_nobody() {
+fn an_update_that_needs_no_earlier_poll_does_not_wake() {
     let mut host = asleep();
     host.push(note("a").category(Category::from_index(9).expect("below 32")));
     assert!(!host.bus.take_wake());
+    host.queue([note("a").key("k")]);
+    host.expect_nothing();
+    host.push(note("b").key("k"));
+    host.push(note("c").key("k").high());
+    host.push(note("d").key("k").ends_run());
+    assert!(!host.bus.take_wake());
+    host.queue([note("e")]);
+    assert!(!host.bus.take_wake());
 }
 
 #[test]
-fn flush_close_and_a_new_configuration_wake() {
+fn what_makes_updates_due_earlier_wakes() {
     let mut host = asleep();
     host.queue([note("a")]);
     host.expect_nothing();
@@ -114,46 +72,93 @@ fn flush_close_and_a_new_configuration_wake() {
     host.expect_batch(["b"]);
     host.expect_nothing();
     host.close();
-    assert!(host.bus.take_wake(), "whoever polls has to see that the bus is drained");
+    assert!(host.bus.take_wake(), "the poller has to see that the bus is drained");
 }
 
 #[test]
-fn a_sink_that_fails_elsewhere_wakes() {
+fn a_batch_that_fails_elsewhere_wakes() {
+    for way in 0..3 {
+        let mut host = asleep();
+        host.queue(["a", "b", "c"].map(note));
+        host.expect_in_flight([], ["a", "b", "c"]);
+        host.lay_aside();
+        host.expect_nothing();
+        host.take_up();
+        match way {
+            0 => host.fail(0),
+            1 => assert!(host.settle_one(2).is_some()),
+            _ => {
+                let ticket = host.take_receipt();
+                host.settle_receipt(ticket, Accepted::First(2));
+            }
+        }
+        host.expect_next(50);
+        assert!(host.bus.take_wake());
+    }
+}
+
+#[test]
+fn a_batch_that_is_delivered_elsewhere_does_not_wake() {
     let mut host = asleep();
     host.queue(["a", "b", "c"].map(note));
     host.expect_in_flight([], ["a", "b", "c"]);
     host.lay_aside();
     host.expect_nothing();
-    let _ = host.bus.take_wake();
     host.take_up();
-    host.fail(0);
-    host.expect_next(50);
-    assert!(host.bus.take_wake());
+    host.deliver();
+    assert!(!host.bus.take_wake());
 }
 
 #[test]
-fn whoever_sleeps_until_poll_at_or_a_wake_up_is_never_late() {
+#[cfg_attr(miri, ignore = "long")]
+fn a_poller_that_sleeps_until_poll_at_or_a_wake_up_is_never_late() {
     for overflow in Overflow::ALL {
-        let mut host = Host::new(config(6, 3).overflow(overflow));
+        let mut host = Host::new(config(6, 3).with_overflow(overflow));
         let mut sleeps_until = None;
+        let mut is_aside = false;
         let mut random = 9_u64;
         for ms in 0..20_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(ms);
-            host.at(ms);
+            host.advance_to(ms);
             let due = sleeps_until.is_some_and(|at| at <= host.now());
             if host.bus.take_wake() || due || ms == 0 {
-                while host.poll().0 {
-                    if random >> 62 == 0 { host.fail(1) } else { host.deliver() }
+                while host.poll() {
+                    match random >> 61 {
+                        0 | 1 => host.fail(1),
+                        2 => host.fail(0),
+                        3 if !is_aside => {
+                            // its gap, if it has one, holds up the next
+                            host.lay_aside();
+                            is_aside = true;
+                        }
+                        _ => host.deliver(),
+                    }
                 }
                 sleeps_until = host.bus.poll_at();
                 assert!(sleeps_until.is_none_or(|at| at > host.now()));
             }
             match random >> 58 {
-                0..4 => host.push(note("a")),
-                4 => host.push(note("b").key("k").priority(Priority::Terminal)),
-                5 => host.push(note("c").key("k").ttl(7)),
+                0..4 => {
+                    host.push(note("a"));
+                }
+                4 => {
+                    host.push(note("b").key("k").ends_run());
+                }
+                5 => {
+                    host.push(note("c").key("k").ttl(7));
+                }
+                6 if is_aside => {
+                    host.take_up();
+                    host.fail(random as usize >> 8 & 1);
+                    is_aside = false;
+                }
+                7 if is_aside => {
+                    host.take_up();
+                    host.confirm_losses(usize::MAX);
+                    host.lay_aside();
+                }
                 _ => continue,
-            };
+            }
             let wanted = host.bus.poll_at();
             let sooner = wanted.is_some() && (sleeps_until.is_none() || wanted < sleeps_until);
             if sooner {
@@ -161,5 +166,27 @@ fn whoever_sleeps_until_poll_at_or_a_wake_up_is_never_late() {
                 sleeps_until = Some(host.now());
             }
         }
+        assert!(host.bus.ledger().delivered > 500 && host.bus.ledger().dropped.sink > 50);
     }
+}
+
+#[test]
+fn a_smaller_batch_size_wakes() {
+    let mut host = Host::new(config(10, 10).with_leading(Leading::Delayed));
+    host.expect_nothing();
+    host.queue(["a", "b", "c"].map(note));
+    host.expect_nothing();
+    host.bus.limit_batch_size(2);
+    assert!(host.bus.take_wake());
+    host.expect_batch(["a", "b"]);
+}
+
+#[test]
+fn a_bus_without_slots_reports_its_losses_within_the_interval() {
+    let mut host = Host::with_slots(0, config(10, 3));
+    host.expect_nothing();
+    host.push(note("a"));
+    assert!(host.bus.take_wake());
+    host.expect_next(50);
+    host.advance_to(50).expect_gap([("evicted", 1)], []);
 }

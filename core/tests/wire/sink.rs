@@ -1,9 +1,10 @@
-//! A sink behind a line: whatever is too large and wherever the line goes down, the ledger says what
-//! the host has got, and the gaps say the rest.
+//! A sink behind a line: whatever is too large and wherever the line goes down, the ledger counts what
+//! the host has received, and the gaps report the rest.
 
-use statusbus_core::wire::{Body, Conversation, Decoder, Encoder, Missing, Update};
+use statusbus_core::wire::{Conversation, Decoder, Encoder, LossRecord, Record, UpdateRecord};
 use statusbus_core::{
-    Batch, Bus, Category, Config, Instant, Item, Overflow, Slot, Unkeyed, Update as _,
+    Accepted, Batch, Bus, Category, Config, Instant, Item, Overflow, Polled, SendOptions, Slot,
+    Unkeyed, Update as _,
 };
 
 use crate::support::{EPOCH, Random};
@@ -16,18 +17,15 @@ struct Message {
 impl statusbus_core::Update for Message {
     type Topic = u32;
     type Keys = Unkeyed;
+    const EMPTY: Self = Self { sensor: 0, text: String::new() };
 
     fn topic(&self) -> u32 {
         self.sensor
     }
-
-    fn category(&self) -> Category {
-        Category::ENGINE
-    }
 }
 
 type Sensors = Bus<Message, [Slot<Message>; 12], (), 7, 5>;
-type Buffer = Batch<Message, [Item<Message>; 6], 5>;
+type Buffer = Batch<Message, [Item<Message>; 6]>;
 
 /// A line, and the host at its end. After some frames it is down for one.
 struct Line {
@@ -35,8 +33,8 @@ struct Line {
     frames_left: usize,
     updates: u64,
     missing: u64,
-    /// The position that comes next, how many did not come, and how many of those the device says it
-    /// could not send.
+    /// The next position, how many positions are missing, and how many of those the device has reported
+    /// as unsent.
     next: u64,
     holes: u64,
     unsent: u64,
@@ -55,74 +53,80 @@ impl Line {
         let frame = self.decoder.feed(&mut frame).expect("a whole frame");
         self.holes += frame.seq.saturating_sub(self.next);
         self.next = frame.next_seq();
-        match frame.body {
-            Body::Updates(updates) => self.updates += updates.map(Result::unwrap).count() as u64,
-            Body::Gap(gap) => {
-                for missing in gap {
-                    self.missing += missing.losses.total();
-                    self.unsent += missing.losses.dropped.sink + missing.retold;
+        for record in frame.records() {
+            match record {
+                Record::Update(_) => self.updates += 1,
+                Record::Loss(loss) => {
+                    self.missing += loss.losses.total();
+                    self.unsent += loss.losses.dropped.sink + loss.retold;
                 }
+                other => unreachable!("nobody wrote {other:?}"),
             }
-            _ => unreachable!("this version knows of no other"),
         }
         Ok(())
     }
 }
 
-/// What the module's documentation shows.
+/// Sends a batch and settles it, as an adapter does.
 fn send(bus: &mut Sensors, batch: &mut Buffer, line: &mut Line, now: Instant) {
-    let sent = send_gap(batch, line).and_then(|()| send_updates(bus, batch, line, now));
+    let sent = send_gap(bus, batch, line).and_then(|()| send_updates(bus, batch, line, now));
     match sent {
-        Ok(()) => bus.delivered(batch, now),
-        Err(passed) => bus.failed(batch, passed, now),
+        Ok(()) => bus.settle(batch, Accepted::All, now),
+        Err(passed) => bus.settle(batch, Accepted::First(passed), now),
     }
 }
 
-fn send_gap(batch: &mut Buffer, line: &mut Line) -> Result<(), usize> {
-    let name = |&sensor: &u32| (Some(Conversation::Number(sensor)), Category::ENGINE.into());
-    let mut encoder = Encoder::new(EPOCH, Missing::of(batch.gap(), name));
+fn send_gap(bus: &mut Sensors, batch: &Buffer, line: &mut Line) -> Result<(), usize> {
     let mut buffer = [0; 74];
-    let (written, result) = loop {
-        let so_far = encoder.losses();
-        let Some(frame) = encoder.next_frame(&mut buffer) else { break (so_far, Ok(())) };
-        if line.write(frame.unwrap()).is_err() {
-            break (so_far, Err(0));
+    let mut encoder = Encoder::new(EPOCH, &mut buffer);
+    let names =
+        |&sensor: &u32| (Some(Conversation::<&str>::Number(sensor)), Category::ENGINE.into());
+    while let Some(gap) = bus.gap(batch) {
+        let mut index = gap.confirmed();
+        let first = index;
+        while let Some(loss) = LossRecord::of(gap, index, names)
+            && encoder.loss(&loss)
+        {
+            index += 1;
         }
-    };
-    drop(encoder);
-    batch.confirm_losses(written);
-    result
+        line.write(encoder.frame().unwrap()).map_err(|()| 0_usize)?;
+        bus.confirm_losses(batch, index - first);
+    }
+    Ok(())
 }
 
+/// The error is the number of updates that passed before the line went down.
 fn send_updates(
     bus: &mut Sensors,
     batch: &mut Buffer,
     line: &mut Line,
     now: Instant,
 ) -> Result<(), usize> {
-    let (mut passed, mut behind) = (0, 0);
+    let mut buffer = [0; 72];
+    let mut encoder = Encoder::new(EPOCH, &mut buffer);
+    let (mut passed, mut added, mut behind) = (0_usize, 0, 0);
     loop {
-        let rest = batch.iter().filter(|handed| handed.seq > behind);
-        let updates = rest.map(|handed| Update {
-            age_micros: handed.waited_micros(),
-            conversation: Some(Conversation::Number(handed.update.sensor)),
-            ..Update::new(handed.seq, Category::ENGINE, &handed.update.text)
+        let next = batch.iter().find(|handed| handed.seq > behind);
+        let fits = next.map(|handed| {
+            let text = handed.update.text.as_str();
+            let mut update = UpdateRecord::new(handed.seq, Category::ENGINE, text);
+            update.age_micros = handed.waited_micros();
+            update.conversation = Some(Conversation::Number(handed.update.sensor));
+            (handed.seq, encoder.update(&update))
         });
-        let (mut encoder, mut buffer) = (Encoder::new(EPOCH, updates), [0; 72]);
-        let too_large = loop {
-            let so_far = passed + encoder.passed();
-            match encoder.next_frame(&mut buffer) {
-                None => return Ok(()),
-                Some(Ok(frame)) => line.write(frame).map_err(|()| so_far)?,
-                Some(Err(too_large)) => break too_large,
-            }
-        };
-        passed += encoder.passed();
-        drop(encoder);
-        behind = too_large.seq;
-        let message = bus.failed_at(batch, behind, now).expect("it is in the batch");
-        assert!(message.text.len() > 30, "a short one fits: {}", message.topic());
-        line.left_out += 1;
+        if let Some((seq, true)) = fits {
+            (added, behind) = (added + 1, seq);
+        } else if let Some(frame) = encoder.frame() {
+            line.write(frame).map_err(|()| passed)?;
+            (passed, added) = (passed + added, 0);
+        } else if let Some((seq, _)) = fits {
+            let message = bus.settle_one(batch, seq, now).expect("it is in the batch");
+            assert!(message.text.len() > 30, "a short one fits: {}", message.topic());
+            line.left_out += 1;
+            (passed, behind) = (passed + 1, seq);
+        } else {
+            return Ok(());
+        }
     }
 }
 
@@ -132,8 +136,8 @@ fn the_ledger_says_what_the_host_has_got() {
     let (mut downs, mut left_out) = (0, 0);
     for case in 0..2_000 {
         let (mut bus, mut batch) = (Sensors::new(), Buffer::new());
-        let config = Config::new().overflow(Overflow::DropNewest);
-        bus.reconfigure(config.batch_size(6).unwrap(), |_, _| {}, Instant::ZERO);
+        let config = Config::new().with_overflow(Overflow::DropNewest);
+        bus.reconfigure(config.with_batch_size(6).unwrap(), |_, _| {}, Instant::ZERO);
         let mut line = Line {
             decoder: Decoder::new([0; 128]),
             frames_left: case % 9,
@@ -149,18 +153,18 @@ fn the_ledger_says_what_the_host_has_got() {
             let now = Instant::from_millis(10 * ms);
             for _ in 0..random.below(5) {
                 let len = if random.one_in(4) { 90 } else { random.below(30) };
-                let message =
+                let mut message =
                     Message { sensor: 1_000_000 + random.below(7) as u32, text: "x".repeat(len) };
-                let _ = bus.push(message, now);
+                let _ = bus.push(&mut message, SendOptions::new(Category::ENGINE), || now);
             }
-            while bus.poll(&mut batch, now) {
+            while bus.poll(&mut batch, now) == Polled::Batch {
                 send(&mut bus, &mut batch, &mut line, now);
             }
         }
         line.frames_left = usize::MAX;
         let end = Instant::from_millis(1_000);
         bus.close(end);
-        while bus.poll(&mut batch, end) {
+        while bus.poll(&mut batch, end) == Polled::Batch {
             send(&mut bus, &mut batch, &mut line, end);
         }
         let ledger = bus.ledger();

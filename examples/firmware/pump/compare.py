@@ -1,8 +1,8 @@
-"""Whether what has come over the line is what the station says it has delivered and lost.
+"""Whether the line carried what the station counts as delivered, and gaps for what it counts as lost.
 
     compare.py LOG JSON
 
-LOG is the station's own log, JSON what `watch device --json` has made of its frames.
+LOG is the station's own log, JSON the output of `watch device --json` for its frames.
 """
 
 import json
@@ -17,19 +17,19 @@ LAST_WORDS = {
 }
 
 
-def main(log, said):
+def main(log, output):
     end = re.search(r"at the end: (\d+) sent, (\d+) delivered, (\d+) dropped", open(log).read())
     if not end:
-        sys.exit("the station does not say how it ended")
+        sys.exit("the log has no last line")
     sent, delivered, dropped = map(int, end.groups())
     updates = []
-    for line in open(said):
+    for line in open(output):
         batch = json.loads(line)
         updates += batch.get("updates", [])
-    told = {(update["conversation"], update["text"]) for update in updates}
+    received = {(update["conversation"], update["text"]) for update in updates}
     closed = updates[-1]["metadata"]
     print(f"station: {sent} sent, {delivered} delivered, {dropped} dropped, {closed}")
-    if missing := LAST_WORDS - told:
+    if missing := LAST_WORDS - received:
         sys.exit(f"FAILED: these are missing: {missing}")
     read = closed["updates"], closed["lost_in_the_device"], closed["lost_on_the_line"]
     if read != (delivered, dropped, 0):

@@ -1,13 +1,13 @@
-"""What the probes take of flash and memory, against what they may.
+"""Flash and memory of the probes, against their limits.
 
     table.py TARGET FOLDER [--write]
 
-FOLDER has the linked programs; limits.txt says what each may take over the empty application, and
-what the goal is. With --write it is changed to what holds now: the goal where it is met, else what
-it takes and 2 %.
+FOLDER has the linked programs. limits.txt has, for each probe, the limits over the empty application and the
+goals. With --write the limits become the present sizes: see its head.
 """
 
 import sys
+from collections import namedtuple
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -15,8 +15,10 @@ sys.path.insert(0, str(HERE / "../../../tests/panicfree"))
 from look import parse  # noqa: E402
 
 LIMITS = HERE / "limits.txt"
-# What another compiler may add before somebody has to look.
+# What another compiler may add.
 SLACK = 1.02
+
+Row = namedtuple("Row", "flash memory flash_goal memory_goal")
 
 
 def size(program):
@@ -24,7 +26,7 @@ def size(program):
     sections, *_ = parse(program)
     flash = memory = 0
     for section in sections:
-        # what is loaded, and what of it is written to or begins as zeros
+        # Sections that are loaded; of memory those that are writable or zeroed.
         if section.flags & 2 and section.name != ".stack":
             if section.type != 8 and section.name != ".uninit":
                 flash += section.size
@@ -34,49 +36,67 @@ def size(program):
 
 
 def limits(target):
-    """By probe: the most bytes over the empty application of flash and memory, and the goal in flash."""
+    """The rows of a target, by probe. A goal of -1: no goal."""
     rows = {}
     for line in LIMITS.read_text().splitlines():
         words = line.partition("#")[0].split()
         if words and words[0] == target:
-            _, probe, flash, memory, goal = words
-            rows[probe] = int(flash), int(memory), goal
+            rows[words[1]] = Row(*(-1 if word == "-" else int(word) for word in words[2:]))
     return rows
 
 
-def rewrite(target, probe, numbers):
-    begins = f"{target} {probe} "
+def misses(value, goal):
+    return 0 <= goal < value
+
+
+def limit(value, goal, slack=1):
+    """The limit that --write sets."""
+    most = int(value * slack)
+    return most if goal < 0 or misses(value, goal) else min(most, goal)
+
+
+def rewrite(target, rows):
     lines = LIMITS.read_text().splitlines()
-    lines = [begins + numbers if line.startswith(begins) else line for line in lines]
+    for index, line in enumerate(lines):
+        words = line.split()
+        if words[:1] == [target]:
+            row = ("-" if number < 0 else str(number) for number in rows[words[1]])
+            lines[index] = " ".join([target, words[1], *row])
     LIMITS.write_text("\n".join(lines) + "\n")
 
 
 def main(target, folder, write):
-    allowed = limits(target)
-    if not allowed:
-        sys.exit(f"{LIMITS} says nothing of {target}")
+    rows = limits(target)
+    if not rows:
+        sys.exit(f"{LIMITS} has no row for {target}")
     empty_flash, empty_memory = size(Path(folder) / "empty")
     print(f"{target}: bytes over the empty application ({empty_flash} of flash, {empty_memory} of memory)")
-    print(f"{'':16} {'flash':>7} {'at most':>8} {'goal':>6} {'memory':>7} {'at most':>8}")
+    print(f"{'':16} {'flash':>7} {'limit':>7} {'goal':>6} {'memory':>8} {'limit':>7} {'goal':>6}")
     failed, above = [], []
-    for probe, (most_flash, most_memory, goal) in allowed.items():
+    for probe, row in rows.items():
         flash, memory = size(Path(folder) / probe)
         flash, memory = flash - empty_flash, memory - empty_memory
         if write:
-            most_flash = int(flash * SLACK)
-            if goal != "-" and flash <= int(goal):
-                most_flash = int(goal)
-            most_memory = memory
-            rewrite(target, probe, f"{most_flash} {most_memory} {goal}")
-        print(f"{probe:16} {flash:7} {most_flash:8} {goal:>6} {memory:7} {most_memory:8}")
-        if flash > most_flash or memory > most_memory:
+            row = row._replace(
+                flash=limit(flash, row.flash_goal, SLACK), memory=limit(memory, row.memory_goal)
+            )
+            rows[probe] = row
+        goals = ("-" if goal < 0 else goal for goal in (row.flash_goal, row.memory_goal))
+        flash_goal, memory_goal = goals
+        print(
+            f"{probe:16} {flash:7} {row.flash:7} {flash_goal:>6}"
+            f" {memory:8} {row.memory:7} {memory_goal:>6}"
+        )
+        if flash > row.flash or memory > row.memory:
             failed.append(probe)
-        if goal != "-" and flash > int(goal):
-            above.append(probe)
+        above += ["flash of " + probe] * misses(flash, row.flash_goal)
+        above += ["memory of " + probe] * misses(memory, row.memory_goal)
+    if write:
+        rewrite(target, rows)
     if above:
-        print(f"above the goal, and held where they are: {', '.join(above)}")
+        print(f"above the goal, within the limit: {', '.join(above)}")
     if failed:
-        sys.exit(f"FAILED: more than at most: {', '.join(failed)}")
+        sys.exit(f"FAILED: above the limit: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -272,17 +272,17 @@ impl Bus {
     /// The bus that is asked for, for one command or some files.
     pub(crate) fn builder(&self) -> Result<Builder, ConfigError> {
         // Who names conversations and keys is the command: what is kept of each is little.
-        Ok(self.wide_builder()?.conversations(256).history(16).retained_keys(32))
+        Ok(self.wide_builder()?.with_conversations(256).with_history(16).with_retained_keys(32))
     }
 
     /// The same, for whoever may publish.
     pub(crate) fn wide_builder(&self) -> Result<Builder, ConfigError> {
         let config = Config::new()
-            .queue_limit(self.queue_limit)?
-            .batch_size(self.batch_size)?
-            .flush_interval(self.flush_interval)?
-            .overflow(self.overflow);
-        Ok(Status::builder().config(config).window(self.window()))
+            .with_queue_limit(self.queue_limit)?
+            .with_batch_size(self.batch_size)?
+            .with_flush_interval(self.flush_interval)?
+            .with_overflow(self.overflow);
+        Ok(Status::builder().with_config(config).with_window(self.window()))
     }
 
     /// Updates that a reader may be behind before it misses any.
@@ -306,17 +306,17 @@ fn listen(text: &str) -> Result<Listen, String> {
 
 fn queue_limit(text: &str) -> Result<usize, String> {
     let limit = number(text)?;
-    Config::new().queue_limit(limit).map(|_| limit).map_err(|error| error.to_string())
+    Config::new().with_queue_limit(limit).map(|_| limit).map_err(|error| error.to_string())
 }
 
 fn batch_size(text: &str) -> Result<usize, String> {
     let size = number(text)?;
-    Config::new().batch_size(size).map(|_| size).map_err(|error| error.to_string())
+    Config::new().with_batch_size(size).map(|_| size).map_err(|error| error.to_string())
 }
 
 fn flush_interval(text: &str) -> Result<Duration, String> {
     let interval = time(text)?;
-    Config::new().flush_interval(interval).map(|_| interval).map_err(|error| error.to_string())
+    Config::new().with_flush_interval(interval).map(|_| interval).map_err(|error| error.to_string())
 }
 
 fn number(text: &str) -> Result<usize, String> {
@@ -332,7 +332,7 @@ fn time(text: &str) -> Result<Duration, String> {
 
 fn overflow() -> impl TypedValueParser<Value = Overflow> {
     let names = PossibleValuesParser::new(Overflow::ALL.map(Overflow::as_str));
-    names.try_map(|name| Overflow::from_name(&name).ok_or("there is no such policy"))
+    names.try_map(|name| name.parse::<Overflow>())
 }
 
 #[cfg(test)]

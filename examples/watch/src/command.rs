@@ -187,7 +187,7 @@ impl Ended {
             ("signal", signal.into()),
             ("seconds", self.after.as_secs_f64().into()),
         ]);
-        conversation.update(category, text).priority(Priority::Terminal).metadata(metadata).send();
+        conversation.update(category, text).priority(Priority::High).metadata(metadata).send();
     }
 }
 

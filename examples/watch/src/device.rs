@@ -68,8 +68,8 @@ impl Device {
         let reader = DeviceReader::new(status.clone());
         let named = |reader: DeviceReader| -> Result<_, ConversationError> {
             let reader = match names {
-                Names::AsSaid => reader.named(&name)?,
-                Names::Prefixed => reader.prefixed(&name)?,
+                Names::AsSaid => reader.with_name(&name)?,
+                Names::Prefixed => reader.with_prefix(&name)?,
             };
             Ok((reader, status.conversation(&name)?))
         };
@@ -124,7 +124,7 @@ impl Device {
 
     /// Says how it was, and that nothing more comes.
     pub(crate) fn finish(&mut self) {
-        self.reader.cut();
+        self.reader.disconnect();
         let report = self.reader.report();
         let text = format!(
             "closed: {} updates, {} lost on the line and {} in the device, {} bad frames",
@@ -143,7 +143,7 @@ impl Device {
             ("restarts", report.restarts.into()),
             ("connections", self.connections.into()),
         ]);
-        let over = self.conversation.update(Category::ENGINE, text).priority(Priority::Terminal);
+        let over = self.conversation.update(Category::ENGINE, text).priority(Priority::High);
         over.metadata(numbers).send();
     }
 
@@ -171,13 +171,13 @@ impl Device {
                 newer = lines.newer() => break Ok(Some(newer)),
             };
             match line.can_wait() {
-                true => pace.hear(&chunk[..len], |piece| reader.hear(piece)).await,
-                false => reader.hear(&chunk[..len]),
+                true => pace.hear(&chunk[..len], |piece| reader.feed(piece)).await,
+                false => reader.feed(&chunk[..len]),
             }
             // A line that never pauses leaves time for others, and for interrupts.
             tokio::task::yield_now().await;
         };
-        reader.cut();
+        reader.disconnect();
         result
     }
 

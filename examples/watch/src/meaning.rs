@@ -136,7 +136,7 @@ fn of_form(line: Line<'_>, stream: Stream) -> Said<'_> {
         Said { category: Cow::Borrowed("info"), priority: None, ..said }
     } else if fraction.is_some() {
         // A finished line counts as much as any other, however small the step is.
-        let priority = Some(Priority::State);
+        let priority = Some(Priority::Normal);
         Said { category: Cow::Borrowed("progress"), priority, fraction, ..said }
     } else if let Some(level) = level {
         level.of(said)
@@ -149,7 +149,7 @@ fn of_form(line: Line<'_>, stream: Stream) -> Said<'_> {
         Said { category: Cow::Borrowed("tool"), priority: None, text, ..said }
     } else if line.state == State::Redrawn {
         // The rest of a progress bar, as it is without a count; no error.
-        Said { category: Cow::Borrowed("progress"), priority: Some(Priority::State), ..said }
+        Said { category: Cow::Borrowed("progress"), priority: Some(Priority::Normal), ..said }
     } else {
         said
     }
@@ -207,7 +207,7 @@ impl Stream {
     const fn priority(self) -> Option<Priority> {
         match self {
             Self::Stdout | Self::Log => None,
-            Self::Stderr => Some(Priority::State),
+            Self::Stderr => Some(Priority::Normal),
         }
     }
 }
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!((&*said.category, said.priority), ("info", None), "it is no error");
 
         let said = read(line("hello"), Stream::Stderr);
-        assert_eq!((&*said.category, said.priority), ("error", Some(Priority::State)));
+        assert_eq!((&*said.category, said.priority), ("error", Some(Priority::Normal)));
         assert_eq!(said.conversation, About::Command);
     }
 
@@ -272,7 +272,7 @@ mod tests {
             let said = read(line(text), stream);
             assert_eq!(said.category, category, "{text}");
             assert_eq!(said.text, if category == "tool" { text.trim_start() } else { text });
-            assert_ne!(said.priority, Some(Priority::Terminal));
+            assert_ne!(said.priority, Some(Priority::High));
             assert_eq!(said.priority.is_some(), matches!(category, "error" | "progress"), "{text}");
             assert_eq!(said.fraction.is_some(), category == "progress", "{text}");
             assert_eq!(said.key, None, "nothing replaces it: {text}");

@@ -23,12 +23,12 @@ impl Pace {
     /// The bus that it lets lines onto: its window is bounded by what is counted here, lines, and not
     /// by how long they are.
     pub(crate) fn bus(builder: Builder) -> Builder {
-        builder.window_bytes(usize::MAX)
+        builder.with_window_bytes(usize::MAX)
     }
 
     /// `window`: updates that the view may be behind before it misses any.
     pub(crate) fn new(status: &Status, view: &Progress, window: usize) -> Self {
-        let queue = status.config().values().queue_limit as u64;
+        let queue = status.config().queue_limit() as u64;
         Self { status: status.clone(), view: view.clone(), queue, window: window as u64 }
     }
 

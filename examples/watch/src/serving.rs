@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use statusbus_axum::{Bearer, Closing, Routes, Server};
+use statusbus_axum::{Bearer, Routes, Server, ShutdownHandle};
 use statusbus_tokio::Status;
 use tokio::task::JoinHandle;
 
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A server that runs.
 pub(crate) struct Serving {
-    closing: Closing,
+    shutdown: ShutdownHandle,
     server: JoinHandle<()>,
 }
 
@@ -65,25 +65,25 @@ pub(crate) async fn open(
         None if address.ip().is_loopback() => {}
         None => return Err(open_to_all(address)),
     }
-    let server = match Server::bind(address).await {
+    let server = match Server::bind(&address.to_string()).await {
         Err(error) if arguments.listen.is_none() && taken == Taken::Another && is_taken(&error) => {
-            Server::bind(SocketAddr::new(address.ip(), 0)).await
+            Server::bind(&SocketAddr::new(address.ip(), 0).to_string()).await
         }
         bound => bound,
     };
     let server = server.map_err(|error| cannot_listen(address, &error))?;
     crate::complain(format_args!("serving at http://{}", server.local_addr()));
-    let closing = routes.closing();
-    let server = tokio::spawn(server.run(routes.router(), closing.clone()));
-    Ok(Some(Serving { closing, server }))
+    let shutdown = routes.shutdown_handle();
+    let server = tokio::spawn(server.run(routes.router(), shutdown.clone()));
+    Ok(Some(Serving { shutdown, server }))
 }
 
 impl Serving {
     /// Ends: whoever reads a bus that was shut down gets the rest, if it does not take too long.
     pub(crate) async fn end(self) {
-        let Self { closing, mut server } = self;
+        let Self { shutdown, mut server } = self;
         tokio::select! {
-            () = closing.close_after(PATIENCE) => {}
+            () = shutdown.close_after(PATIENCE) => {}
             _ = &mut server => return,
         }
         let _ = server.await;

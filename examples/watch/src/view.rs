@@ -66,7 +66,7 @@ impl View {
             // At the end of a command nothing comes next, and its last lines are those that say why.
             Form::Plain | Form::Json => OnLag::Oldest,
         };
-        let reader = status.subscribe(Selector::Everything).on_lag(on_lag).open();
+        let reader = status.subscribe(Selector::Everything).with_on_lag(on_lag).open();
         Self { form, reader, status: status.clone() }
     }
 
@@ -163,7 +163,7 @@ fn write_all(out: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
 fn updates(event: &Event) -> impl Iterator<Item = Update<'_>> {
     let batch = match event {
         Event::Batch(batch) | Event::Retained(batch) => Some(batch),
-        Event::Gap(_) | Event::Lagged(_) => None,
+        _ => None,
     };
     batch.into_iter().flat_map(Batch::iter)
 }

@@ -106,13 +106,13 @@ fn a_connection_that_is_cut_is_made_again_and_what_was_lost_is_counted_once() {
             ("pump", "primed"),
             ("valve", "3 updates were lost in the device: 3 evicted"),
             (about, "hot"),
-            (about, "the device has started anew"),
+            (about, "the device has restarted"),
             ("pump", "on again"),
             (about, "closed: 4 updates, 2 lost on the line and 3 in the device, 3 bad frames"),
         ]
     );
     let last = json.updates.last().expect("the end");
-    assert_eq!(last["priority"], "terminal");
+    assert_eq!(last["priority"], "high");
     assert_eq!(last["metadata"]["connections"], 2);
     assert_eq!(last["metadata"]["restarts"], 1);
 }
@@ -238,7 +238,7 @@ fn a_file_that_is_written_anew_is_read_from_its_beginning() {
     fs::write(&file, Run::new(2).says("pump", "three")).expect("room");
     shown.until("three");
     let json = shown.end();
-    assert!(json.texts("info").contains(&"the device has started anew"));
+    assert!(json.texts("info").contains(&"the device has restarted"));
 }
 
 #[test]

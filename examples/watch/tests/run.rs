@@ -20,7 +20,7 @@ fn the_exit_status_is_that_of_the_command() {
         let last = json.updates.last().expect("its end is told");
         assert!(last["text"].as_str().is_some_and(|text| text.starts_with(told)), "{last}");
         assert_eq!(last["category"], if code == 0 { "workflow" } else { "error" });
-        assert_eq!((&last["priority"], &last["conversation"]), (&"terminal".into(), &"sh".into()));
+        assert_eq!((&last["priority"], &last["conversation"]), (&"high".into(), &"sh".into()));
     }
 }
 
@@ -58,7 +58,7 @@ fn structured_lines_say_themselves_what_they_are() {
     let ended = run(script(
         &["run", "--json"],
         r#"echo '{"conversation":"conv-1","category":"tool","text":"half","key":"k","metadata":{"fraction":0.5}}'
-        echo '{"conversation":null,"category":"engine","text":"up","priority":"terminal"}'
+        echo '{"conversation":null,"category":"engine","text":"up","priority":"high"}'
         echo '{"category":"gossip","text":"a"}'
         echo '41% of it'"#,
     ));
@@ -69,13 +69,13 @@ fn structured_lines_say_themselves_what_they_are() {
     assert_eq!((&tool["conversation"], &tool["text"]), (&"conv-1".into(), &"half".into()));
     assert_eq!((&tool["key"], &tool["metadata"]["fraction"]), (&"k".into(), &0.5.into()));
     assert!(engine["conversation"].is_null() && engine["key"].is_null());
-    assert_eq!(engine["priority"], "terminal");
+    assert_eq!(engine["priority"], "high");
     assert_eq!(gossip["text"], r#"{"category":"gossip","text":"a"}"#);
     assert_eq!(gossip["metadata"]["refused"], "unknown_category");
     assert_eq!(json.ledger["refused"]["unknown_category"], 1);
     assert_eq!(
         (&progress["category"], &progress["priority"]),
-        (&"progress".into(), &"state".into())
+        (&"progress".into(), &"normal".into())
     );
     assert!(progress["key"].is_null(), "nothing replaces a finished line");
     assert_eq!(progress["metadata"]["fraction"], 0.41);

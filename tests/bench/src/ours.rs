@@ -20,13 +20,13 @@ impl Peer for Ours {
 
     fn start<R: Reader>(cell: Cell, readers: Vec<R>) -> Self {
         let config = Config::new()
-            .queue_limit(QUEUE)
-            .and_then(|config| config.batch_size(BATCH))
-            .and_then(|config| config.flush_interval(FLUSH_INTERVAL))
+            .with_queue_limit(QUEUE)
+            .and_then(|config| config.with_batch_size(BATCH))
+            .and_then(|config| config.with_flush_interval(FLUSH_INTERVAL))
             .expect("a valid configuration");
-        let mut builder = Status::builder().config(config);
+        let mut builder = Status::builder().with_config(config);
         for name in ["network", "storage", "review", "search", "build"] {
-            builder = builder.category(name).expect("a valid category");
+            builder = builder.with_category(name).expect("a valid category");
         }
         let status = builder.spawn();
         let category = |topic| status.categories().find(cell.category(topic)).expect("registered");
@@ -38,7 +38,7 @@ impl Peer for Ours {
                 }
                 _ => status
                     .subscribe(Selector::Everything)
-                    .categories(CategorySet::NONE.with(category(subscriber))),
+                    .with_categories(CategorySet::NONE.with(category(subscriber))),
             };
             tokio::spawn(read(subscribe.open(), reader));
         }
@@ -50,7 +50,7 @@ impl Peer for Ours {
 
     fn send(&mut self, topic: usize, text: &str) {
         let (conversation, category) = &self.topics[topic];
-        conversation.say(*category, text);
+        conversation.send(*category, text);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Plays the traces against the core and prints all that comes of it: what firmware says that does
-//! the same is compared with this.
+//! Plays the traces against the core and prints all results. The output of firmware that does the same
+//! is compared with this.
 
 use std::process::ExitCode;
 

@@ -1,10 +1,10 @@
-//! Comparing what comes out with what is expected, as it comes.
+//! Comparing results with the expected ones as they are written.
 
 use core::fmt;
 
 use crate::trace::Expected;
 
-/// A line of output as far as it fits: what a report shows.
+/// A line of output, cut to what a failure can show.
 pub struct Line {
     text: heapless::String<192, u8>,
     cut: bool,
@@ -44,9 +44,9 @@ impl fmt::Debug for Line {
 /// The first line that is not as expected.
 #[derive(Debug)]
 pub struct Difference<'a> {
-    /// The line that was expected; `None`: nothing more.
+    /// The expected line; `None`: no further line.
     pub expected: Option<&'a str>,
-    /// The line that came; `None`: nothing more.
+    /// The line that was written; `None`: no further line.
     pub actual: Option<Line>,
 }
 
@@ -63,26 +63,26 @@ impl fmt::Display for Difference<'_> {
     }
 }
 
-/// Takes output as it is written and compares it, byte for byte, with what is expected. It keeps
-/// one line, so that it can show the first one that differs.
+/// Compares output with the expected lines, byte for byte, as it is written. It keeps one line, so that
+/// it can show the first that differs.
 pub struct Compare<'a> {
     expected: Expected<'a>,
     /// The expected line that is being compared, and its number.
     current: Option<(usize, &'a str)>,
-    /// What is left of it.
+    /// The part of it that is not compared yet.
     rest: &'a str,
     same: bool,
-    /// The line that is being written; once there is a difference, the one that differs.
+    /// The line that is being written; after a difference, the line that differs.
     line: Line,
     begun: bool,
     /// Where the first difference is.
     found: Option<(usize, Option<&'a str>)>,
-    /// Where a line is missed that nothing was expected of: the last one that was seen.
+    /// The last expected line: surplus output is reported there.
     last: usize,
 }
 
 impl<'a> Compare<'a> {
-    /// Compares with what is expected of the operation at `line`.
+    /// Compares with the expected results of the operation at `line`.
     #[must_use]
     pub fn new(line: usize, expected: Expected<'a>) -> Self {
         Self {
@@ -97,10 +97,10 @@ impl<'a> Compare<'a> {
         }
     }
 
-    /// Whether everything came that was expected, and nothing else.
+    /// Ends the comparison: every expected line must have been written, and no other.
     ///
     /// # Errors
-    /// The line of the trace, and what differs there.
+    /// The line of the trace, and the difference there.
     pub fn finish(mut self) -> Result<(), (usize, Difference<'a>)> {
         if self.begun {
             self.end_line();

@@ -3,16 +3,14 @@
 use core::time::Duration;
 
 use statusbus_core::{
-    Batch, Bus, Categories, Category, Config, ConversationName, FlushMark, Instant, Item, Ledger,
-    Loss, Priority, Pushed, RefuseReason, Slot,
+    Accepted, Batch, Bus, Categories, Category, Config, ConversationName, FlushMark, Instant, Item,
+    Ledger, Loss, Outcome, Polled, Priority, Receipt, RefuseReason, Slot,
 };
 
 use crate::record::Micros;
-use crate::said::{Name, Said};
-use crate::watch::{Watch, micros};
-use crate::{
-    CoreOperation, Invalid, Opening, Outcome, Record, Sent, Settings, Shown, Subject, Unsupported,
-};
+use crate::stored::{Name, StoredUpdate};
+use crate::telemetry::{TelemetryRecord, micros};
+use crate::{CoreOperation, Invalid, Opening, Record, Sent, Settings, Shown, Subject, Unsupported};
 
 /// The application's own categories.
 const EXTRA: usize = 2;
@@ -21,18 +19,26 @@ const CATEGORIES: usize = Category::BUILT_IN.len() + EXTRA;
 /// Topics whose losses are counted apart.
 const GAPS: usize = 4;
 
-/// The core, driven by a loop that does nothing but poll when the bus says so.
+/// The core, driven by a loop that polls whenever the bus asks for it.
 ///
 /// The traces need 16 slots and batches of 8: some 5 KiB in all, and most of it again on the stack while
 /// a trace begins, so it runs where there are 16 KiB of memory. Conversations and keys hold 12 bytes,
 /// texts 24.
 pub struct CoreSubject<const SLOTS: usize = 16, const BATCH: usize = 8> {
-    bus: Bus<Said, [Slot<Said>; SLOTS], Watch, CATEGORIES, GAPS>,
-    batch: Batch<Said, [Item<Said>; BATCH], GAPS>,
+    bus: Bus<StoredUpdate, [Slot<StoredUpdate>; SLOTS], TelemetryRecord, CATEGORIES, GAPS>,
+    batch: Batch<StoredUpdate, [Item<StoredUpdate>; BATCH]>,
+    receipts: heapless::Deque<Receipt, 2>,
     categories: Categories<Name, EXTRA>,
     now: Instant,
     marks: heapless::Vec<FlushMark, 4>,
-    shows_left: bool,
+    shows: Shows,
+}
+
+/// What a trace has asked to see.
+#[derive(Clone, Copy, Default)]
+struct Shows {
+    left: bool,
+    readings: bool,
 }
 
 impl<const SLOTS: usize, const BATCH: usize> CoreSubject<SLOTS, BATCH> {
@@ -41,73 +47,75 @@ impl<const SLOTS: usize, const BATCH: usize> CoreSubject<SLOTS, BATCH> {
     pub const fn new() -> Self {
         const { assert!(SLOTS >= 16 && BATCH >= 8, "the traces need 16 and 8") };
         Self {
-            bus: Bus::with_telemetry(Watch::new()),
+            bus: Bus::with_telemetry(TelemetryRecord::new()),
             batch: Batch::new(),
+            receipts: heapless::Deque::new(),
             categories: Categories::new(),
             now: Instant::ZERO,
             marks: heapless::Vec::new(),
-            shows_left: false,
+            shows: Shows { left: false, readings: false },
         }
     }
 
-    /// Hands on one batch if one is due.
-    fn poll(&mut self, record: &mut Record<'_>) -> bool {
-        let Self { bus, batch, categories, now, shows_left, .. } = self;
-        let expired = |said: Said| {
-            if *shows_left {
-                record.left("expired", &shown(&said, categories));
+    /// Polls, at most `most` updates at once, and shows the batch once it is whole.
+    fn poll(&mut self, most: usize, record: &mut Record<'_>) -> Polled {
+        let Self { bus, batch, categories, now, shows, .. } = self;
+        let expired = |update: &mut StoredUpdate| {
+            if shows.left {
+                record.left("expired", &shown(update, categories));
             }
         };
-        if !bus.poll_with(batch, expired, *now) {
-            return false;
+        let polled = bus.poll_part(batch, most, expired, *now);
+        if polled == Polled::Batch {
+            self.show_batch(record);
         }
-        if let Some(gap) = batch.gap() {
+        polled
+    }
+
+    fn show_batch(&self, record: &mut Record<'_>) {
+        let Self { bus, batch, categories, now, .. } = self;
+        let gap = bus.gap(batch);
+        if let Some(gap) = gap {
             record.gap(*now, gap.seq(), &gap.total());
             for ((conversation, category), losses) in gap.topics() {
                 let category = name(categories, *category);
-                record.gap_topic(conversation.as_deref(), category, losses);
+                record.gap_topic(conversation.as_deref(), category, &losses);
             }
-            record.gap_elsewhere(gap.elsewhere());
+            record.gap_elsewhere(&gap.elsewhere());
         }
-        if !batch.is_empty() || batch.gap().is_none() {
+        if !batch.is_empty() || gap.is_none() {
             record.batch(*now, batch.reason(), batch.len());
         }
-        for handed in batch.iter() {
-            record.update(handed.seq, &shown(handed.update, categories));
+        for one in batch.iter() {
+            record.update(one.seq, &shown(one.update, categories));
         }
-        true
     }
 
-    /// What stands between an adapter's user and the bus: what is not an update gets no further.
-    fn admit(&self, sent: &Sent<'_>) -> Result<Said, RefuseReason> {
+    /// The checks that an adapter makes before it pushes.
+    fn check(&self, sent: &Sent<'_>) -> Result<StoredUpdate, RefuseReason> {
         if sent.conversation.is_some_and(|name| ConversationName::new(name).is_err()) {
             return Err(RefuseReason::Invalid);
         }
         let category = self.categories.find(sent.category).ok_or(RefuseReason::UnknownCategory)?;
-        Said::new(sent, category).ok_or(RefuseReason::TooLarge)
+        StoredUpdate::new(sent, category).ok_or(RefuseReason::TooLarge)
     }
 
-    fn show_left(&self, why: &str, said: &Said, record: &mut Record<'_>) {
-        if self.shows_left {
-            record.left(why, &shown(said, &self.categories));
-        }
+    fn request_flush(&mut self) {
+        let mark = self.bus.flush(self.now);
+        // The traces request four at most.
+        debug_assert!(!self.marks.is_full());
+        let _ = self.marks.push(mark);
     }
 
-    fn show_topics(&mut self, record: &mut Record<'_>) {
-        for topic in self.batch.topics() {
-            let (conversation, category) = topic.topic();
-            let conversation = conversation.as_deref().unwrap_or("-");
-            let category = name(&self.categories, *category);
-            record.line(format_args!("= topic {conversation}/{category}"));
-            for handed in topic.iter() {
-                record.line(format_args!("=   #{} \"{}\"", handed.seq, handed.update.text));
+    fn show_details(&self, record: &mut Record<'_>) {
+        for one in self.batch.iter() {
+            let (seq, priority, waited) = (one.seq, one.priority.as_str(), micros(one.waited()));
+            match one.ttl_left().map(micros) {
+                Some(left) => record
+                    .line(format_args!("=   #{seq} {priority} waited={waited} ttl_left={left}")),
+                None => record.line(format_args!("=   #{seq} {priority} waited={waited}")),
             }
         }
-    }
-
-    fn ask_flush(&mut self) {
-        let mark = self.bus.flush(self.now);
-        let _ = self.marks.push(mark); // the traces ask four times at most
     }
 }
 
@@ -121,13 +129,14 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
     const CORE: bool = true;
 
     fn open(&mut self, opening: &Opening<'_>) -> Result<(), Invalid> {
-        // one by one: all at once takes as much again of a small stack
-        self.bus = Bus::with_telemetry(Watch::new());
+        // One by one: a whole subject would take as much again of a small stack.
+        self.bus = Bus::with_telemetry(TelemetryRecord::new());
         self.batch = Batch::new();
+        self.receipts.clear();
         self.categories = Categories::new();
         self.now = Instant::ZERO;
         self.marks.clear();
-        self.shows_left = false;
+        self.shows = Shows::default();
         for category in opening.categories() {
             let category = Name::try_from(category).map_err(|_| Invalid("category"))?;
             self.categories.register(category)?;
@@ -139,33 +148,44 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
     }
 
     fn push(&mut self, sent: &Sent<'_>, record: &mut Record<'_>) -> Outcome {
-        let said = match self.admit(sent) {
-            Ok(said) => said,
+        let mut update = match self.check(sent) {
+            Ok(update) => update,
             Err(reason) => {
                 self.bus.refuse(reason);
                 return Outcome::Refused(reason);
             }
         };
-        let pushed = self.bus.push(said, self.now);
-        let outcome = Outcome::from(&pushed);
-        match &pushed {
-            Pushed::Queued => {}
-            Pushed::Merged(said) => self.show_left("coalesced", said, record),
-            Pushed::Displaced(said, loss) => self.show_left(loss.as_str(), said, record),
-            Pushed::Expired(said) => self.show_left("expired", said, record),
-            Pushed::Dropped(said, reason) => self.show_left(reason.as_str(), said, record),
-            Pushed::Refused(said, reason) => self.show_left(reason.as_str(), said, record),
+        let options = update.options(sent);
+        let mut is_read = false;
+        let now = self.now;
+        let outcome = self.bus.push(&mut update, options, || {
+            is_read = true;
+            now
+        });
+        if self.shows.readings {
+            yes("clock read", is_read, record);
+        }
+        let why = match outcome {
+            Outcome::Merged => Some("coalesced"),
+            Outcome::Displaced(loss) => Some(loss.as_str()),
+            Outcome::Expired => Some("expired"),
+            Outcome::Dropped(reason) => Some(reason.as_str()),
+            Outcome::Refused(reason) => Some(reason.as_str()),
+            _ => None,
+        };
+        if let Some(why) = why.filter(|_| self.shows.left) {
+            record.left(why, &shown(&update, &self.categories));
         }
         outcome
     }
 
     fn run(&mut self, record: &mut Record<'_>) {
-        // Each batch takes something out: a bus that hands on more than it can hold is broken.
+        // Each batch takes something out: more batches than slots show that the bus is broken.
         for _ in 0..=SLOTS + 1 {
-            if !self.poll(record) {
+            if self.poll(usize::MAX, record) != Polled::Batch {
                 return;
             }
-            self.bus.delivered(&mut self.batch, self.now);
+            self.bus.settle(&mut self.batch, Accepted::All, self.now);
         }
         record.line(format_args!("= batches without end"));
     }
@@ -175,7 +195,7 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
         self.run(record);
         while let Some(at) = self.bus.poll_at().filter(|&at| at <= end) {
             if at <= self.now {
-                return record.line(format_args!("= due, but nothing comes"));
+                return record.line(format_args!("= due, but no batch is polled"));
             }
             self.now = at;
             self.run(record);
@@ -184,7 +204,7 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
     }
 
     fn flush(&mut self, record: &mut Record<'_>) {
-        self.ask_flush();
+        self.request_flush();
         self.run(record);
     }
 
@@ -195,10 +215,10 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
 
     fn reconfigure(&mut self, settings: &Settings, record: &mut Record<'_>) -> Result<(), Invalid> {
         let config = settings.apply_to(self.bus.config())?;
-        let Self { bus, categories, now, shows_left, .. } = self;
-        let left = |said: Said, loss: Loss| {
-            if *shows_left {
-                record.left(loss.as_str(), &shown(&said, categories));
+        let Self { bus, categories, now, shows, .. } = self;
+        let left = |update: &mut StoredUpdate, loss: Loss| {
+            if shows.left {
+                record.left(loss.as_str(), &shown(update, categories));
             }
         };
         bus.reconfigure(config, left, *now);
@@ -222,52 +242,49 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
 
     fn core(
         &mut self,
-        operation: &CoreOperation<'_>,
+        operation: &CoreOperation,
         record: &mut Record<'_>,
     ) -> Result<(), Unsupported> {
         let Self { bus, batch, now, categories, .. } = self;
         match *operation {
-            CoreOperation::Poll => {
-                if !self.poll(record) {
-                    record.line(format_args!("= nothing"));
-                }
-            }
+            CoreOperation::Poll { most } => match self.poll(most.unwrap_or(usize::MAX), record) {
+                Polled::Wait(_) => record.line(format_args!("= nothing")),
+                Polled::More => record.line(format_args!("= more")),
+                Polled::Batch => {}
+            },
             CoreOperation::PollAt => at("poll_at", bus.poll_at(), record),
-            CoreOperation::Delivered => bus.delivered(batch, *now),
-            CoreOperation::Fail { accepted } => bus.failed(batch, accepted, *now),
-            CoreOperation::FailAt { seq } => {
-                let back = bus.failed_at(batch, seq, *now);
-                if let Some(said) = back {
-                    record.left("sink", &shown(&said, categories));
+            CoreOperation::Settle { accepted } => bus.settle(batch, how_much(accepted), *now),
+            CoreOperation::SettleOne { seq } => {
+                if let Some(update) = bus.settle_one(batch, seq, *now) {
+                    record.left("sink", &shown(update, categories));
                 }
             }
-            CoreOperation::Take(count) => {
-                for handed in batch.drain().take(count) {
-                    record.line(format_args!("=   #{} \"{}\"", handed.seq, handed.update.text));
+            CoreOperation::Confirm(losses) => bus.confirm_losses(batch, losses),
+            CoreOperation::TakeReceipt => {
+                // The traces hold two at most.
+                let kept = self.receipts.push_back(batch.take_receipt());
+                debug_assert!(kept.is_ok());
+                batch.clear();
+            }
+            CoreOperation::SettleReceipt { accepted } => {
+                if let Some(receipt) = self.receipts.pop_front() {
+                    bus.settle_receipt(receipt, how_much(accepted), *now);
                 }
             }
-            CoreOperation::Topics => self.show_topics(record),
-            CoreOperation::Handed => {
-                for handed in batch.iter() {
-                    let (seq, priority) = (handed.seq, handed.priority.as_str());
-                    let waited = micros(handed.waited());
-                    match handed.ttl_left() {
-                        Some(left) => record.line(format_args!(
-                            "=   #{seq} {priority} waited={waited} ttl_left={}",
-                            micros(left)
-                        )),
-                        None => record.line(format_args!("=   #{seq} {priority} waited={waited}")),
-                    }
-                }
-            }
+            CoreOperation::Batch => self.show_details(record),
             CoreOperation::ClockForward(step) => *now = *now + step,
             CoreOperation::ClockBack(step) => {
                 let back = micros(step).0;
                 *now = Instant::from_micros(now.as_micros().saturating_sub(back));
             }
+            CoreOperation::ReadClock => {
+                // Settling a buffer without a batch takes the reading, and does nothing with it.
+                let none: [Item<StoredUpdate>; 0] = [];
+                bus.settle(&mut Batch::with_items(none), Accepted::All, *now);
+            }
             CoreOperation::TakeWake => yes("wake", bus.take_wake(), record),
-            CoreOperation::AskFlush => self.ask_flush(),
-            CoreOperation::AskClose => bus.close(*now),
+            CoreOperation::RequestFlush => self.request_flush(),
+            CoreOperation::RequestClose => bus.close(*now),
             CoreOperation::Flushed => {
                 let done = self.marks.iter().filter(|&&mark| bus.is_flushed(mark)).count();
                 record.line(format_args!("= flushed {done} of {}", self.marks.len()));
@@ -280,15 +297,15 @@ impl<const SLOTS: usize, const BATCH: usize> Subject for CoreSubject<SLOTS, BATC
             }
             CoreOperation::Telemetry => bus.telemetry().show(record),
             CoreOperation::Refuse(reason) => bus.refuse(reason),
-            CoreOperation::ShowLeft => self.shows_left = true,
-            CoreOperation::LastReading(sent) => {
-                if let Ok(said) = self.admit(&sent) {
-                    at("last_reading", self.bus.last_reading(&said), record);
-                }
-            }
+            CoreOperation::ShowLeft => self.shows.left = true,
+            CoreOperation::ShowReadings => self.shows.readings = true,
         }
         Ok(())
     }
+}
+
+fn how_much(accepted: Option<usize>) -> Accepted {
+    accepted.map_or(Accepted::All, Accepted::First)
 }
 
 fn at(what: &str, time: Option<Instant>, record: &mut Record<'_>) {
@@ -306,11 +323,11 @@ fn name(categories: &Categories<Name, EXTRA>, category: Category) -> &str {
     categories.name(category).unwrap_or("?")
 }
 
-fn shown<'a>(said: &'a Said, categories: &'a Categories<Name, EXTRA>) -> Shown<'a> {
+fn shown<'a>(update: &'a StoredUpdate, categories: &'a Categories<Name, EXTRA>) -> Shown<'a> {
     Shown {
-        conversation: said.conversation.as_deref(),
-        category: name(categories, said.category),
-        text: &said.text,
-        key: said.key.as_deref(),
+        conversation: update.conversation.as_deref(),
+        category: name(categories, update.category),
+        text: &update.text,
+        key: update.key.as_deref(),
     }
 }

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
 #![forbid(unsafe_code)]
-// a failure carries the line that differs: there is no heap to put it on
+// A failure carries the line that differs: there is no heap to put it on.
 #![allow(clippy::result_large_err)]
 
 mod compare;
@@ -9,20 +9,21 @@ mod core_subject;
 mod operation;
 mod record;
 mod replay;
-mod said;
+mod stored;
+mod telemetry;
 mod trace;
 mod traces;
-mod watch;
 mod words;
 
 pub use compare::{Compare, Difference, Line};
 pub use core_subject::CoreSubject;
 pub use operation::{CoreOperation, Opening, Operation, Sent, Settings};
-pub use record::{Outcome, Record, Shown};
+pub use record::{Record, Shown};
 pub use replay::{
     Failure, Invalid, Problem, Replayed, Subject, Tally, Unsupported, perform, play_all, replay,
     replay_all,
 };
+pub use statusbus_core::Outcome;
 pub use trace::{Expected, Step, Steps, Trace};
 pub use traces::TRACES;
 pub use words::SyntaxError;

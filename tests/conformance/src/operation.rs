@@ -1,4 +1,4 @@
-//! What a line of a trace asks for.
+//! The operations of a trace.
 
 use core::time::Duration;
 
@@ -9,92 +9,101 @@ use crate::words::{SyntaxError, Words, number, span};
 /// One line of a trace that does something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation<'a> {
-    /// `config`: forget everything and build a new bus, at virtual time zero.
+    /// `config`: discard everything and build a new bus, at virtual time zero.
     Config(Opening<'a>),
-    /// `category`: what holds from now on for updates of a category that do not say otherwise.
+    /// `category`: the defaults of a category from now on.
     Category {
         /// The category.
         name: &'a str,
         /// Its priority.
         priority: Priority,
-        /// Its time-to-live; `None`: its updates do not expire.
+        /// Its TTL; `None`: its updates do not expire.
         ttl: Option<Duration>,
     },
     /// `push`: send an update.
     Push(Sent<'a>),
-    /// `run`: let the runner hand on what is due now.
+    /// `run`: let the runner deliver what is due now.
     Run,
-    /// `advance`: let the runner hand on what is due now, and then whatever becomes due while this
-    /// much time passes, each when it is due.
+    /// `advance`: let the runner deliver what is due now, and then what becomes due while this much
+    /// time passes, each batch when it is due.
     Advance(Duration),
-    /// `flush`, and let the runner hand on what is due now.
+    /// `flush`, and let the runner deliver what is due now.
     Flush,
-    /// `close`, and let the runner hand on what is due now.
+    /// `close`, and let the runner deliver what is due now.
     Close,
-    /// `reconfigure`: change what is given.
+    /// `reconfigure`: change the given settings.
     Reconfigure(Settings),
     /// `ledger`: show the counters.
     Ledger,
-    /// What only the core itself can be asked for.
-    Core(CoreOperation<'a>),
+    /// An operation that only the core itself supports.
+    Core(CoreOperation),
 }
 
-/// What only the core itself can be asked for: nothing here polls but [`Self::Poll`].
+/// An operation that only the core itself supports. None of them polls but [`Self::Poll`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CoreOperation<'a> {
-    /// `poll` once; the batch stays in flight.
-    Poll,
+#[non_exhaustive]
+pub enum CoreOperation {
+    /// `poll [most=N]` once, with at most N updates; the batch stays in flight.
+    Poll {
+        /// Most updates to take out of the queue; `None`: a whole batch.
+        most: Option<usize>,
+    },
     /// `poll_at`: show when the bus wants to be polled.
     PollAt,
-    /// `delivered`: the sink accepted the batch in flight.
-    Delivered,
-    /// `fail accepted=N`: the sink accepted only the first updates of the batch in flight.
-    Fail {
-        /// How many it accepted.
-        accepted: usize,
+    /// `settle [accepted=N]`: the sink accepted the batch in flight.
+    Settle {
+        /// How many of its updates it accepted; `None`: all, and the gap.
+        accepted: Option<usize>,
     },
-    /// `fail at=SEQ`: the sink cannot take the update at this position of the batch in flight.
-    FailAt {
+    /// `settle_one SEQ`: the sink cannot take the update at this position of the batch in flight.
+    SettleOne {
         /// Its position.
         seq: u64,
     },
-    /// `take N`: take updates out of the batch in flight.
-    Take(usize),
-    /// `topics`: show the batch in flight by topic.
-    Topics,
-    /// `handed`: show the priority of each update of the batch in flight, how long it was queued and
-    /// what is left of its time-to-live.
-    Handed,
+    /// `confirm N`: the sink accepted the next losses of the gap in front of the batch in flight.
+    Confirm(usize),
+    /// `take_receipt`: take the receipt of the batch in flight, and empty the buffer.
+    TakeReceipt,
+    /// `settle_receipt [accepted=N]`: settle the batch whose receipt was taken first.
+    SettleReceipt {
+        /// How many of its updates the sink accepted; `None`: all, and the gap.
+        accepted: Option<usize>,
+    },
+    /// `batch`: show the priority of each update of the batch in flight, how long it was queued and
+    /// what is left of its TTL.
+    Batch,
     /// `clock +5ms`: from now on the clock reads this much more.
     ClockForward(Duration),
     /// `clock -5ms`: from now on the clock reads this much less.
     ClockBack(Duration),
-    /// `take_wake`: show whether whoever polls has to be woken.
+    /// `read_clock`: the core reads the clock, and nothing else.
+    ReadClock,
+    /// `take_wake`: show whether the poller must be woken.
     TakeWake,
-    /// `ask flush`: without running.
-    AskFlush,
-    /// `ask close`: without running.
-    AskClose,
-    /// `flushed`: show how many of the flushes that were asked for are done.
+    /// `request flush`: without running.
+    RequestFlush,
+    /// `request close`: without running.
+    RequestClose,
+    /// `flushed`: show how many of the requested flushes are done.
     Flushed,
-    /// `drained`: show whether the bus is closed and has handed on everything.
+    /// `drained`: show whether the bus is closed and everything was settled.
     Drained,
     /// `depth`: show the depth of the queue.
     Depth,
-    /// `telemetry`: show what the bus has told of itself since the last time.
+    /// `telemetry`: show the telemetry events since the last time.
     Telemetry,
-    /// `refuse REASON`: the host has refused an update at its door.
+    /// `refuse REASON`: the host has refused an update before it could be pushed.
     Refuse(RefuseReason),
     /// `show left`: from now on show each update that leaves other than in a batch.
     ShowLeft,
-    /// `last_reading …`: show whether this update may be pushed with the last reading of the clock.
-    LastReading(Sent<'a>),
+    /// `show readings`: from now on show for each push whether it read the clock.
+    ShowReadings,
 }
 
 /// What a bus is built with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Opening<'a> {
-    /// Its configuration; what is not given has its default.
+    /// Its configuration; settings that are not given have their defaults.
     pub settings: Settings,
     /// The application's own categories, with commas between them; see [`Self::categories`].
     pub category_names: &'a str,
@@ -109,7 +118,7 @@ impl<'a> Opening<'a> {
 
 /// Values of a configuration, some or all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // the words of `Config`
+#[allow(missing_docs)] // the settings of `Config`
 pub struct Settings {
     pub queue_limit: Option<usize>,
     pub batch_size: Option<usize>,
@@ -125,19 +134,19 @@ impl Settings {
     /// The first value that is out of range.
     pub fn apply_to(&self, mut config: Config) -> Result<Config, ConfigError> {
         if let Some(limit) = self.queue_limit {
-            config = config.queue_limit(limit)?;
+            config = config.with_queue_limit(limit)?;
         }
         if let Some(size) = self.batch_size {
-            config = config.batch_size(size)?;
+            config = config.with_batch_size(size)?;
         }
         if let Some(interval) = self.flush_interval {
-            config = config.flush_interval(interval)?;
+            config = config.with_flush_interval(interval)?;
         }
         if let Some(overflow) = self.overflow {
-            config = config.overflow(overflow);
+            config = config.with_overflow(overflow);
         }
         if let Some(leading) = self.leading {
-            config = config.leading(leading);
+            config = config.with_leading(leading);
         }
         Ok(config)
     }
@@ -146,18 +155,20 @@ impl Settings {
 /// An update as a trace sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent<'a> {
-    /// What it is about; `None`: the whole system.
+    /// Its conversation; `None`: the whole system.
     pub conversation: Option<&'a str>,
     /// The name of its category.
     pub category: &'a str,
-    /// What it says.
+    /// Its text.
     pub text: &'a str,
     /// Its key.
     pub key: Option<&'a str>,
-    /// Its priority; `None`: as its category says.
+    /// Its priority; `None`: that of its category.
     pub priority: Option<Priority>,
-    /// Its time-to-live; `None`: as its category says.
+    /// Its TTL; `None`: that of its category.
     pub ttl: Option<Duration>,
+    /// Whether it ends a run.
+    pub ends_run: bool,
 }
 
 impl<'a> Operation<'a> {
@@ -173,9 +184,6 @@ impl<'a> Operation<'a> {
             "reconfigure" => return settings(words).map(Self::Reconfigure),
             "push" => return sent(words).map(Self::Push),
             "category" => return category(words),
-            "last_reading" => {
-                return sent(words).map(|sent| CoreOperation::LastReading(sent).into());
-            }
             "run" => Self::Run,
             "advance" => Self::Advance(span(words.required("a span is missing")?)?),
             "flush" => Self::Flush,
@@ -187,8 +195,8 @@ impl<'a> Operation<'a> {
     }
 }
 
-impl<'a> From<CoreOperation<'a>> for Operation<'a> {
-    fn from(operation: CoreOperation<'a>) -> Self {
+impl From<CoreOperation> for Operation<'_> {
+    fn from(operation: CoreOperation) -> Self {
         Self::Core(operation)
     }
 }
@@ -196,23 +204,19 @@ impl<'a> From<CoreOperation<'a>> for Operation<'a> {
 fn core_operation<'a>(
     name: &'a str,
     words: &mut Words<'a>,
-) -> Result<CoreOperation<'a>, SyntaxError<'a>> {
+) -> Result<CoreOperation, SyntaxError<'a>> {
     Ok(match name {
-        "poll" => CoreOperation::Poll,
+        "poll" => CoreOperation::Poll { most: setting("most", words)? },
         "poll_at" => CoreOperation::PollAt,
-        "delivered" => CoreOperation::Delivered,
-        "fail" => match words.field()? {
-            Some(field) if field.name == "accepted" => {
-                CoreOperation::Fail { accepted: field.number()? }
-            }
-            Some(field) if field.name == "at" => {
-                CoreOperation::FailAt { seq: field.number()? as u64 }
-            }
-            _ => return Err(SyntaxError { problem: "accepted=N or at=SEQ is missing", word: "" }),
-        },
-        "take" => CoreOperation::Take(number(words.required("a number is missing")?)?),
-        "topics" => CoreOperation::Topics,
-        "handed" => CoreOperation::Handed,
+        "settle" => CoreOperation::Settle { accepted: setting("accepted", words)? },
+        "settle_one" => {
+            let seq = number(words.required("a position is missing")?)?;
+            CoreOperation::SettleOne { seq: seq as u64 }
+        }
+        "confirm" => CoreOperation::Confirm(number(words.required("a number is missing")?)?),
+        "take_receipt" => CoreOperation::TakeReceipt,
+        "settle_receipt" => CoreOperation::SettleReceipt { accepted: setting("accepted", words)? },
+        "batch" => CoreOperation::Batch,
         "clock" => {
             let word = words.required("a step of the clock is missing")?;
             match word.split_at_checked(1) {
@@ -221,14 +225,16 @@ fn core_operation<'a>(
                 _ => return Err(SyntaxError { problem: "not a step such as +5ms or -5s", word }),
             }
         }
+        "read_clock" => CoreOperation::ReadClock,
         "take_wake" => CoreOperation::TakeWake,
-        "ask" => match words.required("flush or close is missing")? {
-            "flush" => CoreOperation::AskFlush,
-            "close" => CoreOperation::AskClose,
+        "request" => match words.required("flush or close is missing")? {
+            "flush" => CoreOperation::RequestFlush,
+            "close" => CoreOperation::RequestClose,
             word => return Err(SyntaxError { problem: "neither flush nor close", word }),
         },
-        "show" => match words.required("left is missing")? {
+        "show" => match words.required("left or readings is missing")? {
             "left" => CoreOperation::ShowLeft,
+            "readings" => CoreOperation::ShowReadings,
             word => return Err(SyntaxError { problem: "nothing that can be shown", word }),
         },
         "flushed" => CoreOperation::Flushed,
@@ -237,11 +243,28 @@ fn core_operation<'a>(
         "telemetry" => CoreOperation::Telemetry,
         "refuse" => {
             let word = words.required("a reason is missing")?;
-            let reason = RefuseReason::ALL.into_iter().find(|reason| reason.as_str() == word);
+            let reason = word.parse::<RefuseReason>().ok();
             CoreOperation::Refuse(reason.ok_or(SyntaxError { problem: "no such reason", word })?)
         }
         word => return Err(SyntaxError { problem: "no such operation", word }),
     })
+}
+
+/// The number behind `name=`, if the line goes on.
+fn setting<'a>(name: &str, words: &mut Words<'a>) -> Result<Option<usize>, SyntaxError<'a>> {
+    match words.field()? {
+        None => Ok(None),
+        Some(field) if field.name == name => field.number().map(Some),
+        Some(field) => Err(field.error("no such part of this operation")),
+    }
+}
+
+fn boolean(name: &str) -> Option<bool> {
+    match name {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
 }
 
 fn opening(mut words: Words<'_>) -> Result<Opening<'_>, SyntaxError<'_>> {
@@ -268,19 +291,11 @@ fn set<'a>(settings: &mut Settings, field: crate::words::Field<'a>) -> Result<()
         "queue_limit" => settings.queue_limit = Some(field.number()?),
         "batch_size" => settings.batch_size = Some(field.number()?),
         "flush_interval" => settings.flush_interval = Some(field.span()?),
-        "overflow" => settings.overflow = Some(field.named(Overflow::from_name(field.value))?),
-        "leading" => settings.leading = Some(field.named(leading(field.value))?),
+        "overflow" => settings.overflow = Some(field.named(field.value.parse().ok())?),
+        "leading" => settings.leading = Some(field.named(field.value.parse().ok())?),
         _ => return Err(field.error("no such setting")),
     }
     Ok(())
-}
-
-fn leading(name: &str) -> Option<Leading> {
-    match name {
-        "immediate" => Some(Leading::Immediate),
-        "delayed" => Some(Leading::Delayed),
-        _ => None,
-    }
 }
 
 fn category(mut words: Words<'_>) -> Result<Operation<'_>, SyntaxError<'_>> {
@@ -288,7 +303,7 @@ fn category(mut words: Words<'_>) -> Result<Operation<'_>, SyntaxError<'_>> {
     let (mut priority, mut ttl) = (None, None);
     while let Some(field) = words.field()? {
         match field.name {
-            "priority" => priority = Some(field.named(Priority::from_name(field.value))?),
+            "priority" => priority = Some(field.named(field.value.parse().ok())?),
             "ttl" => ttl = Some(field.span()?),
             _ => return Err(field.error("no such setting of a category")),
         }
@@ -306,12 +321,14 @@ fn sent(mut words: Words<'_>) -> Result<Sent<'_>, SyntaxError<'_>> {
         key: None,
         priority: None,
         ttl: None,
+        ends_run: false,
     };
     while let Some(field) = words.field()? {
         match field.name {
             "key" => sent.key = Some(field.value),
-            "priority" => sent.priority = Some(field.named(Priority::from_name(field.value))?),
+            "priority" => sent.priority = Some(field.named(field.value.parse().ok())?),
             "ttl" => sent.ttl = Some(field.span()?),
+            "ends_run" => sent.ends_run = field.named(boolean(field.value))?,
             _ => return Err(field.error("no such part of an update")),
         }
     }

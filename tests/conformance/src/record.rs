@@ -1,68 +1,28 @@
-//! How what happens is written down. Adapters call this and know nothing of the text.
+//! The text of a trace's results. Adapters call this and need not know the format.
 
 use core::fmt::{self, Display, Write};
 
-use statusbus_core::{DropReason, FlushReason, Instant, Loss, Losses, Pushed, RefuseReason, Sent};
+use statusbus_core::{FlushReason, Instant, Losses, Outcome};
 
-/// Where a [`Subject`](crate::Subject) says what happens, line by line.
+/// Output of a [`Subject`](crate::Subject), line by line.
 pub struct Record<'a> {
     out: &'a mut dyn Write,
     result: fmt::Result,
 }
 
-/// What became of a push.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It waits in the queue.
-    Queued,
-    /// It waits in the queue and replaced a queued one.
-    Merged,
-    /// It waits in the queue, and another had to leave for it.
-    Displaced(Loss),
-    /// It found the queue full, and its time-to-live was over already.
-    Expired,
-    /// It was dropped.
-    Dropped(DropReason),
-    /// It was refused.
-    Refused(RefuseReason),
-}
+/// What became of a push, as a trace shows it.
+pub(crate) struct ShownOutcome(pub(crate) Outcome);
 
-impl<U> From<&Pushed<U>> for Outcome {
-    fn from(pushed: &Pushed<U>) -> Self {
-        match *pushed {
-            Pushed::Queued => Self::Queued,
-            Pushed::Merged(_) => Self::Merged,
-            Pushed::Displaced(_, loss) => Self::Displaced(loss),
-            Pushed::Expired(_) => Self::Expired,
-            Pushed::Dropped(_, reason) => Self::Dropped(reason),
-            Pushed::Refused(_, reason) => Self::Refused(reason),
-        }
-    }
-}
-
-/// What an adapter tells those who send.
-impl From<Result<Sent, RefuseReason>> for Outcome {
-    fn from(sent: Result<Sent, RefuseReason>) -> Self {
-        match sent {
-            Ok(Sent::Queued) => Self::Queued,
-            Ok(Sent::Merged) => Self::Merged,
-            Ok(Sent::Displaced(loss)) => Self::Displaced(loss),
-            Ok(Sent::Expired) => Self::Expired,
-            Ok(Sent::Dropped(reason)) => Self::Dropped(reason),
-            Err(reason) => Self::Refused(reason),
-        }
-    }
-}
-
-impl Display for Outcome {
+impl Display for ShownOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Queued => f.write_str("queued"),
-            Self::Merged => f.write_str("merged"),
-            Self::Displaced(loss) => write!(f, "displaced {}", loss.as_str()),
-            Self::Expired => f.write_str("expired"),
-            Self::Dropped(reason) => write!(f, "dropped {}", reason.as_str()),
-            Self::Refused(reason) => write!(f, "refused {}", reason.as_str()),
+        match self.0 {
+            Outcome::Queued => f.write_str("queued"),
+            Outcome::Merged => f.write_str("merged"),
+            Outcome::Displaced(loss) => write!(f, "displaced {}", loss.as_str()),
+            Outcome::Expired => f.write_str("expired"),
+            Outcome::Dropped(reason) => write!(f, "dropped {}", reason.as_str()),
+            Outcome::Refused(reason) => write!(f, "refused {}", reason.as_str()),
+            _ => f.write_str("an outcome that traces do not know"),
         }
     }
 }
@@ -70,11 +30,11 @@ impl Display for Outcome {
 /// An update as a trace shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown<'a> {
-    /// What it is about; `None`: the whole system.
+    /// Its conversation; `None`: the whole system.
     pub conversation: Option<&'a str>,
     /// The name of its category.
     pub category: &'a str,
-    /// What it says.
+    /// Its text.
     pub text: &'a str,
     /// Its key.
     pub key: Option<&'a str>,
@@ -93,9 +53,10 @@ pub(crate) struct Micros(pub(crate) u64);
 
 impl Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.is_multiple_of(1_000) {
-            true => write!(f, "{}ms", self.0 / 1_000),
-            false => write!(f, "{}us", self.0),
+        if self.0.is_multiple_of(1_000) {
+            write!(f, "{}ms", self.0 / 1_000)
+        } else {
+            write!(f, "{}us", self.0)
         }
     }
 }
@@ -117,27 +78,26 @@ impl<'a> Record<'a> {
         Self { out, result: Ok(()) }
     }
 
-    /// A gap: all that is missing. Its topics follow.
+    /// A gap, with its total. Its topics follow.
     pub fn gap(&mut self, at: Instant, seq: u64, total: &Losses) {
         let at = Micros(at.as_micros());
         self.line(format_args!("= {at} gap #{seq}{}", Counts(total)));
     }
 
-    /// What is missing of one topic of the gap.
+    /// The losses of one topic of the gap.
     pub fn gap_topic(&mut self, conversation: Option<&str>, category: &str, losses: &Losses) {
         let conversation = conversation.unwrap_or("-");
         self.line(format_args!("=   {conversation}/{category}{}", Counts(losses)));
     }
 
-    /// What is missing of topics that found no place in the gap's table. Writes nothing if that is
-    /// nothing.
+    /// The losses of topics that found no row in the gap's table. Writes nothing if there are none.
     pub fn gap_elsewhere(&mut self, losses: &Losses) {
         if !losses.is_empty() {
             self.line(format_args!("=   elsewhere{}", Counts(losses)));
         }
     }
 
-    /// A batch of `size` updates, which follow. One that holds nothing but a gap is not written.
+    /// A batch of `size` updates, which follow. Leave it out where only a gap came.
     pub fn batch(&mut self, at: Instant, reason: FlushReason, size: usize) {
         let at = Micros(at.as_micros());
         self.line(format_args!("= {at} batch {} {size}", reason.as_str()));
@@ -148,12 +108,12 @@ impl<'a> Record<'a> {
         self.line(format_args!("=   #{seq} {update}"));
     }
 
-    /// An update that leaves other than in a batch, once a trace has asked to see them.
+    /// An update that leaves other than in a batch, once the trace has requested to show them.
     pub fn left(&mut self, why: &str, update: &Shown<'_>) {
         self.line(format_args!("= left {why} {update}"));
     }
 
-    /// A line as it stands, without its end: `= …`.
+    /// A whole line, without its end: `= …`.
     pub fn line(&mut self, line: fmt::Arguments<'_>) {
         if self.result.is_ok() {
             self.result = self.out.write_fmt(line).and_then(|()| self.out.write_char('\n'));

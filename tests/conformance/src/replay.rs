@@ -1,10 +1,11 @@
-//! Replaying traces against whatever implements the rules.
+//! Replaying traces against an implementation of the rules.
 
 use core::fmt::{self, Write};
 use core::time::Duration;
 
-use statusbus_core::{CategoryError, ConfigError, Ledger, Priority};
+use statusbus_core::{CategoryError, ConfigError, Ledger, Loss, Priority};
 
+use crate::record::ShownOutcome;
 use crate::words::SyntaxError;
 use crate::{
     Compare, CoreOperation, Difference, Opening, Operation, Outcome, Record, Sent, Settings, Trace,
@@ -15,43 +16,43 @@ use crate::{
 ///
 /// Only [`run`](Self::run), [`advance`](Self::advance), [`flush`](Self::flush) and
 /// [`close`](Self::close) let the runner run, and they return when nothing more is due. The sink
-/// accepts everything, and writes it to the record as it comes; everybody else writes nothing.
+/// accepts everything, and writes it to the record on delivery; nothing else writes there.
 pub trait Subject {
     /// Whether [`Self::core`] is supported. Traces that need it are skipped otherwise.
     const CORE: bool = false;
 
-    /// Forgets everything and builds a new bus, at virtual time zero.
+    /// Discards everything and builds a new bus, at virtual time zero.
     ///
     /// # Errors
-    /// Which setting a bus cannot be built with. There is none then, and its ledger is all zeros.
+    /// The setting that is not valid. No bus exists then, and the ledger is all zeros.
     fn open(&mut self, opening: &Opening<'_>) -> Result<(), Invalid>;
 
-    /// Sends an update, through the door that the adapter's users have. The core writes down what
-    /// leaves for it, if [`CoreOperation::ShowLeft`] was asked for.
+    /// Sends an update through the adapter's public API. The core's own subject also writes what
+    /// [`CoreOperation::ShowLeft`] and [`CoreOperation::ShowReadings`] request.
     fn push(&mut self, sent: &Sent<'_>, record: &mut Record<'_>) -> Outcome;
 
-    /// Hands on what is due now.
+    /// Delivers what is due now.
     fn run(&mut self, record: &mut Record<'_>);
 
-    /// Hands on what is due now, lets time pass, and meanwhile hands on what becomes due.
+    /// Delivers what is due now, then lets time pass and delivers each batch when it becomes due.
     fn advance(&mut self, span: Duration, record: &mut Record<'_>);
 
-    /// Asks for a flush and hands on what is due.
+    /// Requests a flush and delivers what is due.
     fn flush(&mut self, record: &mut Record<'_>);
 
-    /// Closes the bus and hands on what is due.
+    /// Closes the bus and delivers what is due.
     fn close(&mut self, record: &mut Record<'_>);
 
-    /// Changes what is given of the configuration; what is due by it comes with the next run.
+    /// Changes the given settings. What becomes due by that is delivered with the next run.
     ///
     /// # Errors
-    /// Which setting is not valid; nothing has changed then.
+    /// The setting that is not valid; nothing has changed then.
     fn reconfigure(&mut self, settings: &Settings, record: &mut Record<'_>) -> Result<(), Invalid>;
 
-    /// Changes what holds for updates of a category that do not say otherwise.
+    /// Changes the defaults of a category.
     ///
     /// # Errors
-    /// There is no such category.
+    /// The category does not exist.
     fn category(
         &mut self,
         name: &str,
@@ -62,13 +63,13 @@ pub trait Subject {
     /// The counters.
     fn ledger(&mut self) -> Ledger;
 
-    /// What only the core can be asked for.
+    /// An operation that only the core supports.
     ///
     /// # Errors
     /// This subject is not the core.
     fn core(
         &mut self,
-        operation: &CoreOperation<'_>,
+        operation: &CoreOperation,
         record: &mut Record<'_>,
     ) -> Result<(), Unsupported> {
         let _ = (operation, record);
@@ -101,24 +102,27 @@ impl From<CategoryError> for Invalid {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unsupported;
 
-/// Does one operation and writes what comes of it to `out`. This is the step for hosts that cannot
-/// wait inside a method, and do each operation themselves where it waits.
+/// Does one operation and writes its results to `out`. A host that cannot wait inside a method does the
+/// operations that wait by itself, and calls this for the others.
 ///
 /// # Errors
-/// The subject does not support it, the ledger does not balance afterwards, or writing failed.
+/// The subject does not support it, the ledger does not balance afterwards or has not counted what the
+/// operation sent, or writing failed.
 pub fn perform<S: Subject>(
     operation: &Operation<'_>,
     subject: &mut S,
     out: &mut dyn Write,
 ) -> Result<(), Problem<'static>> {
     let mut record = Record::new(out);
+    let mut counted = subject.ledger();
     let done = match operation {
         Operation::Config(opening) => subject.open(opening),
         Operation::Category { name, priority, ttl } => subject.category(name, *priority, *ttl),
         Operation::Reconfigure(settings) => subject.reconfigure(settings, &mut record),
         Operation::Push(sent) => {
             let outcome = subject.push(sent, &mut record);
-            record.line(format_args!("= {outcome}"));
+            count(&mut counted, outcome);
+            record.line(format_args!("= {}", ShownOutcome(outcome)));
             Ok(())
         }
         Operation::Run => {
@@ -144,6 +148,9 @@ pub fn perform<S: Subject>(
         }
         Operation::Core(operation) => {
             subject.core(operation, &mut record).map_err(|Unsupported| Problem::Unsupported)?;
+            if let CoreOperation::Refuse(reason) = *operation {
+                count(&mut counted, Outcome::Refused(reason));
+            }
             Ok(())
         }
     };
@@ -152,13 +159,46 @@ pub fn perform<S: Subject>(
     }
     record.finish().map_err(|fmt::Error| Problem::Output)?;
     let ledger = subject.ledger();
-    if ledger.is_balanced() { Ok(()) } else { Err(Problem::Unbalanced(ledger)) }
+    let is_counted = match operation {
+        Operation::Config(_) => ledger == Ledger::default(),
+        // Nothing else happens during these.
+        Operation::Push(_) | Operation::Core(CoreOperation::Refuse(_)) => ledger == counted,
+        _ => ledger.sent == counted.sent,
+    };
+    let is_balanced = is_counted && ledger.is_balanced();
+    if is_balanced { Ok(()) } else { Err(Problem::Unbalanced(ledger)) }
 }
 
-/// Replays a trace. A new bus stands at its beginning, whatever the subject did before.
+/// Counts an update by its outcome. The core computes `sent` as the sum of the other counters, so that its
+/// ledger always balances; only a count made apart from it shows that the counters are right.
+fn count(ledger: &mut Ledger, outcome: Outcome) {
+    let lose = |ledger: &mut Ledger, loss| match loss {
+        Loss::Expired => ledger.expired += 1,
+        Loss::Dropped(reason) => {
+            let count = ledger.dropped.count(reason) + 1;
+            ledger.dropped = ledger.dropped.with_count(reason, count);
+        }
+    };
+    ledger.sent += 1;
+    match outcome {
+        Outcome::Queued => ledger.queued += 1,
+        Outcome::Merged => ledger.coalesced += 1,
+        Outcome::Displaced(loss) => lose(ledger, loss),
+        Outcome::Expired => lose(ledger, Loss::Expired),
+        Outcome::Dropped(reason) => lose(ledger, Loss::Dropped(reason)),
+        Outcome::Refused(reason) => {
+            let count = ledger.refused.count(reason) + 1;
+            ledger.refused = ledger.refused.with_count(reason, count);
+        }
+        // An outcome that is new here leaves the ledger unbalanced.
+        _ => {}
+    }
+}
+
+/// Replays a trace. It begins with a new bus, whatever the subject did before.
 ///
 /// # Errors
-/// The first line at which something else happens than the trace says, or that cannot be read.
+/// The first line whose results differ, or that cannot be read.
 pub fn replay<'a, S: Subject>(trace: &Trace<'a>, subject: &mut S) -> Result<Replayed, Failure<'a>> {
     let needs_core = trace.needs_core();
     if needs_core && !S::CORE {
@@ -184,8 +224,8 @@ pub fn replay<'a, S: Subject>(trace: &Trace<'a>, subject: &mut S) -> Result<Repl
     Ok(Replayed::Passed)
 }
 
-/// Replays traces and writes a line about each to `out`, whether it passed or not, for firmware that
-/// has nothing but a serial port. What cannot be written is not missed.
+/// Replays traces and writes to `out` whether each passed: for firmware that has only a serial port.
+/// Errors of `out` are ignored.
 pub fn replay_all<S: Subject>(traces: &[Trace<'_>], subject: &mut S, out: &mut dyn Write) -> Tally {
     let mut tally = Tally { passed: 0, skipped: 0, failed: 0 };
     for trace in traces {
@@ -208,9 +248,8 @@ pub fn replay_all<S: Subject>(traces: &[Trace<'_>], subject: &mut S, out: &mut d
     tally
 }
 
-/// Replays traces and writes all that happens to `out`: of each whether it passed, and what came of
-/// each operation, behind the line it stands on. Two machines do the same if they write the same
-/// bytes.
+/// Replays traces and writes everything to `out`: whether each passed, and the results of each
+/// operation behind the number of its line. Two machines behave alike if they write the same bytes.
 pub fn play_all<S: Subject>(traces: &[Trace<'_>], subject: &mut S, out: &mut dyn Write) -> Tally {
     let mut tally = Tally { passed: 0, skipped: 0, failed: 0 };
     for trace in traces {
@@ -232,18 +271,18 @@ pub fn play_all<S: Subject>(traces: &[Trace<'_>], subject: &mut S, out: &mut dyn
     tally
 }
 
-/// How replaying a trace went, if it did not fail.
+/// The result of replaying a trace that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replayed {
-    /// Everything happened as the trace says.
+    /// All results are as expected.
     Passed,
     /// It needs the core.
     Skipped,
 }
 
-/// How replaying many traces went.
+/// The results of replaying many traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // the words say it
+#[allow(missing_docs)] // the names are enough
 pub struct Tally {
     pub passed: usize,
     pub skipped: usize,
@@ -273,17 +312,17 @@ pub enum Problem<'a> {
     Syntax(SyntaxError<'a>),
     /// Something is expected before anything was done.
     NothingDone,
-    /// An operation of the core in a trace that does not say `# needs: core`.
+    /// An operation of the core in a trace without the line `# needs: core`.
     NeedsCore,
-    /// Something else happened.
+    /// The results differ.
     Differs(Difference<'a>),
-    /// The counters do not add up after this operation.
+    /// The ledger does not balance after this operation, or has not counted what it sent.
     Unbalanced(Ledger),
-    /// The subject says that it is the core, but cannot do this.
+    /// The subject claims to be the core, but does not support this.
     Unsupported,
     /// The subject cannot build a bus with the defaults.
     NoBus,
-    /// What happened could not be written.
+    /// The results could not be written.
     Output,
 }
 
@@ -294,29 +333,30 @@ impl fmt::Display for Failure<'_> {
             Problem::Syntax(error) => write!(f, "{error}"),
             Problem::Differs(difference) => write!(f, "{difference}"),
             Problem::Unbalanced(ledger) => {
-                write!(f, "the ledger does not add up:{}", Counters(ledger))
+                write!(f, "the ledger does not balance:{}", Counters(ledger))
             }
             Problem::NothingDone => f.write_str("an expectation before the first operation"),
             Problem::NeedsCore => {
-                f.write_str("an operation of the core: the trace has to say `# needs: core`")
+                f.write_str("an operation of the core: the trace needs the line `# needs: core`")
             }
-            Problem::Unsupported => f.write_str("the subject cannot do this operation"),
+            Problem::Unsupported => f.write_str("the subject does not support this operation"),
             Problem::NoBus => f.write_str("no bus could be built with the defaults"),
-            Problem::Output => f.write_str("what happened could not be written"),
+            Problem::Output => f.write_str("the results could not be written"),
         }
     }
 }
 
 impl core::error::Error for Failure<'_> {}
 
-/// The counters that are not zero, and always how many were sent.
+/// The counters that are not zero, and always `sent`.
 struct Counters<'a>(&'a Ledger);
 
 impl fmt::Display for Counters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use statusbus_core::{DropReason, RefuseReason};
-        let Ledger { sent, delivered, coalesced, expired, dropped, refused, queued, in_flight } =
-            *self.0;
+        let Ledger {
+            sent, delivered, coalesced, expired, dropped, refused, queued, in_flight, ..
+        } = *self.0;
         let mut some = |group: &str, name: &str, count: u64| match count {
             0 => Ok(()),
             _ => write!(f, " {group}{name}={count}"),

@@ -6,7 +6,7 @@ use core::str::Lines;
 use crate::Operation;
 use crate::replay::{Failure, Problem};
 
-/// A trace: operations in virtual time, each followed by what comes of it.
+/// A trace: operations in virtual time, each followed by its results.
 #[derive(Clone, Copy, Debug)]
 pub struct Trace<'a> {
     /// Its name: that of its file, without `.trace`.
@@ -22,33 +22,33 @@ impl<'a> Trace<'a> {
         Self { name, text }
     }
 
-    /// Whether it says `# needs: core`: only the core itself can replay it.
+    /// Whether it has the line `# needs: core`: only the core itself can replay it.
     #[must_use]
     pub fn needs_core(&self) -> bool {
         self.text.lines().any(|line| line.trim() == "# needs: core")
     }
 
-    /// Its operations, with what is expected of each.
+    /// Its operations, with the results that are expected of each.
     #[must_use]
     pub fn steps(&self) -> Steps<'a> {
         Steps { lines: self.text.lines().enumerate() }
     }
 }
 
-/// The operations of a trace in order, or that a line cannot be read. Reading goes on behind it.
+/// The operations of a trace in order. After a line that cannot be read, iteration goes on behind it.
 #[derive(Clone, Debug)]
 pub struct Steps<'a> {
     lines: Enumerate<Lines<'a>>,
 }
 
-/// An operation and what is expected of it.
+/// An operation and its expected results.
 #[derive(Clone, Debug)]
 pub struct Step<'a> {
     /// The line of the operation, counted from one.
     pub line: usize,
-    /// What to do.
+    /// The operation.
     pub operation: Operation<'a>,
-    /// What is to come of it.
+    /// Its results.
     pub expected: Expected<'a>,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Iterator for Steps<'a> {
             return Some(Err(Failure { line, problem: Problem::NothingDone }));
         }
         let expected = Expected { lines: self.lines.clone() };
-        // What is expected is read by whoever compares; here it is only passed over.
+        // `Compare` reads the expected lines later.
         while let Some((_, line)) = self.lines.clone().next()
             && !matches!(kind(line), Kind::Operation)
         {

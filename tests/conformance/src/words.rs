@@ -6,9 +6,9 @@ use core::time::Duration;
 /// Why a line of a trace cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SyntaxError<'a> {
-    /// What is wrong.
+    /// The problem.
     pub problem: &'static str,
-    /// With which word; empty if one is missing.
+    /// The word that has it; empty if one is missing.
     pub word: &'a str,
 }
 
@@ -23,7 +23,7 @@ impl fmt::Display for SyntaxError<'_> {
 
 impl core::error::Error for SyntaxError<'_> {}
 
-/// What is left of a line.
+/// The rest of a line.
 #[derive(Clone, Copy)]
 pub(crate) struct Words<'a>(&'a str);
 
@@ -32,7 +32,7 @@ impl<'a> Words<'a> {
         Self(line)
     }
 
-    /// The next word: up to a space, or what stands between two quotation marks.
+    /// The next word: up to a space, or the text between two quotation marks.
     pub(crate) fn next(&mut self) -> Result<Option<&'a str>, SyntaxError<'a>> {
         let rest = self.0.trim_start();
         let (word, rest) = match rest.strip_prefix('"') {

@@ -1,5 +1,5 @@
-//! Whether the traces bite: what differs is found, where it differs, and a bus that breaks a rule
-//! does not pass.
+//! Whether the traces can fail: each difference is found in its place, and a bus that breaks a rule does
+//! not pass.
 
 use core::time::Duration;
 
@@ -15,7 +15,7 @@ fn failure<'a>(text: &'a str) -> Failure<'a> {
 }
 
 #[test]
-fn a_difference_is_told_with_its_line_and_both_texts() {
+fn a_difference_is_reported_with_its_line_and_both_texts() {
     let head = "# needs: core\nconfig queue_limit=2 batch_size=2\n\npush conv-1 tool \"a\"\n";
     for (tail, message) in [
         ("= merged", "line 5: expected `= merged`, got `= queued`"),
@@ -40,10 +40,10 @@ fn a_difference_is_told_with_its_line_and_both_texts() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_with_its_line() {
+fn a_line_that_cannot_be_read_is_reported_with_its_number() {
     for (text, message) in [
         ("= queued", "line 1: an expectation before the first operation"),
-        ("\npoll", "line 2: an operation of the core: the trace has to say `# needs: core`"),
+        ("\npoll", "line 2: an operation of the core: the trace needs the line `# needs: core`"),
         ("dance", "line 1: no such operation: `dance`"),
         ("run now", "line 1: one word too many: `now`"),
         ("advance", "line 1: a span is missing"),
@@ -59,10 +59,13 @@ fn what_cannot_be_read_is_told_with_its_line() {
         ("push conv-1 tool \"a", "line 1: a text without an end: `\"a`"),
         ("push conv-1 tool \"a\" loud", "line 1: not of the form name=value: `loud`"),
         ("push conv-1 tool \"a\" tone=loud", "line 1: no such part of an update: `tone=loud`"),
-        ("fail", "line 1: accepted=N or at=SEQ is missing"),
+        ("settle all", "line 1: not of the form name=value: `all`"),
+        ("settle most=1", "line 1: no such part of this operation: `most=1`"),
+        ("settle_one", "line 1: a position is missing"),
+        ("push conv-1 tool \"a\" ends_run=so", "line 1: no such value: `ends_run=so`"),
         ("clock 5ms", "line 1: not a step such as +5ms or -5s: `5ms`"),
         ("clock €5ms", "line 1: not a step such as +5ms or -5s: `€5ms`"),
-        ("ask nicely", "line 1: neither flush nor close: `nicely`"),
+        ("request tea", "line 1: neither flush nor close: `tea`"),
         ("show off", "line 1: nothing that can be shown: `off`"),
         ("refuse politely", "line 1: no such reason: `politely`"),
     ] {
@@ -87,7 +90,7 @@ fn every_expected_line_counts() {
     let mut tried = 0;
     for trace in TRACES {
         if replay(trace, &mut subject).is_err() {
-            continue; // that is told elsewhere
+            continue; // another test reports it
         }
         let lines: Vec<&str> = trace.text.lines().collect();
         let expectations = lines.iter().enumerate().filter(|(_, line)| line.starts_with('='));
@@ -123,13 +126,13 @@ fn every_expected_line_counts() {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     None,
-    ForgetsKeys,
-    ForgetsPriorities,
-    ForgetsLives,
+    IgnoresKeys,
+    IgnoresPriorities,
+    IgnoresTtls,
     SystemIsAConversation,
-    FlushesOnlyWhatIsDue,
-    ClosesWithoutHandingOn,
-    ComesLate,
+    FlushesOnlyDueUpdates,
+    ClosesWithoutDelivering,
+    DeliversLate,
     TicksOnly,
     RunsOnEveryPush,
     IgnoresLimits,
@@ -137,10 +140,12 @@ enum Fault {
     IgnoresLeading,
     IgnoresOverflow,
     IgnoresCategories,
-    AppliesHalfOfWhatIsInvalid,
+    AppliesHalfOfAnInvalidConfig,
+    /// Leaves merged updates out of a ledger that still balances.
+    ForgetsMerged,
 }
 
-/// The core behind an adapter that breaks a rule. It shows what an adapter has to implement, too.
+/// The core behind an adapter that breaks a rule. It also shows what an adapter has to implement.
 struct Faulty {
     core: CoreSubject,
     fault: Fault,
@@ -168,9 +173,9 @@ impl Subject for Faulty {
     fn push(&mut self, sent: &Sent<'_>, record: &mut Record<'_>) -> Outcome {
         let mut sent = *sent;
         match self.fault {
-            Fault::ForgetsKeys => sent.key = None,
-            Fault::ForgetsPriorities => sent.priority = None,
-            Fault::ForgetsLives => sent.ttl = None,
+            Fault::IgnoresKeys => sent.key = None,
+            Fault::IgnoresPriorities => sent.priority = None,
+            Fault::IgnoresTtls => sent.ttl = None,
             Fault::SystemIsAConversation if sent.conversation == Some("system") => {
                 sent.conversation = None;
             }
@@ -192,7 +197,7 @@ impl Subject for Faulty {
     fn advance(&mut self, span: Duration, record: &mut Record<'_>) {
         let late = Duration::from_millis(1);
         match self.fault {
-            Fault::ComesLate => {
+            Fault::DeliversLate => {
                 self.core.run(record);
                 let end = statusbus_conformance::CoreOperation::ClockForward(span.max(late));
                 let _ = self.core.core(&end, record);
@@ -204,15 +209,15 @@ impl Subject for Faulty {
 
     fn flush(&mut self, record: &mut Record<'_>) {
         match self.fault {
-            Fault::FlushesOnlyWhatIsDue => self.core.run(record),
+            Fault::FlushesOnlyDueUpdates => self.core.run(record),
             _ => self.core.flush(record),
         }
     }
 
     fn close(&mut self, record: &mut Record<'_>) {
         match self.fault {
-            Fault::ClosesWithoutHandingOn => {
-                let close = statusbus_conformance::CoreOperation::AskClose;
+            Fault::ClosesWithoutDelivering => {
+                let close = statusbus_conformance::CoreOperation::RequestClose;
                 let _ = self.core.core(&close, record);
             }
             _ => self.core.close(record),
@@ -221,7 +226,7 @@ impl Subject for Faulty {
 
     fn reconfigure(&mut self, settings: &Settings, record: &mut Record<'_>) -> Result<(), Invalid> {
         let settings = self.settings(*settings);
-        if self.fault == Fault::AppliesHalfOfWhatIsInvalid {
+        if self.fault == Fault::AppliesHalfOfAnInvalidConfig {
             let first = Settings { queue_limit: settings.queue_limit, ..Settings::default() };
             self.core.reconfigure(&first, record)?;
         }
@@ -241,7 +246,11 @@ impl Subject for Faulty {
     }
 
     fn ledger(&mut self) -> Ledger {
-        self.core.ledger()
+        let mut ledger = self.core.ledger();
+        if self.fault == Fault::ForgetsMerged {
+            ledger.sent -= std::mem::take(&mut ledger.coalesced);
+        }
+        ledger
     }
 }
 
@@ -252,7 +261,7 @@ fn tally(fault: Fault) -> (Tally, String) {
 }
 
 #[test]
-fn an_adapter_skips_what_needs_the_core() {
+fn an_adapter_skips_traces_that_need_the_core() {
     let needs_core = TRACES.iter().filter(|trace| trace.needs_core()).count();
     let (tally, out) = tally(Fault::None);
     assert_eq!(tally.skipped, needs_core);
@@ -267,13 +276,13 @@ fn an_adapter_skips_what_needs_the_core() {
 fn an_adapter_that_breaks_a_rule_does_not_pass() {
     let (sound, _) = tally(Fault::None);
     for fault in [
-        Fault::ForgetsKeys,
-        Fault::ForgetsPriorities,
-        Fault::ForgetsLives,
+        Fault::IgnoresKeys,
+        Fault::IgnoresPriorities,
+        Fault::IgnoresTtls,
         Fault::SystemIsAConversation,
-        Fault::FlushesOnlyWhatIsDue,
-        Fault::ClosesWithoutHandingOn,
-        Fault::ComesLate,
+        Fault::FlushesOnlyDueUpdates,
+        Fault::ClosesWithoutDelivering,
+        Fault::DeliversLate,
         Fault::TicksOnly,
         Fault::RunsOnEveryPush,
         Fault::IgnoresLimits,
@@ -281,9 +290,24 @@ fn an_adapter_that_breaks_a_rule_does_not_pass() {
         Fault::IgnoresLeading,
         Fault::IgnoresOverflow,
         Fault::IgnoresCategories,
-        Fault::AppliesHalfOfWhatIsInvalid,
+        Fault::AppliesHalfOfAnInvalidConfig,
+        Fault::ForgetsMerged,
     ] {
         let (tally, out) = tally(fault);
         assert!(tally.failed > sound.failed, "{fault:?} passes: {tally}\n{out}");
     }
+}
+
+/// What an operation sent is counted apart from the ledger, which could leave something out and balance.
+#[test]
+fn a_ledger_that_leaves_an_update_out_is_found_at_the_operation() {
+    let text = "config queue_limit=2\npush conv-1 tool \"a\" key=\"k\"\n= queued\n\
+                push conv-1 tool \"b\" key=\"k\"\n= merged\nrun\n";
+    let mut subject = Faulty { core: CoreSubject::new(), fault: Fault::ForgetsMerged };
+    assert!(subject.ledger().is_balanced());
+    let failure = replay(&Trace::new("merged", text), &mut subject).expect_err(text);
+    assert_eq!(failure.line, 4);
+    let Problem::Unbalanced(ledger) = failure.problem else { panic!("{failure}") };
+    assert!(ledger.is_balanced(), "{ledger:?}");
+    assert_eq!((ledger.sent, ledger.coalesced), (1, 0));
 }

@@ -1,5 +1,5 @@
-//! Replays every trace against the core. With `STATUSBUS_BLESS=1` it writes down what happens
-//! instead: then read the difference, line by line, against the rules.
+//! Replays every trace against the core. With `STATUSBUS_BLESS=1` it writes the results into the traces
+//! instead: then check the difference, line by line, against the rules.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ fn file(trace: &Trace<'_>) -> PathBuf {
 }
 
 #[test]
-fn the_core_does_what_the_traces_say() {
+fn the_core_passes_every_trace() {
     let mut subject: CoreSubject<64, 64> = CoreSubject::new();
     if std::env::var_os("STATUSBUS_BLESS").is_some() {
         for trace in TRACES {
@@ -35,7 +35,7 @@ fn the_core_does_what_the_traces_say() {
     assert!(failed.is_empty(), "{} traces failed\n{}", failed.len(), failed.join("\n"));
 }
 
-/// The text of a trace with what really happens behind each operation.
+/// The text of a trace with the actual results behind each operation.
 fn blessed(trace: &Trace<'_>, subject: &mut CoreSubject<64, 64>) -> Result<String, String> {
     subject.open(&Opening::default()).map_err(|invalid| format!("{invalid:?}"))?;
     let mut steps = trace.steps();
@@ -76,22 +76,21 @@ fn the_list_is_complete_and_in_order() {
 /// The first words of a trace are those of its name: which rule, section, or row of what must not
 /// happen again.
 #[test]
-fn each_trace_says_what_it_covers() {
+fn each_trace_begins_with_what_it_covers() {
     for trace in TRACES {
         let mut parts = trace.name.split('-');
         let (kind, number) = (parts.next().unwrap(), parts.next().unwrap());
-        let says = format!("# {kind} {}", number.trim_start_matches('0'));
-        let rest = trace.text.strip_prefix(&says);
+        let title = format!("# {kind} {}", number.trim_start_matches('0'));
+        let rest = trace.text.strip_prefix(&title);
         assert!(
             rest.is_some_and(|rest| rest.starts_with(": ") || rest.starts_with(" and ")),
-            "{} does not begin with `{says}: `",
+            "{} does not begin with `{title}: `",
             trace.name
         );
     }
 }
 
-/// What the README promises to adapters: sizes that every one of them can hold, and times that
-/// every timer can tell apart.
+/// The README's promise to adapters: sizes that each can hold, and times in whole milliseconds.
 #[test]
 fn driven_traces_fit_every_adapter() {
     let whole = |span: std::time::Duration| span.subsec_nanos().is_multiple_of(1_000_000);

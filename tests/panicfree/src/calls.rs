@@ -3,46 +3,47 @@
 use core::time::Duration;
 
 use statusbus_core::{
-    Batch, Bus, Categories, Category, CategorySet, Config, ConfigError, ConversationName,
-    DetachedIter, Facts, Gap, Item, KeyMode, Leading, Loss, Losses, Outcome, Overflow, Place,
-    Priority, Pushed, RefuseReason, Slot, Telemetry, TopicName,
+    Accepted, Batch, BatchIter, BatchUpdate, Bus, Categories, Category, CategorySet, Config,
+    ConfigError, ConversationName, Dropped, FlushReason, Gap, Item, KeyMode, Leading, Loss, Losses,
+    Outcome, Overflow, Polled, Priority, Receipt, RefuseReason, Refused, Slot, Telemetry, TopicName,
 };
 
 use crate::input::{long, now, number, text, told, word};
-use crate::said::Said;
+use crate::stored::Stored;
 
 /// Any call on a bus.
 pub(crate) fn any<K, const RANKED: bool, S, T, B, const CATEGORIES: usize, const GAPS: usize>(
-    bus: &mut Bus<Said<K, RANKED>, S, T, CATEGORIES, GAPS>,
-    batch: &mut Batch<Said<K, RANKED>, B, GAPS>,
+    bus: &mut Bus<Stored<K, RANKED>, S, T, CATEGORIES, GAPS>,
+    batch: &mut Batch<Stored<K, RANKED>, B>,
+    receipt: &mut Option<Receipt>,
 ) where
     K: KeyMode,
-    S: AsRef<[Slot<Said<K, RANKED>>]> + AsMut<[Slot<Said<K, RANKED>>]>,
-    B: AsRef<[Item<Said<K, RANKED>>]> + AsMut<[Item<Said<K, RANKED>>]>,
+    S: AsRef<[Slot<Stored<K, RANKED>>]> + AsMut<[Slot<Stored<K, RANKED>>]>,
+    B: AsRef<[Item<Stored<K, RANKED>>]> + AsMut<[Item<Stored<K, RANKED>>]>,
     T: Telemetry,
 {
     match number() {
         0 => {
-            let update = Said::any();
-            match bus.last_reading(&update) {
-                Some(reading) => pushed(bus.push(update, reading)),
-                None => pushed(bus.push(update, now())),
-            }
+            let mut update = Stored::any();
+            let options = update.options();
+            outcome(bus.push(&mut update, options, now));
+            update.output();
         }
-        1 => told(u32::from(bus.poll(batch, now()))),
-        2 => told(u32::from(bus.poll_with(batch, |expired| expired.tell(), now()))),
+        1 => polled(bus.poll(batch, now())),
+        2 => polled(bus.poll_part(batch, number(), |expired| expired.output(), now())),
         3 => told(bus.poll_at().map_or(0, |at| at.as_micros() as u32)),
-        4 => bus.delivered(batch, now()),
-        5 => bus.failed(batch, number(), now()),
+        4 => bus.settle(batch, accepted(), now()),
+        5 => bus.confirm_losses(batch, number()),
         6 => {
             let mark = bus.flush(now());
-            told(u32::from(bus.is_flushed(mark)) ^ u32::from(bus.flushed() > mark));
+            told(u32::from(bus.is_flushed(mark)));
+            told(u32::from(mark.is_reached_by(bus.flushed())));
         }
         7 => bus.close(now()),
         8 => {
             let config = config(bus.config()).unwrap_or_default();
-            let left = |update: Said<K, RANKED>, loss: Loss| {
-                update.tell();
+            let left = |update: &mut Stored<K, RANKED>, loss: Loss| {
+                update.output();
                 told(loss.as_str().len() as u32);
             };
             bus.reconfigure(config, left, now());
@@ -66,163 +67,115 @@ pub(crate) fn any<K, const RANKED: bool, S, T, B, const CATEGORIES: usize, const
         15 => told(u32::from(bus.is_drained()) ^ u32::from(bus.is_overflowing())),
         16 => told(bus.seq() as u32 ^ bus.capacity() as u32),
         17 => read(batch),
-        18 => offer(bus),
-        19 => {
-            if let Some(left_out) = bus.failed_at(batch, long(), now()) {
-                left_out.tell();
+        18 => {
+            if let Some(gap) = bus.gap(batch) {
+                missing(gap);
             }
         }
+        19 => {
+            if let Some(dropped) = bus.settle_one(batch, long(), now()) {
+                dropped.output();
+                dropped.change();
+            }
+        }
+        20 => {
+            // The batch of the receipt before stays in flight.
+            *receipt = Some(batch.take_receipt());
+        }
+        21 => {
+            if let Some(receipt) = receipt.take() {
+                bus.settle_receipt(receipt, accepted(), now());
+            }
+        }
+        22 => batch.clear(),
         _ => {
             let _ = bus.telemetry();
         }
     }
 }
 
-fn pushed<K: KeyMode, const RANKED: bool>(pushed: Pushed<Said<K, RANKED>>) {
-    match pushed {
-        Pushed::Queued => told(0),
-        Pushed::Merged(old) => old.tell(),
-        Pushed::Displaced(old, loss) => {
-            old.tell();
-            told(loss.as_str().len() as u32);
-        }
-        Pushed::Expired(new) => new.tell(),
-        Pushed::Dropped(new, reason) => {
-            new.tell();
-            told(reason.as_str().len() as u32);
-        }
-        Pushed::Refused(new, reason) => {
-            new.tell();
-            told(reason.as_str().len() as u32);
-        }
-    }
+/// Exchanges the items of a batch. Answers with those that it had.
+pub(crate) fn exchange<U: statusbus_core::Update, B>(batch: &mut Batch<U, B>, items: B) -> B
+where
+    B: AsRef<[Item<U>]> + AsMut<[Item<U>]>,
+{
+    core::mem::replace(batch, Batch::with_items(items)).into_items()
 }
 
-fn offer<K, const RANKED: bool, S, T, const CATEGORIES: usize, const GAPS: usize>(
-    bus: &mut Bus<Said<K, RANKED>, S, T, CATEGORIES, GAPS>,
-) where
-    K: KeyMode,
-    S: AsRef<[Slot<Said<K, RANKED>>]> + AsMut<[Slot<Said<K, RANKED>>]>,
-    T: Telemetry,
-{
-    let said = Said::any();
-    let facts = Facts::of(&said);
-    let mut place = if word() == 0 { Place::VACANT } else { Place::new(said) };
-    match bus.offer(&mut place, facts, now) {
-        Outcome::Queued | Outcome::Merged | Outcome::Expired => told(place.is_vacant().into()),
+fn accepted() -> Accepted {
+    if word() == 0 { Accepted::All } else { Accepted::First(number()) }
+}
+
+fn polled(polled: Polled) {
+    told(match polled {
+        Polled::Wait(at) => at.map_or(0, |at| at.as_micros() as u32),
+        Polled::More => 1,
+        Polled::Batch => 2,
+    });
+}
+
+fn outcome(outcome: Outcome) {
+    told(outcome.is_queued().into());
+    match outcome {
         Outcome::Displaced(loss) => told(loss.as_str().len() as u32),
         Outcome::Dropped(reason) => told(reason.as_str().len() as u32),
         Outcome::Refused(reason) => told(reason.as_str().len() as u32),
+        Outcome::Queued | Outcome::Merged | Outcome::Expired => told(0),
+        _ => told(1),
     }
-    if let Some(back) = place.get() {
-        back.tell();
-    }
-    if let Some(back) = place.get_mut() {
-        back.change();
-    }
-    if let Some(back) = place.take() {
-        back.tell();
-    }
-}
-
-/// Takes a batch's updates away, with the items in which they lie, and settles it. Answers with
-/// those items.
-pub(crate) fn give_away<
-    K,
-    const RANKED: bool,
-    S,
-    T,
-    B,
-    const CATEGORIES: usize,
-    const GAPS: usize,
->(
-    bus: &mut Bus<Said<K, RANKED>, S, T, CATEGORIES, GAPS>,
-    batch: &mut Batch<Said<K, RANKED>, B, GAPS>,
-    items: B,
-) -> B
-where
-    K: KeyMode,
-    S: AsRef<[Slot<Said<K, RANKED>>]> + AsMut<[Slot<Said<K, RANKED>>]>,
-    B: AsRef<[Item<Said<K, RANKED>>]> + AsMut<[Item<Said<K, RANKED>>]>,
-    T: Telemetry,
-{
-    let (mut updates, receipt) = batch.detach(items);
-    told(updates.len() as u32 ^ u32::from(updates.is_empty()) ^ updates.first_seq() as u32);
-    if let Some(handed) = updates.get(number()) {
-        handed.update.tell();
-        told(handed.seq as u32);
-    }
-    let mut both = updates.iter();
-    told(both.next().map_or(0, |handed| handed.seq as u32));
-    told(both.clone().map(|handed| handed.waited_micros() as u32).sum());
-    for handed in both.chain(DetachedIter::default()) {
-        handed.update.tell();
-    }
-    for update in updates.iter_mut() {
-        update.change();
-    }
-    match word() {
-        0 => bus.settle(receipt, now()),
-        _ => bus.settle_failed(receipt, number(), now()),
-    }
-    updates.into_items()
 }
 
 /// Any way of reading a batch.
-fn read<K, const RANKED: bool, B, const GAPS: usize>(batch: &mut Batch<Said<K, RANKED>, B, GAPS>)
+fn read<K, const RANKED: bool, B>(batch: &mut Batch<Stored<K, RANKED>, B>)
 where
     K: KeyMode,
-    B: AsRef<[Item<Said<K, RANKED>>]> + AsMut<[Item<Said<K, RANKED>>]>,
+    B: AsRef<[Item<Stored<K, RANKED>>]> + AsMut<[Item<Stored<K, RANKED>>]>,
 {
     match number() {
-        0 => {
-            for handed in batch.iter() {
-                handed.update.tell();
-                told(handed.seq as u32 ^ handed.waited().subsec_nanos());
-                told(handed.waited_micros() as u32 ^ handed.priority as u32);
-                told(handed.ttl_left().map_or(0, |left| left.subsec_nanos()));
-            }
-        }
+        0 => batch.iter().for_each(update),
         1 => {
-            for handed in batch.drain().take(number()) {
-                handed.update.tell();
-            }
+            let mut both = batch.iter();
+            both.next().map_or((), update);
+            told(both.clone().map(|one| one.waited_micros() as u32).sum());
+            both.chain(BatchIter::default()).for_each(update);
         }
-        2 => {
-            for topic in batch.topics() {
-                told(topic.topic().0);
-                for handed in topic.iter() {
-                    handed.update.tell();
-                }
-            }
-        }
-        3 => {
-            if let Some(gap) = batch.take_gap() {
-                missing(&gap);
-            }
-        }
+        2 => batch.get(number()).map_or((), update),
+        3 => batch.updates_mut().for_each(Stored::change),
         4 => {
-            if let Some(gap) = batch.gap() {
-                missing(gap);
+            for one in &*batch {
+                told(one.ttl_left_micros() as u32);
             }
         }
         _ => {
             told(batch.len() as u32 ^ batch.capacity() as u32 ^ u32::from(batch.is_empty()));
-            told(batch.reason().as_str().len() as u32);
+            told(batch.reason().as_str().len() as u32 ^ batch.first_seq() as u32);
+            told(batch.gap_seq().map_or(0, |seq| seq as u32));
         }
     }
 }
 
+fn update<K, const RANKED: bool>(one: BatchUpdate<'_, Stored<K, RANKED>>) {
+    one.update.output();
+    told(one.seq as u32 ^ one.waited().subsec_nanos());
+    told(one.waited_micros() as u32 ^ one.priority as u32);
+    told(one.ttl_left().map_or(0, |left| left.subsec_nanos()));
+}
+
 fn missing<const GAPS: usize>(gap: &Gap<(u32, Category), GAPS>) {
-    told(gap.seq() as u32 ^ u32::from(gap.is_empty()));
+    told(gap.seq() as u32 ^ gap.retold() as u32 ^ gap.confirmed() as u32);
     for ((conversation, category), losses) in gap.topics() {
         told(conversation ^ category.index() as u32);
-        lost(losses);
+        lost(&losses);
     }
-    lost(gap.elsewhere());
+    if let Some((topic, losses)) = gap.loss(number()) {
+        told(topic.is_some().into());
+        lost(&losses);
+    }
+    lost(&gap.elsewhere());
     let mut twice = gap.total();
     twice.add(&gap.total());
     lost(&twice);
+    told(gap.missing() as u32);
 }
 
 fn lost(losses: &Losses) {
@@ -233,15 +186,16 @@ fn lost(losses: &Losses) {
 }
 
 pub(crate) fn config(config: Config) -> Result<Config, ConfigError> {
-    let overflow = Overflow::from_name(text()).unwrap_or_default();
+    let overflow = text().parse::<Overflow>().unwrap_or_default();
     told(overflow.as_str().len() as u32);
-    let leading = if word() == 0 { Leading::Immediate } else { Leading::Delayed };
-    let config = config.queue_limit(number())?.batch_size(number())?;
-    Ok(config.flush_interval(span())?.overflow(overflow).leading(leading))
+    let leading = text().parse::<Leading>().unwrap_or_default();
+    told(leading.as_str().len() as u32);
+    let config = config.with_queue_limit(number())?.with_batch_size(number())?;
+    Ok(config.with_flush_interval(span())?.with_overflow(overflow).with_leading(leading))
 }
 
 fn priority() -> Priority {
-    let priority = Priority::from_name(text()).unwrap_or_default();
+    let priority = text().parse::<Priority>().unwrap_or_default();
     told(priority.as_str().len() as u32);
     priority
 }
@@ -272,8 +226,16 @@ pub(crate) fn names() {
         categories.find(text()).map_or(0, Category::index) as u32
             ^ categories.names().count() as u32,
     );
-    let set = set.contains(Category::ERROR) || set.is_empty();
-    told(set.into());
+    told((set.contains(Category::ERROR) || set.is_empty()).into());
     let all: CategorySet = (0..number()).filter_map(Category::from_index).collect();
     told(all.contains(category).into());
+    for category in all | set {
+        told(category.index() as u32);
+    }
+    if let (Ok(dropped), Ok(refused)) = (text().parse(), text().parse()) {
+        told(Dropped::default().with_count(dropped, long()).count(dropped) as u32);
+        told(Refused::default().with_count(refused, long()).count(refused) as u32);
+    }
+    told(text().parse::<FlushReason>().map_or(0, |reason| reason.as_str().len()) as u32);
+    told(text().parse::<Loss>().map_or_else(|e| e.names().len(), |loss| loss.as_str().len()) as u32);
 }

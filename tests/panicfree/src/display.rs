@@ -2,7 +2,9 @@
 
 use core::fmt::{Display, Write};
 
-use statusbus_core::{Categories, Config, ConversationName, TopicName};
+use statusbus_core::{
+    Categories, Config, ConversationName, Loss, RunState, TooManyPromises, TopicName,
+};
 
 use crate::calls::config;
 use crate::input::{number, text, told};
@@ -30,10 +32,19 @@ pub(crate) fn any() {
     if let Err(error) = ConversationName::new(text()) {
         show(error);
     }
+    match text().parse::<Loss>() {
+        Ok(loss) => show(loss),
+        Err(error) => show(error),
+    }
     if let Err(error) = config(Config::new()) {
         show(error);
     }
     if let Err(error) = categories.register(text()) {
         show(error);
     }
+    match text().parse::<RunState>() {
+        Ok(state) => show(state),
+        Err(error) => show(error),
+    }
+    show(TooManyPromises);
 }

@@ -1,4 +1,4 @@
-//! Input and output that the compiler can neither know nor leave out.
+//! Input that the compiler cannot know, and output that it cannot leave out.
 
 use core::ptr::{addr_of, read_volatile, write_volatile};
 
@@ -27,23 +27,23 @@ pub(crate) fn now() -> Instant {
     Instant::from_micros(long())
 }
 
-/// Some text of some length.
+/// A text of any length.
 pub(crate) fn text() -> &'static str {
     core::str::from_utf8(bytes()).unwrap_or_default()
 }
 
-/// Some bytes.
+/// Any bytes.
 pub(crate) fn bytes() -> &'static [u8] {
-    // SAFETY: nobody writes it; the volatile read keeps the compiler from knowing that.
+    // SAFETY: it is never written; the volatile read hides that from the compiler.
     let text = unsafe { read_volatile(&addr_of!(TEXT)).as_ref() };
     text.and_then(|text| text.get(number()..number())).unwrap_or_default()
 }
 
-/// Room for some bytes.
+/// Room for bytes.
 #[cfg(feature = "wire")]
 pub(crate) fn buffer() -> &'static mut [u8] {
-    // SAFETY: there is one thread, and whoever has asked before is done with it; the volatile read
-    // keeps the compiler from knowing what is in it.
+    // SAFETY: there is one thread, and the caller before is done with it; the volatile read hides its
+    // content from the compiler.
     let room = unsafe { read_volatile(&&raw mut ROOM).as_mut() };
     room.and_then(|room| room.get_mut(..number())).unwrap_or_default()
 }

@@ -276,7 +276,7 @@ fn span(random: &mut Random) -> Duration {
 }
 
 fn priority(random: &mut Random) -> Priority {
-    random.pick(&[Priority::Progress, Priority::State, Priority::Terminal])
+    random.pick(&[Priority::Low, Priority::Normal, Priority::High])
 }
 
 fn new(settings: &Settings, random: &mut Random) -> NewUpdate {

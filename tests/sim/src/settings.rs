@@ -113,7 +113,7 @@ impl Settings {
 pub(crate) fn config(random: &mut Random, limit: usize, batch: usize) -> Config {
     let interval = Duration::from_micros(random.pick(&[1_000, 7_300, 50_000, 2_000_000]));
     let leading = random.pick(&[Leading::Immediate, Leading::Immediate, Leading::Delayed]);
-    let config = Config::new().overflow(random.pick(&Overflow::ALL)).leading(leading);
-    let config = config.queue_limit(limit).and_then(|config| config.batch_size(batch));
-    config.and_then(|config| config.flush_interval(interval)).unwrap_or_default()
+    let config = Config::new().with_overflow(random.pick(&Overflow::ALL)).with_leading(leading);
+    let config = config.with_queue_limit(limit).and_then(|config| config.with_batch_size(batch));
+    config.and_then(|config| config.with_flush_interval(interval)).unwrap_or_default()
 }

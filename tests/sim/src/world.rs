@@ -71,15 +71,17 @@ pub(crate) struct World<'a> {
 impl<'a> World<'a> {
     pub(crate) fn new(settings: &'a Settings, panics: Panics, runtime: &'a Runtime) -> Self {
         let start = Instant::now();
-        let builder =
-            Status::builder().config(settings.config).capacity(settings.capacity).epoch(EPOCH);
+        let builder = Status::builder()
+            .with_config(settings.config)
+            .with_capacity(settings.capacity)
+            .with_epoch(EPOCH);
         let bytes = settings.bytes.unwrap_or(1 << 30);
-        let builder = builder.window(settings.window).window_bytes(bytes);
-        let builder = builder.history(settings.history).conversation_bytes(bytes);
-        let builder = builder.retained_keys(settings.retained_keys).max_text(1_000);
-        let builder = builder.conversations(settings.remembered.unwrap_or(10_000));
+        let builder = builder.with_window(settings.window).with_window_bytes(bytes);
+        let builder = builder.with_history(settings.history).with_conversation_bytes(bytes);
+        let builder = builder.with_retained_keys(settings.retained_keys).with_max_text(1_000);
+        let builder = builder.with_conversations(settings.remembered.unwrap_or(10_000));
         let idle_after = settings.idle_after.unwrap_or(Duration::from_secs(1 << 30));
-        let (status, runner) = builder.idle_after(idle_after).build();
+        let (status, runner) = builder.with_idle_timeout(idle_after).build();
         let (names, bytes) = (settings.conversations + 1, settings.bytes.is_some());
         let runner_flag = Flag::new(None);
         runner_flag.set(true);
@@ -101,7 +103,7 @@ impl<'a> World<'a> {
             merged: vec![0; names],
             next_id: 0,
             missed: 0,
-            longest_interval: settings.config.values().flush_interval.as_micros() as u64,
+            longest_interval: settings.config.flush_interval().as_micros() as u64,
             resumes: if settings.resumes_everywhere { MOST_RESUMES } else { 0 },
             panics,
             shutdown: None,
@@ -179,7 +181,7 @@ impl<'a> World<'a> {
             }
             Operation::Reconfigure(config) => {
                 cover("reconfigured");
-                let interval = config.values().flush_interval.as_micros() as u64;
+                let interval = config.flush_interval().as_micros() as u64;
                 self.longest_interval = self.longest_interval.max(interval);
                 let (left, now) = (self.status.reconfigure(*config), self.now());
                 // Those that a shutdown has given up are counted as dropped by the sink.

@@ -113,13 +113,13 @@ test('idle there is no timer; a page that is hidden or frozen hands on first', a
   assert.deepEqual(errors, [])
 })
 
-test('leaving the page: the beacon arrives, terminal states first', async t => {
+test('leaving the page: the beacon arrives, priority high first', async t => {
   const { page } = await open(t)
   await page.evaluate(() => {
     const bus = statusbus.createStatusBus({ flushInterval: 60_000, leading: false })
     bus.subscribe('*', statusbus.beacon('/v1/status'))
     bus.tool('c', 'on the way')
-    bus.info('c', 'done', { priority: 'terminal' })
+    bus.info('c', 'done', { priority: 'high' })
   })
   served.posted.length = 0
   await page.goto(`${served.url}/away`)

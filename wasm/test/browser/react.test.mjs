@@ -225,7 +225,7 @@ test('a connection in strict mode: one stream for all who show it, and none when
     jobs([1, 2])
     await settled()
     const opened = streams.length
-    const update = (seq, text) => ({ seq, conversation: 'conv-1', category: 'tool', text, metadata: null, key: 'k', priority: 'state', at: '2026-01-02T03:04:05Z' })
+    const update = (seq, text) => ({ seq, conversation: 'conv-1', category: 'tool', text, metadata: null, key: 'k', priority: 'normal', at: '2026-01-02T03:04:05Z' })
     send(streams[0], `event: ready\ndata: {"epoch":"00f1e2d3c4b5a697","recovered":false}\n\nevent: status\nid: 00f1e2d3c4b5a697-1\ndata: ${JSON.stringify([update(1, 'one')])}\n\n`)
     await settled()
     const first = shown()

@@ -258,7 +258,7 @@ test('examples/worker: a job on the edge, its statuses in batches as server-sent
   const updates = events.filter(({ name }) => name === 'status').flatMap(({ data }) => data)
   assert.equal(events[0].name, 'ready')
   assert.equal(updates[0].text, 'started')
-  assert.deepEqual([updates.at(-1).text, updates.at(-1).priority], ['done', 'terminal'])
+  assert.deepEqual([updates.at(-1).text, updates.at(-1).priority], ['done', 'high'])
   assert.ok(updates.length < 200, `${updates.length} of 2002`)
   const percent = updates.filter(({ category }) => category === 'progress').map(({ text }) => parseFloat(text))
   assert.ok(percent.length > 1 && percent.every((value, index) => index === 0 || value > percent[index - 1]), `${percent}`)

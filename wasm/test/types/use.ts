@@ -6,10 +6,10 @@ import { core } from 'statusbus/without-wasm'
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const is = <_ extends true>(): void => {}
 
-const options: Options = { queueLimit: 10, overflow: 'evict', categories: { deploy: { priority: 'terminal', ttl: null } } }
+const options: Options = { queueLimit: 10, overflow: 'evict', categories: { deploy: { priority: 'high', ttl: null } } }
 const bus: StatusBus = createStatusBus(options)
 createStatusBus({ categories: ['deploy'], signal: new AbortController().signal })
-const outcome = bus.tool('conv-1', 'searching', { key: 'k', priority: 'terminal', ttl: 5, metadata: { any: 'thing' } })
+const outcome = bus.tool('conv-1', 'searching', { key: 'k', priority: 'high', ttl: 5, metadata: { any: 'thing' } })
 is<Same<typeof outcome, Outcome>>()
 bus.tool(42, 'number')
 bus.engine(null, 'system-wide')

@@ -1,4 +1,4 @@
-//! How many deliveries a second there are, when many read the same, as fast as they can.
+//! Deliveries a second to many readers of the same selection, at full speed.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::served::Served;
-use crate::{Outcome, tell};
+use crate::{Outcome, print_line};
 
 /// The text of the last update.
 pub(crate) const LAST: &str = "that was all of it";
 
-/// What the readers read over.
+/// The transport of the readers.
 #[derive(Clone, Copy)]
 pub(crate) enum Over {
     EventStreams,
@@ -23,7 +23,7 @@ const ROUNDS: usize = 5;
 
 pub(crate) async fn measure(over: Over, readers: usize) -> Outcome<()> {
     let updates = 2_000_000 / readers as u64;
-    // A socket has a message for each update, a stream an event for each batch.
+    // A socket gets a message for each update, a stream an event for each batch.
     let updates = match over {
         Over::EventStreams => updates * 10,
         Over::Sockets => updates,
@@ -33,7 +33,7 @@ pub(crate) async fn measure(over: Over, readers: usize) -> Outcome<()> {
         let (took, processor, memory) = round(over, readers, updates).await?;
         let deliveries = (updates * readers as u64) as f64;
         let a_second = deliveries / took.as_secs_f64();
-        tell(&format!(
+        print_line(&format!(
             "{readers} readers of {updates} updates: {:.2} s, {:.2} M/s; server {:.2} s of a processor, \
              {:.2} M/s of it, {memory} MiB",
             took.as_secs_f64(),
@@ -48,7 +48,7 @@ pub(crate) async fn measure(over: Over, readers: usize) -> Outcome<()> {
         figures[ROUNDS / 2]
     };
     let (a_second, of_processor): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-    tell(&format!(
+    print_line(&format!(
         "median: {:.2} M deliveries a second, {:.2} M for each second of a processor",
         median(a_second),
         median(of_processor)
@@ -81,9 +81,9 @@ async fn round(over: Over, readers: usize, updates: u64) -> Outcome<(Duration, D
     Ok((took, processor, served.memory()?.1))
 }
 
-/// When the first update came, and the last one.
+/// The times of the first and of the last update.
 async fn to_the_end(mut stream: TcpStream) -> Outcome<(Instant, Instant)> {
-    // What is read is not looked at, but for where it begins and ends: readers are to cost little.
+    // The content is not parsed except for its beginning and end, so that readers cost little.
     const BEGIN: &[u8] = b"line 0 of";
     let mut piece = vec![0; 1 << 16];
     let (mut begin, mut tail) = (None, Vec::new());

@@ -1,4 +1,4 @@
-//! What it costs to be read by many, and whether one that never reads is noticed by the others.
+//! The cost of many readers, and the effect of one that never reads on the others.
 //!
 //! ```sh
 //! cargo run --release -p statusbus-axum --example load              # one of 1,000 readers never reads
@@ -8,8 +8,8 @@
 //! cargo run --release -p statusbus-axum --example load -- reconnect 1000   # with 100,000 retained values
 //! ```
 //!
-//! The server is a process of its own, and so are its figures: time of the processor, memory. On a
-//! machine that others use, rely on what is measured in turns, and on time of the processor.
+//! The server is a separate process, and its processor time and memory are measured separately. On a
+//! shared machine, rely on the alternating measurements and on processor time.
 
 mod fan;
 mod idle;
@@ -43,17 +43,17 @@ fn main() -> Outcome<()> {
     }
 }
 
-/// What one who reads takes at most, in KiB, its connection included and without the system's part.
+/// Maximum memory of a reader in KiB, its connection included, without the operating system's part.
 pub(crate) const A_READER: u64 = 20;
 
-/// The clock that the server and its readers have in common, in microseconds.
+/// The clock that server and readers share, in microseconds.
 pub(crate) fn micros() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     u64::try_from(since.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
 }
 
-/// A line for whoever runs this.
-pub(crate) fn tell(line: &str) -> Outcome<()> {
+/// Prints a line.
+pub(crate) fn print_line(line: &str) -> Outcome<()> {
     use std::io::Write;
     Ok(writeln!(std::io::stdout(), "{line}")?)
 }

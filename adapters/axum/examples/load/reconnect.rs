@@ -1,4 +1,4 @@
-//! Readers of everything that come all at once, when there are many retained values.
+//! Readers of everything that connect at the same time to a bus with many retained values.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use tokio::time::Instant;
 
 use crate::served::Served;
 use crate::server::VALUES;
-use crate::{A_READER, Outcome, tell};
+use crate::{A_READER, Outcome, print_line};
 
-/// What a reader takes at most besides its connection, in KiB: it shares the values, and holds a part.
+/// Maximum memory of a reader besides its connection, in KiB: it shares the values, and holds a part.
 const MOST: u64 = 16;
 
 pub(crate) async fn measure(readers: usize) -> Outcome<()> {
     let mut memory = 0.0;
     for what in ["quiet", "values"] {
         let served = Served::start(what)?;
-        // The first one collects the values, and stays.
+        // The first reader collects the values, and stays connected.
         let mut held = vec![served.read().await?];
         have_begun(&served, 1).await?;
         let (before, processor) = (served.memory()?.0, served.processor()?);
@@ -28,13 +28,15 @@ pub(crate) async fn measure(readers: usize) -> Outcome<()> {
         let each = (served.processor()? - processor).as_secs_f64() * 1e3 / readers as f64;
         let after = served.memory()?.0;
         memory = (after.saturating_sub(before) * 1024) as f64 / readers as f64;
-        tell(&format!(
+        print_line(&format!(
             "{readers} readers at once, {what}: {each:.2} ms of a processor and {memory:.1} KiB each, \
              connection included; {before} MiB before"
         ))?;
         if what == "values" {
             let (bytes, took) = read_values(&mut held[0]).await?;
-            tell(&format!("one of them reads all {VALUES} values, {bytes} bytes, in {took:.0?}"))?;
+            print_line(&format!(
+                "one of them reads all {VALUES} values, {bytes} bytes, in {took:.0?}"
+            ))?;
         }
     }
     let most = (MOST + A_READER) as f64;
@@ -44,7 +46,7 @@ pub(crate) async fn measure(readers: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Reads up to the id behind the values.
+/// Reads up to the id after the values.
 async fn read_values(reader: &mut TcpStream) -> Outcome<(usize, Duration)> {
     let (began, mut all, mut end) = (Instant::now(), 0, Vec::new());
     let mut piece = vec![0; 64 * 1024];
@@ -54,7 +56,7 @@ async fn read_values(reader: &mut TcpStream) -> Outcome<(usize, Duration)> {
             return Err("the values did not end with an id".into());
         }
         all += read;
-        // The end may lie in two pieces.
+        // The end may be split over two pieces.
         end.drain(..end.len().saturating_sub(4));
         end.extend_from_slice(&piece[..read]);
     }

@@ -1,4 +1,4 @@
-//! The server's process as the readers see it.
+//! The server process, as seen from the readers' process.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -10,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::Outcome;
 
-/// The server's process, ended with this.
+/// The server process, killed on drop.
 pub(crate) struct Served {
     child: Child,
     address: String,
@@ -19,7 +19,7 @@ pub(crate) struct Served {
 const EVERYTHING: &str = "GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 impl Served {
-    /// Starts it; it says what its argument says.
+    /// Starts the server with a mode as its argument.
     pub(crate) fn start(what: &str) -> Outcome<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         let mut child = command.args(["serve", what]).stdout(Stdio::piped()).spawn()?;
@@ -30,15 +30,14 @@ impl Served {
         Ok(Self { child, address: address.trim().to_owned() })
     }
 
-    /// Sends a request, and leaves the answer to be read.
+    /// Sends a request, and returns the connection before the response is read.
     async fn ask(&self, request: &str) -> Outcome<TcpStream> {
         let mut stream = TcpStream::connect(&self.address).await?;
         stream.write_all(request.as_bytes()).await?;
         Ok(stream)
     }
 
-    /// Asks for everything since a position, over a connection that keeps next to nothing of what is
-    /// not read.
+    /// Requests everything since a position, over a connection with minimal buffers for unread data.
     pub(crate) async fn read_with_no_room(&self, since: &str) -> Outcome<TcpStream> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4 * 1024)?;
@@ -79,14 +78,14 @@ impl Served {
             return Err(String::from_utf8_lossy(&answer).into());
         }
         let join = r#"["1","1","status:load","phx_join",{"categories":["info"]}]"#;
-        // A frame of text from a client, with a mask that changes nothing.
+        // A text frame of a client, with a mask of zeros.
         let len = u8::try_from(join.len())? | 0x80;
         let frame = [&[0x81, len, 0, 0, 0, 0], join.as_bytes()].concat();
         stream.write_all(&frame).await?;
         Ok(stream)
     }
 
-    /// What `/v1/health` tells.
+    /// The response of `/v1/health`.
     pub(crate) async fn health(&self) -> Outcome<Value> {
         let mut stream = self.ask("GET /v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n").await?;
         let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
@@ -105,7 +104,7 @@ impl Served {
         }
     }
 
-    /// The memory of its process, in MiB, and the most that it has had.
+    /// The memory of the process in MiB, and its maximum so far.
     pub(crate) fn memory(&self) -> Outcome<(u64, u64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kilobytes = |name: &str| {
@@ -116,11 +115,11 @@ impl Served {
         Ok((now.unwrap_or(0) / 1024, most.unwrap_or(0) / 1024))
     }
 
-    /// What it has taken of the processor, its system calls included.
+    /// The processor time of the process, system calls included.
     pub(crate) fn processor(&self) -> Outcome<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         let (_, fields) = stat.rsplit_once(')').ok_or("a process has a name")?;
-        // In hundredths of a second, for programs, on every Linux.
+        // Linux reports it to programs in hundredths of a second.
         let ticks = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
         let ticks: u64 = ticks.sum::<Result<u64, _>>()?;
         Ok(Duration::from_millis(ticks * 10))

@@ -1,29 +1,29 @@
-//! The server's process: says where it is, and then what there is to read.
+//! The server process: prints its address, then publishes.
 
 use std::time::Duration;
 
 use statusbus_axum::{Limits, Routes, Server};
 use statusbus_tokio::Status;
 
-use crate::{Outcome, micros, tell};
+use crate::{Outcome, micros, print_line};
 
-/// Retained values of the server that has `values`, each of a conversation of its own.
+/// The number of retained values in mode `values`, each in its own conversation.
 pub(crate) const VALUES: usize = 100_000;
 
-/// Serves, and says: `quiet` or `values`, nothing by itself; `ticks`, 5 updates of 1 KiB every 100 ms; a number,
-/// so many short ones as fast as they are read, once as many readers are there as a second number
-/// says.
+/// Serves and publishes. Modes: `quiet` and `values` publish nothing more; `ticks` publishes 5 updates of
+/// 1 KiB every 100 ms; two numbers publish that many short updates at the speed of the readers, once
+/// the second number of readers is connected.
 #[tokio::main]
 pub(crate) async fn run(what: &str) -> Outcome<()> {
-    let status = Status::builder().conversations(2 * VALUES).spawn();
+    let status = Status::builder().with_conversations(2 * VALUES).spawn();
     if what == "values" {
         retain(&status).await;
     }
-    let routes = Routes::new(&status).limits(Limits::new().streams(20_000));
-    let closing = routes.closing();
-    let server = Server::bind("127.0.0.1:0").await?.connections(20_000);
-    tell(&server.local_addr().to_string())?;
-    let serving = tokio::spawn(server.run(routes.router(), closing));
+    let routes = Routes::new(&status).with_limits(Limits::new().with_streams(20_000));
+    let shutdown = routes.shutdown_handle();
+    let server = Server::bind("127.0.0.1:0").await?.with_connections(20_000);
+    print_line(&server.local_addr().to_string())?;
+    let serving = tokio::spawn(server.run(routes.router(), shutdown));
     match what.split_once('/') {
         Some((updates, readers)) => {
             tokio::spawn(flood(status, updates.parse()?, readers.parse()?));
@@ -54,14 +54,14 @@ async fn ticks(status: Status) {
         for _ in 0..5 {
             status.info("load", format!("{} {filler}", micros()));
         }
-        // Together and now: else some of them would wait for the interval, now and then, and that would
-        // be most of what is measured.
+        // Flushed together: some would otherwise wait for the interval, which would dominate the
+        // measurement.
         status.flush().await;
     }
 }
 
-/// Says as much as is read. However few of the readers what is unread falls to, it is less than the
-/// window: nobody lags, and the queue is never full.
+/// Publishes at the speed of the readers. The unread updates of all readers together stay below the
+/// window, so no reader lags and the queue never fills.
 async fn flood(status: Status, updates: u64, readers: usize) {
     const UNREAD: u64 = 15_000;
     while status.readers() < readers {

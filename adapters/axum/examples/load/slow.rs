@@ -1,5 +1,5 @@
-//! Whether one that never reads is noticed by the others: the same readers of the same server, with and
-//! without it, in short spans that take turns. Whoever else uses the machine disturbs both alike.
+//! The effect of a reader that never reads: the same readers of the same server with and without it, in
+//! short alternating spans, so that other load on the machine affects both equally.
 
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::served::Served;
-use crate::{A_READER, Outcome, micros, tell};
+use crate::{A_READER, Outcome, micros, print_line};
 
-/// Spans of each kind: an odd number, for the median.
+/// Number of spans of each kind: odd, for the median.
 const SPANS: usize = 31;
 const SPAN: Duration = Duration::from_secs(1);
-/// Between two spans.
+/// The pause between two spans.
 const SETTLES: Duration = Duration::from_millis(300);
 
-/// A span of time, in microseconds, and whether there was one that never read.
+/// A span of time in microseconds, and whether it had a reader that never reads.
 struct Span {
     begin: u64,
     end: u64,
     is_stuck: bool,
 }
 
-/// What was said when, and how long it took, in microseconds.
+/// The time of an update, and its latency, in microseconds.
 type Latency = (u64, u64);
 
 pub(crate) async fn measure(readers: usize) -> Outcome<()> {
     let served = Served::start("ticks")?;
     let (_, alone) = served.memory()?;
-    // Some of it does not fit on the way to one that never reads.
+    // More than the buffers to a reader that never reads hold.
     fill(&served, 3).await?;
     let (mut reading, end) = (Vec::new(), CancellationToken::new());
     for _ in 1..readers {
@@ -39,7 +39,7 @@ pub(crate) async fn measure(readers: usize) -> Outcome<()> {
     sleep(Duration::from_secs(2)).await;
     let mut spans = Vec::new();
     for turn in 0..2 * SPANS {
-        // Without, with, with, without: what drifts is in both.
+        // Without, with, with, without: a drift affects both equally.
         let is_stuck = turn % 4 == 1 || turn % 4 == 2;
         let held = if is_stuck { Some(block(&served).await?) } else { None };
         sleep(SETTLES).await;
@@ -62,9 +62,9 @@ pub(crate) async fn measure(readers: usize) -> Outcome<()> {
             let of_kind = spans.iter().filter(move |span| span.is_stuck == is_stuck);
             of_kind.map(|span| percentile(&all, span, share) as f64)
         };
-        // Spans that lie side by side: whoever else uses the machine has disturbed both.
+        // Adjacent spans: other load on the machine has affected both.
         let ratios = of_kind(true).zip(of_kind(false)).map(|(with, without)| with / without);
-        tell(&format!(
+        print_line(&format!(
             "p{share}, median of {SPANS} spans: {:.0} us without, {:.0} us with one of {readers} that never \
              reads; {:.2} x, median of neighbours",
             median(of_kind(false)),
@@ -81,26 +81,25 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
     figures.get(figures.len() / 2).copied().unwrap_or_default()
 }
 
-/// The latency that so many of a hundred updates do not exceed.
+/// A percentile of the latencies.
 fn percentile(all: &[Latency], span: &Span, share: usize) -> u64 {
-    let within = all.iter().filter(|(said, _)| (span.begin..span.end).contains(said));
+    let within = all.iter().filter(|(sent, _)| (span.begin..span.end).contains(sent));
     let mut latencies: Vec<u64> = within.map(|(_, latency)| *latency).collect();
     latencies.sort_unstable();
     latencies.get(latencies.len() * share / 100).copied().unwrap_or_default()
 }
 
-/// What there may be of it, in KiB, besides what the server has before anybody reads: as the README
-/// adds it up.
+/// Maximum memory in KiB besides that of an idle server: the sum in the README.
 fn bound(readers: u64) -> u64 {
     // The window: 16 MiB of texts, and 104 bytes for each of 16,384 updates.
     let window = 16 * 1024 + 16_384 * 104 / 1024;
-    // Frames that are kept ready; the requests that say what there is.
+    // Cached frames; the requests that publish.
     let (kept, requests) = (4 * 1024, 4 * 1024);
-    // A reader, and what one that does not read holds of it.
+    // A reader, and the unread data of one that does not read.
     window + kept + requests + readers * A_READER + (64 + 64 + 103)
 }
 
-/// The memory when what is kept for readers is full, and then with one that misses as much again.
+/// The memory when the window is full, and then with a reader that misses as much again.
 async fn memory(served: &Served, alone: u64, count: usize) -> Outcome<()> {
     let bound = alone + bound(count as u64) / 1024;
     let (_, readers) = served.memory()?;
@@ -111,17 +110,14 @@ async fn memory(served: &Served, alone: u64, count: usize) -> Outcome<()> {
     is_stuck(served).await?;
     let (_, with) = served.memory()?;
     drop(held);
-    tell(&format!(
-        "memory: at most {readers} MiB with all readers; {full} MiB when 40 MiB more were said, {with} MiB \
+    print_line(&format!(
+        "memory: at most {readers} MiB with all readers; {full} MiB after 40 MiB more of updates, {with} MiB \
          when one did not read 40 MiB more; the bound is {bound} MiB"
     ))?;
-    match with <= bound {
-        true => Ok(()),
-        false => Err("the memory is beyond its bound".into()),
-    }
+    if with <= bound { Ok(()) } else { Err("the memory exceeds its bound".into()) }
 }
 
-/// One that never reads, and has more before it than fits on the way to it.
+/// A reader that never reads, with more unread data than the buffers hold.
 async fn block(served: &Served) -> Outcome<TcpStream> {
     let epoch = served.health().await?["epoch"].as_str().unwrap_or_default().to_owned();
     let held = served.read_with_no_room(&format!("{epoch}-0")).await?;
@@ -129,7 +125,7 @@ async fn block(served: &Served) -> Outcome<TcpStream> {
     Ok(held)
 }
 
-/// Waits until somebody does not read what there is.
+/// Waits until a reader is behind.
 async fn is_stuck(served: &Served) -> Outcome<()> {
     for _ in 0..100 {
         sleep(Duration::from_millis(10)).await;
@@ -140,7 +136,7 @@ async fn is_stuck(served: &Served) -> Outcome<()> {
     Err("the one that never reads is not stuck".into())
 }
 
-/// Says so many MiB.
+/// Publishes this many MiB.
 async fn fill(served: &Served, megabytes: usize) -> Outcome<()> {
     let text = "x".repeat(1_000);
     let update =
@@ -152,7 +148,7 @@ async fn fill(served: &Served, megabytes: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Reads until the end; answers the latencies.
+/// Reads until the end. Returns the latencies.
 async fn latencies(mut stream: TcpStream, end: CancellationToken) -> Vec<Latency> {
     const MARK: &[u8] = b"\"text\":\"";
     let (mut all, mut rest) = (Vec::new(), Vec::new());
@@ -166,12 +162,12 @@ async fn latencies(mut stream: TcpStream, end: CancellationToken) -> Vec<Latency
             let Some(len) = rest[digits..].iter().position(|byte| !byte.is_ascii_digit()) else {
                 break;
             };
-            let said = std::str::from_utf8(&rest[digits..digits + len]).ok();
-            let said = said.and_then(|text| text.parse::<u64>().ok());
-            all.extend(said.map(|said| (said, now.saturating_sub(said))));
+            let sent = std::str::from_utf8(&rest[digits..digits + len]).ok();
+            let sent = sent.and_then(|text| text.parse::<u64>().ok());
+            all.extend(sent.map(|sent| (sent, now.saturating_sub(sent))));
             done = digits + len;
         }
-        // A mark and the digits behind it may be in two pieces.
+        // A marker and its digits may be split over two pieces.
         rest.drain(..done.max(rest.len().saturating_sub(64)));
     }
     all

@@ -1,28 +1,27 @@
 //! Events of the Agent User Interaction Protocol (AG-UI), version 1.0.
 //!
-//! To read a stream is a run: it begins with `RUN_STARTED` and ends with `RUN_FINISHED`. In between
-//! each update is an `ACTIVITY_SNAPSHOT` that replaces the activity of its place, and what the
-//! protocol has no event for is `CUSTOM`. There are no steps and no deltas: a snapshot is right
-//! whatever its reader missed.
+//! A stream is one AG-UI run: it begins with `RUN_STARTED` and ends with `RUN_FINISHED`. In between
+//! each update is an `ACTIVITY_SNAPSHOT` that replaces the activity with the same value id; gaps and
+//! the start of the stream are `CUSTOM` events. There are no steps and no deltas, because a snapshot is
+//! correct whatever its reader missed.
 //!
-//! The protocol has no resumption, and its clients send no `Last-Event-ID`: a new run begins with
-//! the values that stand, under the same ids. They ask with `POST`, and say what they call the run.
+//! The protocol cannot resume, and its clients send no `Last-Event-ID`: a new run begins with the
+//! retained values, under the same ids. Clients request a run with `POST` and give it ids.
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use statusbus_tokio::json::{self, Position};
 use statusbus_tokio::{Selector, Update};
 
+use super::encoder::{BusRef, Cause, Encoder, StreamEnd, StreamInfo};
+use super::event_stream::{write_message, write_position, write_retry};
 use super::native::Ready;
-use super::place::Place;
-use super::{Bus, Ending, Form, Kind, Run, write_message, write_position, write_retry};
-use crate::problem::Problem;
-use crate::shape::{self, Field};
+use super::value_id::ValueId;
 
 pub(super) struct AgUi;
 
-/// The version of the protocol that this is.
+/// The supported version of the protocol.
 const VERSION: &str = "1.0";
 
 /// The type of all activities.
@@ -37,7 +36,7 @@ enum Event<'a, D> {
         protocol_version: &'static str,
     },
     ActivitySnapshot {
-        message_id: Place<'a>,
+        message_id: ValueId<'a>,
         activity_type: &'static str,
         content: D,
         replace: bool,
@@ -54,77 +53,41 @@ enum Event<'a, D> {
     },
 }
 
-/// Of the events without content.
+/// The events without content.
 type Plain<'a> = Event<'a, ()>;
 
-/// How a run ended that did not come to its end.
+/// The outcome of a run that is not complete.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Outcome {
-    /// It was stopped, and nothing failed.
+    /// Stopped without a failure.
     Cancelled,
 }
 
-/// What a client calls the run that it asks for. What else it says is for an agent, and there is
-/// none here.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Asked {
-    thread_id: String,
-    run_id: String,
-}
-
-impl Asked {
-    /// The longest name that is taken, in bytes.
-    const LONGEST: usize = 1_024;
-
-    /// Reads the input of a run.
-    ///
-    /// # Errors
-    /// It is none, or its names are too long.
-    pub(crate) fn read(body: &[u8]) -> Result<Self, Problem> {
-        const FIELDS: [Field; 2] = [Field::string("threadId"), Field::string("runId")];
-        let invalid = |fault: &str| {
-            let detail = format!("the body is not the input of an AG-UI run: {fault}");
-            Problem::bad_request("invalid", detail)
-        };
-        let body = std::str::from_utf8(body).map_err(|_| invalid("it is not UTF-8"))?;
-        let asked: Self =
-            shape::read_object(body, "it", &FIELDS).map_err(|fault| invalid(&fault))?;
-        let longest = asked.thread_id.len().max(asked.run_id.len());
-        if longest > Self::LONGEST {
-            let most = Self::LONGEST;
-            let detail = format!("threadId and runId may have {most} bytes, and not {longest}");
-            return Err(Problem::bad_request("too_large", detail));
-        }
-        Ok(asked)
-    }
-}
-
-impl Form for AgUi {
-    fn begin(&self, to: &mut Vec<u8>, run: &Run) {
+impl Encoder for AgUi {
+    fn begin(&self, to: &mut Vec<u8>, stream: &StreamInfo) {
         write_retry(to);
         let started = Plain::RunStarted {
-            thread_id: thread(run),
-            run_id: &run_id(run),
+            thread_id: thread_id(stream),
+            run_id: &run_id(stream),
             protocol_version: VERSION,
         };
         write_message(to, None, &started);
-        let ready = Event::Custom { name: "statusbus.ready", value: Ready::from(run) };
+        let ready = Event::Custom { name: "statusbus.ready", value: Ready::from(stream) };
         write_message(to, None, &ready);
     }
 
     fn updates_begin(&self, _: &mut Vec<u8>) {}
 
-    fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, kind: Kind, bus: Bus<'_>) {
+    fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, cause: Cause, bus: BusRef<'_>) {
         let resume = Position { epoch: bus.epoch, seq: update.seq() };
         let snapshot = Event::ActivitySnapshot {
-            message_id: Place::of(update, bus),
+            message_id: ValueId::of(update, bus),
             activity_type: ACTIVITY,
             content: json::Update::new(update, bus.categories),
             replace: true,
         };
-        write_message(to, (kind == Kind::New).then_some(resume), &snapshot);
+        write_message(to, (cause == Cause::New).then_some(resume), &snapshot);
     }
 
     fn updates_end(&self, to: &mut Vec<u8>, id: Position) {
@@ -135,14 +98,14 @@ impl Form for AgUi {
         write_message(to, id, &Event::Custom { name: "statusbus.gap", value: gap });
     }
 
-    fn end(&self, to: &mut Vec<u8>, run: &Run, ending: Ending) {
+    fn end(&self, to: &mut Vec<u8>, stream: &StreamInfo, end: StreamEnd) {
         let finished = Plain::RunFinished {
-            thread_id: thread(run),
-            run_id: &run_id(run),
-            // The protocol forbids to pass off a run that was stopped as one that is complete.
-            outcome: match ending {
-                Ending::Over => None,
-                Ending::CutOff => Some(Outcome::Cancelled),
+            thread_id: thread_id(stream),
+            run_id: &run_id(stream),
+            // The protocol forbids reporting a stopped run as a complete one.
+            outcome: match end {
+                StreamEnd::Complete => None,
+                StreamEnd::CutOff => Some(Outcome::Cancelled),
             },
         };
         write_message(to, None, &finished);
@@ -153,21 +116,20 @@ impl Form for AgUi {
     }
 }
 
-/// What a stream is about, if its client has no other name for it. No conversation is called
-/// `system` or `*`.
-fn thread(run: &Run) -> &str {
-    match (&run.asked, &run.selector) {
-        (Some(asked), _) => &asked.thread_id,
+/// The client's id, or else the selection. `system` and `*` are invalid as names of conversations.
+fn thread_id(stream: &StreamInfo) -> &str {
+    match (&stream.run_input, &stream.selector) {
+        (Some(input), _) => &input.thread_id,
         (None, Selector::Conversation(name)) => name.as_str(),
         (None, Selector::System) => "system",
         (None, Selector::Everything) => "*",
     }
 }
 
-fn run_id(run: &Run) -> Cow<'_, str> {
-    match &run.asked {
-        Some(asked) => asked.run_id.as_str().into(),
-        None => format!("{:016x}", run.number).into(),
+fn run_id(stream: &StreamInfo) -> Cow<'_, str> {
+    match &stream.run_input {
+        Some(input) => input.run_id.as_str().into(),
+        None => format!("{:016x}", stream.nonce).into(),
     }
 }
 
@@ -176,15 +138,16 @@ mod tests {
     use serde_json::json;
     use statusbus_tokio::Category;
 
+    use super::super::encoder::{Cause, Recovered, StreamEnd};
+    use super::super::run_input::RunInput;
     use super::super::tests::{
-        EVICTED, LAGGED, begin, conversation, end, gaps, id, parsed, read, run, update, updates,
+        EVICTED, LAGGED, begin, conversation, end, gaps, id, parsed, read, stream, update, updates,
     };
-    use super::super::{Ending, Kind, Recovered};
     use super::*;
 
     #[test]
     fn a_stream_is_a_run() {
-        let run = run(conversation(), Recovered::Yes);
+        let info = stream(conversation(), Recovered::Yes);
         let names = json!({"threadId": "conv-1", "runId": "00000000000000cd"});
         let with = |mut event: serde_json::Value| {
             let fields = event.as_object_mut().expect("an object");
@@ -196,22 +159,23 @@ mod tests {
             (None, with(json!({"type": "RUN_STARTED", "protocolVersion": "1.0"}))),
             (None, json!({"type": "CUSTOM", "name": "statusbus.ready", "value": ready})),
         ];
-        assert_eq!(begin(&AgUi, &run), begins);
+        assert_eq!(begin(&AgUi, &info), begins);
         let over = (None, with(json!({"type": "RUN_FINISHED"})));
-        assert_eq!(end(&AgUi, &run, Ending::Over), [over]);
+        assert_eq!(end(&AgUi, &info, StreamEnd::Complete), [over]);
         let cancelled = json!({"type": "RUN_FINISHED", "outcome": {"type": "cancelled"}});
-        assert_eq!(end(&AgUi, &run, Ending::CutOff), [(None, with(cancelled))]);
+        assert_eq!(end(&AgUi, &info, StreamEnd::CutOff), [(None, with(cancelled))]);
         for (selector, name) in [(Selector::System, "system"), (Selector::Everything, "*")] {
-            assert_eq!(thread(&super::super::tests::run(selector, Recovered::No)), name);
+            assert_eq!(thread_id(&stream(selector, Recovered::No)), name);
         }
     }
 
     #[test]
-    fn a_run_is_called_what_its_client_calls_it() {
+    fn a_run_has_the_ids_that_its_client_gives() {
         let input = json!({"threadId": "t", "runId": "r", "messages": [], "tools": []});
-        let asked = Asked::read(input.to_string().as_bytes()).expect("an input");
-        let run = Run { asked: Some(asked), ..run(conversation(), Recovered::No) };
-        for (_, event) in [&begin(&AgUi, &run)[0], &end(&AgUi, &run, Ending::Over)[0]] {
+        let run_input = RunInput::read(input.to_string().as_bytes()).expect("an input");
+        let info =
+            StreamInfo { run_input: Some(run_input), ..stream(conversation(), Recovered::No) };
+        for (_, event) in [&begin(&AgUi, &info)[0], &end(&AgUi, &info, StreamEnd::Complete)[0]] {
             assert_eq!((&event["threadId"], &event["runId"]), (&json!("t"), &json!("r")));
         }
         let long = json!({"threadId": "t", "runId": "r".repeat(1_025)}).to_string();
@@ -223,7 +187,7 @@ mod tests {
             (r#"{"threadId":"t"}"#, "invalid"),
             (&long, "too_large"),
         ] {
-            let refused = Asked::read(input.as_bytes()).expect_err("no input");
+            let refused = RunInput::read(input.as_bytes()).expect_err("invalid");
             assert_eq!(refused.reason(), reason, "{input:.20}");
             let detail = refused.detail();
             assert!(!detail.contains("struct") && !detail.contains("integer"), "{detail}");
@@ -231,9 +195,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_update_replaces_the_activity_of_its_place() {
-        for kind in [Kind::New, Kind::Retained] {
-            let bytes = updates(&AgUi, kind, |status| {
+    async fn an_update_replaces_the_activity_of_its_value() {
+        for cause in [Cause::New, Cause::Retained] {
+            let bytes = updates(&AgUi, cause, |status| {
                 status.tool("conv-1", "a");
                 status.update("conv-1", Category::TOOL, "b").key("k").send();
             });
@@ -243,18 +207,18 @@ mod tests {
                 json!({"type": "ACTIVITY_SNAPSHOT", "messageId": id, "activityType": "status",
                     "content": content, "replace": true})
             };
-            let resume = |seq| if kind == Kind::New { id(seq) } else { None };
+            let resume = |seq| if cause == Cause::New { id(seq) } else { None };
             let frames = [
                 (resume(1), activity("status:conv-1:tool", update(1, Some("conv-1"), "tool", "a"))),
                 (resume(2), activity("status:conv-1:tool:k", keyed)),
                 (id(2), json!(null)),
             ];
-            assert_eq!(read(&bytes.await), frames, "{kind:?}");
+            assert_eq!(read(&bytes.await), frames, "{cause:?}");
         }
     }
 
     #[test]
-    fn a_gap_is_an_event_of_ours() {
+    fn a_gap_is_a_custom_event() {
         let gap = |data| json!({"type": "CUSTOM", "name": "statusbus.gap", "value": parsed(data)});
         assert_eq!(gaps(&AgUi), [(id(7), gap(EVICTED)), (None, gap(LAGGED))]);
     }

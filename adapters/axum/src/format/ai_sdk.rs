@@ -1,14 +1,14 @@
 //! The UI message stream of Vercel's AI SDK, version 1 of the protocol: what `useChat` reads.
 //!
-//! A stream is one message, whose parts are the values that stand: each part has the place of its
-//! update for an id, and the client puts a newer one of the same id into its place. So a message
-//! stays as small as what the bus retains, however long it is read.
+//! A stream is one message whose parts are the retained values. The id of a part is the id of its
+//! value, and the client replaces a part by a newer one of the same id. So a message stays as small as
+//! what the bus retains, however long it is read.
 //!
-//! The client sends no `Last-Event-ID`. It comes back when its application asks for it, takes what
-//! it then gets for a replay, and that is what it is: the values that stand now.
+//! The client sends no `Last-Event-ID`. It reconnects when its application asks for it, and treats
+//! what it then receives as a replay: the current retained values.
 //!
-//! Before version 6 of the SDK its parser refuses what it does not know: so there is nothing here
-//! but what all versions from 5 on know.
+//! Before version 6 the SDK's parser refuses unknown parts, so this format uses only what all versions
+//! from 5 on know.
 
 use axum::http::{HeaderName, HeaderValue};
 use serde::Serialize;
@@ -16,9 +16,10 @@ use serde_json::Value;
 use statusbus_tokio::json::{self, Position};
 use statusbus_tokio::{Selector, Update};
 
+use super::encoder::{BusRef, Cause, Encoder, StreamEnd, StreamInfo};
+use super::event_stream::{write_message, write_position, write_retry};
 use super::native::Ready;
-use super::place::Place;
-use super::{Bus, Ending, Form, Kind, Run, write_message, write_position, write_retry};
+use super::value_id::ValueId;
 
 pub(super) struct AiSdk;
 
@@ -31,10 +32,10 @@ enum Part<'a, D> {
         message_metadata: Ready,
     },
     DataStatus {
-        id: Place<'a>,
+        id: ValueId<'a>,
         data: D,
     },
-    /// A gap belongs to the moment and not to what stands: it is told to `onData` and not kept.
+    /// A gap is an event and no value: transient, so that `onData` receives it and no message keeps it.
     DataGap {
         data: D,
         transient: bool,
@@ -43,30 +44,29 @@ enum Part<'a, D> {
     Abort,
 }
 
-/// Of the parts without data.
+/// The parts without data.
 type Plain<'a> = Part<'a, ()>;
 
-impl Form for AiSdk {
-    fn begin(&self, to: &mut Vec<u8>, run: &Run) {
-        let name = message_id(&run.selector);
+impl Encoder for AiSdk {
+    fn begin(&self, to: &mut Vec<u8>, stream: &StreamInfo) {
+        let name = message_id(&stream.selector);
         write_retry(to);
-        let start = Plain::Start { message_id: &name, message_metadata: Ready::from(run) };
+        let start = Plain::Start { message_id: &name, message_metadata: Ready::from(stream) };
         write_message(to, None, &start);
     }
 
     fn updates_begin(&self, _: &mut Vec<u8>) {}
 
-    fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, kind: Kind, bus: Bus<'_>) {
+    fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, cause: Cause, bus: BusRef<'_>) {
         let resume = Position { epoch: bus.epoch, seq: update.seq() };
-        let resume = (kind == Kind::New).then_some(resume);
-        let id = Place::of(update, bus);
+        let resume = (cause == Cause::New).then_some(resume);
+        let id = ValueId::of(update, bus);
         let data = json::Update::new(update, bus.categories);
-        match update.metadata().is_some_and(is_suspicious) {
-            false => write_message(to, resume, &Part::DataStatus { id, data }),
-            true => {
-                let data = without_prototypes(&data);
-                write_message(to, resume, &Part::DataStatus { id, data });
-            }
+        if update.metadata().is_some_and(is_suspicious) {
+            let data = without_prototypes(&data);
+            write_message(to, resume, &Part::DataStatus { id, data });
+        } else {
+            write_message(to, resume, &Part::DataStatus { id, data });
         }
     }
 
@@ -78,10 +78,10 @@ impl Form for AiSdk {
         write_message(to, id, &Part::DataGap { data: gap, transient: true });
     }
 
-    fn end(&self, to: &mut Vec<u8>, _: &Run, ending: Ending) {
-        let last = match ending {
-            Ending::Over => Plain::Finish,
-            Ending::CutOff => Plain::Abort,
+    fn end(&self, to: &mut Vec<u8>, _: &StreamInfo, end: StreamEnd) {
+        let last = match end {
+            StreamEnd::Complete => Plain::Finish,
+            StreamEnd::CutOff => Plain::Abort,
         };
         write_message(to, None, &last);
         to.extend_from_slice(b"data: [DONE]\n\n");
@@ -97,8 +97,8 @@ impl Form for AiSdk {
     }
 }
 
-/// The message that a stream is: the same each time it is read, so that it takes the place of what
-/// was read before.
+/// The id of the message: the same for each stream of a selection, so that the message replaces the
+/// one from before a reconnect.
 fn message_id(selector: &Selector) -> String {
     match selector {
         Selector::Conversation(name) => format!("status:{}", name.as_str()),
@@ -107,22 +107,21 @@ fn message_id(selector: &Selector) -> String {
     }
 }
 
-/// Whether metadata may have what the SDK's parser refuses: such a key may be written with escapes.
+/// Whether metadata may contain a key that the SDK's parser refuses. Such a key may be escaped.
 fn is_suspicious(metadata: &str) -> bool {
     ["__proto__", "constructor", "\\u"].iter().any(|sign| metadata.contains(sign))
 }
 
-/// An update without the names that would reach for the prototype of an object in JavaScript. The
-/// SDK's parser refuses them, and with them all that is said afterwards: one update must not end
-/// the stream of everybody who reads it.
+/// An update without the keys that could modify the prototype of a JavaScript object. The SDK's parser
+/// refuses them and ends the stream, and one update must not end the streams of all its readers.
 fn without_prototypes(update: &json::Update<'_>) -> Value {
-    // Our own type: it cannot fail.
+    // A type of this workspace: serializing it cannot fail.
     let mut update = serde_json::to_value(update).unwrap_or_default();
     remove_prototypes(&mut update);
     update
 }
 
-/// As deep as metadata is nested, which is bounded.
+/// Recursion is as deep as metadata is nested, which the bus bounds.
 fn remove_prototypes(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(remove_prototypes),
@@ -143,22 +142,22 @@ mod tests {
     use statusbus_tokio::Category;
     use statusbus_tokio::Metadata;
 
+    use super::super::encoder::{Cause, Recovered, StreamEnd};
     use super::super::tests::{
-        EVICTED, LAGGED, begin, conversation, end, gaps, id, parsed, read, run, update, updates,
+        EVICTED, LAGGED, begin, conversation, end, gaps, id, parsed, read, stream, update, updates,
     };
-    use super::super::{Ending, Kind, Recovered};
     use super::*;
 
     #[test]
-    fn a_stream_is_a_message_that_is_called_the_same_each_time() {
-        let run = run(conversation(), Recovered::No);
+    fn a_stream_is_a_message_with_a_stable_id() {
+        let info = stream(conversation(), Recovered::No);
         let metadata = json!({"epoch": "00000000000000ab", "recovered": false});
         let start =
             json!({"type": "start", "messageId": "status:conv-1", "messageMetadata": metadata});
-        assert_eq!(begin(&AiSdk, &run), [(None, start)]);
-        for (ending, kind) in [(Ending::Over, "finish"), (Ending::CutOff, "abort")] {
+        assert_eq!(begin(&AiSdk, &info), [(None, start)]);
+        for (ending, kind) in [(StreamEnd::Complete, "finish"), (StreamEnd::CutOff, "abort")] {
             let last = [(None, json!({"type": kind})), (None, "[DONE]".into())];
-            assert_eq!(end(&AiSdk, &run, ending), last);
+            assert_eq!(end(&AiSdk, &info, ending), last);
         }
         for (selector, name) in
             [(Selector::System, "status:system"), (Selector::Everything, "status")]
@@ -168,14 +167,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_update_is_a_part_under_the_name_of_its_place() {
-        let bytes = updates(&AiSdk, Kind::New, |status| {
+    async fn an_update_is_a_part_with_its_value_id() {
+        let bytes = updates(&AiSdk, Cause::New, |status| {
             status.tool("conv-1", "a");
             status.system().info("b");
             status.update("conv-1", Category::PROGRESS, "50 %").key("download: 3").send();
         });
         let keyed = json!({"seq": 3, "conversation": "conv-1", "category": "progress",
-            "text": "50 %", "metadata": null, "key": "download: 3", "priority": "progress"});
+            "text": "50 %", "metadata": null, "key": "download: 3", "priority": "low"});
         let part = |id, data| json!({"type": "data-status", "id": id, "data": data});
         let frames = [
             (id(1), part("status:conv-1:tool", update(1, Some("conv-1"), "tool", "a"))),
@@ -187,8 +186,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_stands_says_where_to_resume_only_behind_all_of_it() {
-        let bytes = updates(&AiSdk, Kind::Retained, |status| {
+    async fn retained_values_have_a_resume_position_only_at_their_end() {
+        let bytes = updates(&AiSdk, Cause::Retained, |status| {
             status.tool("conv-1", "replaced");
             status.tool("conv-1", "a");
             status.info("conv-1", "b");
@@ -203,13 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_told_and_not_kept() {
+    fn a_gap_is_transient() {
         let part = |data| json!({"type": "data-gap", "data": parsed(data), "transient": true});
         assert_eq!(gaps(&AiSdk), [(id(7), part(EVICTED)), (None, part(LAGGED))]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn metadata_has_nothing_that_the_parser_of_the_sdk_refuses() {
+    async fn keys_that_the_parser_of_the_sdk_refuses_are_removed() {
         let metadata = [
             (r#"{"__proto__":{"x":1},"a":[{"__proto__":null,"b":1}]}"#, r#"{"a":[{"b":1}]}"#),
             (r#"{"\u005f_proto__":1,"a":"\u0041"}"#, r#"{"a":"A"}"#),
@@ -217,7 +216,7 @@ mod tests {
             (r#"{"constructor":"a","prototype":"b"}"#, r#"{"constructor":"a","prototype":"b"}"#),
             (r#"{"text":"\"__proto__\":1"}"#, r#"{"text":"\"__proto__\":1"}"#),
         ];
-        let bytes = updates(&AiSdk, Kind::New, |status| {
+        let bytes = updates(&AiSdk, Cause::New, |status| {
             for (metadata, _) in metadata {
                 let metadata: Metadata = metadata.parse().expect("an object");
                 status.update("conv-1", Category::TOOL, "__proto__").metadata(metadata).send();

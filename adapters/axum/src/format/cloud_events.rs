@@ -1,7 +1,7 @@
 //! CloudEvents 1.0 in their JSON format: one for each update, in an event stream or as a batch.
 //!
-//! An event has the position of its update for an id: who gets it twice can tell. A browser's
-//! `EventSource` sends the last one back as `Last-Event-ID`, and resumes.
+//! The id of an event is the position of its update, so that a client can detect duplicates. A
+//! browser's `EventSource` returns the last one as `Last-Event-ID` and resumes.
 
 use std::fmt::Display;
 
@@ -9,17 +9,17 @@ use serde::{Serialize, Serializer};
 use statusbus_tokio::Update;
 use statusbus_tokio::json::{self, Position, Time};
 
+use super::encoder::{BusRef, Cause, Encoder, StreamEnd, StreamInfo};
+use super::event_stream::{nonce, write_json, write_message, write_position, write_retry};
 use super::native::Ready;
-use super::place::Topic;
-use super::{Bus, Ending, Form, Kind, Run, random, write_message, write_position, write_retry};
+use super::value_id::TopicName;
 
 pub(super) struct CloudEvents;
 
-/// The version of the specification that this is.
+/// The implemented version of the specification.
 const VERSION: &str = "1.0";
 
-/// Where all events are from. What tells one bus from another, and one run of a bus from the next,
-/// is the epoch in their ids.
+/// The source of all events. The epoch in the ids distinguishes buses, and starts of the same bus.
 const SOURCE: &str = "/v1/events";
 
 #[derive(Serialize)]
@@ -31,7 +31,7 @@ struct Event<'a, D> {
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<Topic<'a>>,
+    subject: Option<TopicName<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<Time>,
     datacontenttype: &'static str,
@@ -60,28 +60,28 @@ impl<'a, D> Event<'a, D> {
 /// An update as an event.
 fn with_event<T>(
     update: &Update<'_>,
-    bus: Bus<'_>,
+    bus: BusRef<'_>,
     write: impl FnOnce(Position, &Event<'_, json::Update<'_>>) -> T,
 ) -> T {
     let id = Position { epoch: bus.epoch, seq: update.seq() };
     let data = json::Update::new(update, bus.categories);
     let event = Event::new("io.github.statusbus.status", &id, data);
-    let (subject, time) = (Some(Topic::of(update, bus)), Some(Time(update.at())));
+    let (subject, time) = (Some(TopicName::of(update, bus)), Some(Time(update.at())));
     write(id, &Event { subject, time, ..event })
 }
 
-impl Form for CloudEvents {
-    fn begin(&self, to: &mut Vec<u8>, run: &Run) {
+impl Encoder for CloudEvents {
+    fn begin(&self, to: &mut Vec<u8>, stream: &StreamInfo) {
         write_retry(to);
-        let id = format!("ready-{:016x}", run.number);
-        write_message(to, None, &Event::new("io.github.statusbus.ready", &id, Ready::from(run)));
+        let id = format!("ready-{:016x}", stream.nonce);
+        write_message(to, None, &Event::new("io.github.statusbus.ready", &id, Ready::from(stream)));
     }
 
     fn updates_begin(&self, _: &mut Vec<u8>) {}
 
-    fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, kind: Kind, bus: Bus<'_>) {
+    fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, cause: Cause, bus: BusRef<'_>) {
         with_event(update, bus, |id, event| {
-            write_message(to, (kind == Kind::New).then_some(id), event);
+            write_message(to, (cause == Cause::New).then_some(id), event);
         });
     }
 
@@ -90,12 +90,12 @@ impl Form for CloudEvents {
     }
 
     fn gap(&self, to: &mut Vec<u8>, id: Option<Position>, gap: &json::Gap) {
-        // Several gaps may lead up to one position.
-        let own = format!("gap-{:016x}", random());
+        // Several gaps may share a position, so it cannot be the id.
+        let own = format!("gap-{:016x}", nonce());
         write_message(to, id, &Event::new("io.github.statusbus.gap", &own, gap));
     }
 
-    fn end(&self, _: &mut Vec<u8>, _: &Run, _: Ending) {}
+    fn end(&self, _: &mut Vec<u8>, _: &StreamInfo, _: StreamEnd) {}
 
     fn is_for_event_sources(&self) -> bool {
         true
@@ -106,13 +106,13 @@ impl Form for CloudEvents {
 pub(crate) const BATCH: &str = "application/cloudevents-batch+json";
 
 /// Updates as the body of a batch.
-pub(crate) fn batch<'a>(updates: impl Iterator<Item = Update<'a>>, bus: Bus<'_>) -> Vec<u8> {
+pub(crate) fn batch<'a>(updates: impl Iterator<Item = Update<'a>>, bus: BusRef<'_>) -> Vec<u8> {
     let mut body = vec![b'['];
     for update in updates {
         if body.len() > 1 {
             body.push(b',');
         }
-        with_event(&update, bus, |_, event| super::write_json(&mut body, event));
+        with_event(&update, bus, |_, event| write_json(&mut body, event));
     }
     body.push(b']');
     body
@@ -125,10 +125,10 @@ mod tests {
     use serde_json::{Value, json};
     use statusbus_tokio::{Selector, Status};
 
+    use super::super::encoder::{Cause, Recovered, StreamEnd};
     use super::super::tests::{
-        EVICTED, LAGGED, begin, conversation, end, gaps, id, parsed, read, run, update, updates,
+        EVICTED, LAGGED, begin, conversation, end, gaps, id, parsed, read, stream, update, updates,
     };
-    use super::super::{Ending, Kind, Recovered};
     use super::*;
 
     /// The attributes that all events have.
@@ -137,7 +137,7 @@ mod tests {
             "datacontenttype": "application/json", "data": data})
     }
 
-    /// Takes the ids out, which have to be different.
+    /// Removes the ids, and checks that they are different.
     fn without_ids(frames: Vec<(Option<String>, Value)>) -> Vec<(Option<String>, Value)> {
         let mut ids = std::collections::HashSet::new();
         let frames = frames.into_iter().map(|(resume, mut event)| {
@@ -150,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_says_whether_it_goes_on_and_ends_without_a_word() {
-        let run = run(conversation(), Recovered::Yes);
+    fn a_stream_begins_with_ready_and_ends_without_an_event() {
+        let info = stream(conversation(), Recovered::Yes);
         let ready = json!({"epoch": "00000000000000ab", "recovered": true});
         let ready = event("io.github.statusbus.ready", ready);
-        assert_eq!(without_ids(begin(&CloudEvents, &run)), [(None, ready)]);
-        assert_eq!(end(&CloudEvents, &run, Ending::Over), []);
+        assert_eq!(without_ids(begin(&CloudEvents, &info)), [(None, ready)]);
+        assert_eq!(end(&CloudEvents, &info, StreamEnd::Complete), []);
     }
 
     fn status_event(seq: u64, subject: &str, update: Value) -> Value {
@@ -166,13 +166,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_update_is_an_event_with_its_position_for_an_id() {
-        for kind in [Kind::New, Kind::Retained] {
-            let bytes = updates(&CloudEvents, kind, |status| {
+    async fn an_update_is_an_event_with_its_position_as_its_id() {
+        for cause in [Cause::New, Cause::Retained] {
+            let bytes = updates(&CloudEvents, cause, |status| {
                 status.tool("conv-1", "a");
                 status.system().info("b");
             });
-            let resume = |seq| if kind == Kind::New { id(seq) } else { None };
+            let resume = |seq| if cause == Cause::New { id(seq) } else { None };
             let tool = update(1, Some("conv-1"), "tool", "a");
             let info = update(2, None, "info", "b");
             let frames = [
@@ -180,12 +180,12 @@ mod tests {
                 (resume(2), status_event(2, "status:system:info", info)),
                 (id(2), json!(null)),
             ];
-            assert_eq!(read(&bytes.await), frames, "{kind:?}");
+            assert_eq!(read(&bytes.await), frames, "{cause:?}");
         }
     }
 
     #[test]
-    fn a_gap_is_an_event_of_its_own() {
+    fn a_gap_is_an_event() {
         let gap = |data| event("io.github.statusbus.gap", parsed(data));
         let gaps = without_ids(gaps(&CloudEvents));
         assert_eq!(gaps, [(id(7), gap(EVICTED)), (None, gap(LAGGED))]);
@@ -193,13 +193,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_batch_is_an_array() {
-        let status = Status::builder().epoch(0xab).spawn();
-        let bus = Bus { epoch: 0xab, categories: status.categories() };
+        let status = Status::builder().with_epoch(0xab).spawn();
+        let bus = BusRef { epoch: 0xab, categories: status.categories() };
         assert_eq!(batch(std::iter::empty(), bus), b"[]");
         status.tool("conv-1", "a");
         status.info("conv-1", "b");
         status.flush().await;
-        let mut reader = status.subscribe(Selector::Everything).retained().open();
+        let mut reader = status.subscribe(Selector::Everything).with_retained().open();
         let Some(statusbus_tokio::Event::Retained(values)) = reader.try_next() else {
             panic!("values")
         };

@@ -1,33 +1,32 @@
-//! Our own form: `ready`, then `status` with an array of updates, and `gap`.
+//! The format of statusbus: `ready`, then `status` with an array of updates, and `gap`.
 
 use serde::Serialize;
 use statusbus_tokio::Update;
 use statusbus_tokio::json::{self, Epoch, Position};
 
-use super::{
-    Bus, Ending, Form, Kind, Recovered, Run, write_id, write_json, write_retry, write_text,
-};
+use super::encoder::{BusRef, Cause, Encoder, Recovered, StreamEnd, StreamInfo};
+use super::event_stream::{write_id, write_json, write_retry, write_text};
 
 pub(super) struct Native;
 
-/// Where a stream goes on.
+/// The start of a stream: the epoch of its positions, and whether it resumed.
 #[derive(Debug, Serialize)]
 pub(super) struct Ready {
     epoch: Epoch,
     recovered: bool,
 }
 
-impl From<&Run> for Ready {
-    fn from(run: &Run) -> Self {
-        Self { epoch: Epoch(run.epoch), recovered: run.recovered == Recovered::Yes }
+impl From<&StreamInfo> for Ready {
+    fn from(stream: &StreamInfo) -> Self {
+        Self { epoch: Epoch(stream.epoch), recovered: stream.recovered == Recovered::Yes }
     }
 }
 
-impl Form for Native {
-    fn begin(&self, to: &mut Vec<u8>, run: &Run) {
+impl Encoder for Native {
+    fn begin(&self, to: &mut Vec<u8>, stream: &StreamInfo) {
         write_retry(to);
         to.extend_from_slice(b"event: ready\ndata: ");
-        write_json(to, &Ready::from(run));
+        write_json(to, &Ready::from(stream));
         to.extend_from_slice(b"\n\n");
     }
 
@@ -35,7 +34,7 @@ impl Form for Native {
         to.extend_from_slice(b"event: status\ndata: [");
     }
 
-    fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, _: Kind, bus: Bus<'_>) {
+    fn update(&self, to: &mut Vec<u8>, update: &Update<'_>, _: Cause, bus: BusRef<'_>) {
         if to.last() != Some(&b'[') {
             to.push(b',');
         }
@@ -54,7 +53,7 @@ impl Form for Native {
         to.extend_from_slice(b"\n\n");
     }
 
-    fn end(&self, _: &mut Vec<u8>, _: &Run, _: Ending) {}
+    fn end(&self, _: &mut Vec<u8>, _: &StreamInfo, _: StreamEnd) {}
 
     fn is_for_event_sources(&self) -> bool {
         true

@@ -1,12 +1,15 @@
-//! What holds in every form, and what the tests of each are told in.
+//! Tests of all formats, and the vocabulary for the tests of each.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use statusbus_tokio::{Batch, Event, Gap, GapScope, Lagged, Metadata, Status};
-use statusbus_tokio::{Category, Losses};
+use statusbus_tokio::json::{self, Position};
+use statusbus_tokio::{
+    Batch, Category, Event, Gap, GapScope, Lagged, Losses, Metadata, Selector, Status,
+};
 
-use super::*;
+use super::encoder::{BusRef, Cause, Encoder, Recovered, StreamEnd, StreamInfo};
+use super::selection::Format;
 
 /// A frame: its id if it has one, and its data.
 pub(super) type Frame = (Option<String>, Value);
@@ -34,7 +37,7 @@ fn frame(text: &str) -> Frame {
     (id, data)
 }
 
-/// Takes the times out, and sees that they are there.
+/// Removes the times, and checks that they are there.
 fn without_times(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(without_times),
@@ -54,63 +57,67 @@ pub(super) fn id(seq: u64) -> Option<String> {
     Some(format!("00000000000000ab-{seq}"))
 }
 
-pub(super) fn run(selector: Selector, recovered: Recovered) -> Run {
-    Run { selector, epoch: 0xab, recovered, number: 0xcd, asked: None }
+pub(super) fn stream(selector: Selector, recovered: Recovered) -> StreamInfo {
+    StreamInfo { selector, epoch: 0xab, recovered, nonce: 0xcd, run_input: None }
 }
 
 pub(super) fn conversation() -> Selector {
     Selector::conversation("conv-1").expect("a name")
 }
 
-/// What a form makes of the updates that `send` sends, as they come or as they stand.
-pub(super) async fn updates(form: &dyn Form, kind: Kind, send: impl FnOnce(&Status)) -> Vec<u8> {
-    let status = Status::builder().epoch(0xab).spawn();
+/// The encoding of the updates that `send` sends, as new updates or as retained values.
+pub(super) async fn updates(
+    encoder: &dyn Encoder,
+    cause: Cause,
+    send: impl FnOnce(&Status),
+) -> Vec<u8> {
+    let status = Status::builder().with_epoch(0xab).spawn();
     let mut reader = status.subscribe(Selector::Everything).open();
     send(&status);
     status.flush().await;
     let mut bytes = Vec::new();
-    let batch = match kind {
-        Kind::New => reader.try_next(),
-        Kind::Retained => status.subscribe(Selector::Everything).retained().open().try_next(),
+    let batch = match cause {
+        Cause::New => reader.try_next(),
+        Cause::Retained => status.subscribe(Selector::Everything).with_retained().open().try_next(),
     };
     let Some(Event::Batch(batch) | Event::Retained(batch)) = batch else { panic!("a batch") };
-    write(form, &mut bytes, &batch, kind, &status);
+    write(encoder, &mut bytes, &batch, cause, &status);
     drop(reader);
     assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
     bytes
 }
 
-fn write(form: &dyn Form, to: &mut Vec<u8>, batch: &Batch, kind: Kind, status: &Status) {
-    let bus = Bus { epoch: status.epoch(), categories: status.categories() };
+fn write(encoder: &dyn Encoder, to: &mut Vec<u8>, batch: &Batch, cause: Cause, status: &Status) {
+    let bus = BusRef { epoch: status.epoch(), categories: status.categories() };
     let id = Position { epoch: bus.epoch, seq: batch.seq() };
-    form.updates_begin(to);
+    encoder.updates_begin(to);
     for update in batch {
-        form.update(to, &update, kind, bus);
+        encoder.update(to, &update, cause, bus);
     }
-    form.updates_end(to, id);
+    encoder.updates_end(to, id);
 }
 
-pub(super) fn gaps(form: &dyn Form) -> Vec<Frame> {
+pub(super) fn gaps(encoder: &dyn Encoder) -> Vec<Frame> {
     let mut losses = Losses::default();
     losses.dropped.evicted = 3;
-    let gap = Gap { seq: 7, losses, scope: GapScope::Topic(Category::TOOL), resume: Some(7) };
+    let gap = Gap::new(7, losses, GapScope::Topic(Category::TOOL));
     let mut bytes = Vec::new();
-    form.gap(&mut bytes, Some(Position { epoch: 0xab, seq: 7 }), &json::Gap::from(&gap));
-    let lagged = Lagged { seq: 9, missed: 2, resume: None };
-    form.gap(&mut bytes, None, &json::Gap::from(&lagged));
+    encoder.gap(&mut bytes, Some(Position { epoch: 0xab, seq: 7 }), &json::Gap::from(&gap));
+    let lagged = Lagged::new(9, 2);
+    encoder.gap(&mut bytes, None, &json::Gap::from(&lagged));
     read(&bytes)
 }
 
-pub(super) fn begin(form: &dyn Form, run: &Run) -> Vec<Frame> {
+pub(super) fn begin(encoder: &dyn Encoder, stream: &StreamInfo) -> Vec<Frame> {
     let mut bytes = Vec::new();
-    form.begin(&mut bytes, run);
+    encoder.begin(&mut bytes, stream);
     assert!(bytes.starts_with(b"retry: 1000\n"));
     read(&bytes)
 }
 
-pub(super) fn end(form: &dyn Form, run: &Run, ending: Ending) -> Vec<Frame> {
+pub(super) fn end(encoder: &dyn Encoder, stream: &StreamInfo, end: StreamEnd) -> Vec<Frame> {
     let mut bytes = Vec::new();
-    form.end(&mut bytes, run, ending);
+    encoder.end(&mut bytes, stream, end);
     read(&bytes)
 }
 
@@ -121,17 +128,17 @@ pub(super) fn parsed(json: &str) -> Value {
     serde_json::from_str(json).expect("JSON")
 }
 
-/// An update with nothing to it but this.
+/// An update with default values except for these.
 pub(super) fn update(seq: u64, conversation: Option<&str>, category: &str, text: &str) -> Value {
     json!({"seq": seq, "conversation": conversation, "category": category, "text": text,
-        "metadata": null, "key": null, "priority": "state"})
+        "metadata": null, "key": null, "priority": "normal"})
 }
 
 #[tokio::test(start_paused = true)]
-async fn hostile_text_stays_within_its_frame_in_every_form() {
+async fn hostile_text_stays_within_its_frame_in_every_format() {
     let texts = ["a\r\n\r\ndata: [DONE]\r\n\r\n", "a\rb\nc\0d\u{85}e\u{2028}f\u{feff}", "😀"];
-    for format in Format::ALL {
-        let bytes = updates(format.form(), Kind::New, |status| {
+    for format in Format::STREAMS {
+        let bytes = updates(format.encoder(), Cause::New, |status| {
             for text in texts {
                 let metadata = json!({ "a\r\nid: 7\r\n\r\n": text }).to_string();
                 let metadata: Metadata = metadata.parse().expect("an object");
@@ -154,8 +161,8 @@ async fn hostile_text_stays_within_its_frame_in_every_form() {
 
 #[test]
 fn a_gap_has_an_id_only_where_a_reader_can_resume() {
-    for format in Format::ALL {
-        let ids: Vec<_> = gaps(format.form()).into_iter().map(|(id, _)| id).collect();
+    for format in Format::STREAMS {
+        let ids: Vec<_> = gaps(format.encoder()).into_iter().map(|(id, _)| id).collect();
         assert_eq!(ids, [id(7), None], "{format:?}");
     }
 }

@@ -1,30 +1,31 @@
-//! What hyper does not check in the head of a request.
+//! Checks of request heads that hyper does not make.
 
 use axum::http::{Request, StatusCode, Version, header};
 
-use super::BUFFER;
-use crate::problem::Problem;
+use crate::request::Problem;
 
-/// Refuses a head that is too large, and one that does not name its host once (RFC 9112, 3.2).
+/// Maximum size of a request head in bytes. Also the size of hyper's buffers for a connection.
+pub(super) const MAX_HEAD: usize = 64 * 1024;
+
+/// Refuses a head that is too large, and one without exactly one host (RFC 9112, 3.2).
 ///
-/// hyper takes a head of up to twice its buffer, depending on how it arrives.
+/// hyper accepts a head of up to twice its buffer, depending on how the bytes arrive.
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let bytes = length(request);
-    if bytes > BUFFER {
+    if bytes > MAX_HEAD {
         let detail =
-            format!("the head of the request has {bytes} bytes: at most {BUFFER} are taken");
+            format!("the head of the request has {bytes} bytes: the maximum is {MAX_HEAD}");
         return Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too_large", detail));
     }
     let hosts = request.headers().get_all(header::HOST).iter().count();
     if request.version() == Version::HTTP_11 && hosts != 1 {
-        let detail =
-            format!("a request has one header `Host`, and this one has {hosts}: name the server");
+        let detail = format!("a request has exactly one header `Host`, and this one has {hosts}");
         return Err(Problem::bad_request("invalid", detail));
     }
     Ok(())
 }
 
-/// The length of a head in bytes, with as little white space as it can have.
+/// The length of a head in bytes, with minimal white space.
 fn length<B>(request: &Request<B>) -> usize {
     let uri = request.uri();
     let host = uri.authority().map_or(0, |authority| authority.as_str().len());
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_head_is_as_long_as_it_is_written() {
+    fn the_computed_length_equals_the_text() {
         for head in [
             "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n",
             "POST http://localhost:7077/v1/status?a=b HTTP/1.1\r\nhost: a\r\nx: y\r\nx: z\r\n\r\n",

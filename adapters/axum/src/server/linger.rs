@@ -1,8 +1,8 @@
-//! Ending a connection of which not everything was read.
+//! Lingering close: ending a connection with unread input.
 //!
-//! A socket that is closed with bytes unread is reset, and a client that is still sending then gets an
-//! error in place of the answer. So the server first closes its own direction, and reads on for a
-//! while what it has no use for.
+//! Closing a socket with unread bytes resets it, and a client that is still sending then gets an error
+//! instead of the response. So the server first closes its own direction, then reads and discards
+//! input for a while.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,60 +16,60 @@ use hyper::body::{Bytes, Frame, Incoming, SizeHint};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Sleep;
 
-/// How long a client may take to read its answer and to close.
-const TIME: Duration = Duration::from_secs(10);
+/// Maximum time for the client to read its response and to close.
+const LINGER_TIME: Duration = Duration::from_secs(10);
 
-/// Most bytes that are read from it meanwhile.
-const MOST: usize = 16 * 1024 * 1024;
+/// Maximum number of bytes that are discarded.
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
-/// What a connection has received and nobody has read.
+/// Whether a connection has unread input. Shared by its stream and the bodies of its requests.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unread(Arc<Flags>);
 
 #[derive(Debug, Default)]
 struct Flags {
-    /// A body was given up before its end.
+    /// A body was dropped before its end.
     body: AtomicBool,
-    /// Bytes have come that are no whole request yet.
+    /// Bytes of an incomplete request have arrived.
     bytes: AtomicBool,
 }
 
-/// The body of a request. Dropped before its end, it is noted as unread.
-pub(super) struct Watched {
+/// The body of a request. Dropping it before its end marks the connection.
+pub(super) struct TrackedBody {
     body: Incoming,
     has_ended: bool,
     unread: Unread,
 }
 
-/// Reads on after the answer.
+/// Reads and discards input after the last response.
 pub(super) struct Linger {
     unread: Unread,
     left: usize,
-    over: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl Unread {
-    /// Whether a body was given up before its end: the connection cannot go on.
+    /// Whether a body was dropped before its end. The connection cannot be reused then.
     pub(super) fn has_body(&self) -> bool {
         self.0.body.load(Ordering::Relaxed)
     }
 
-    /// Bytes have come.
+    /// Records received bytes.
     pub(super) fn receive(&self) {
         self.0.bytes.store(true, Ordering::Relaxed);
     }
 
-    /// What has come was a whole request.
+    /// Records that the received request is complete.
     fn end_request(&self) {
         self.0.bytes.store(false, Ordering::Relaxed);
     }
 
-    fn is_there(&self) -> bool {
+    fn any(&self) -> bool {
         self.has_body() || self.0.bytes.load(Ordering::Relaxed)
     }
 }
 
-impl Watched {
+impl TrackedBody {
     pub(super) fn new(body: Incoming, unread: &Unread) -> Self {
         if body.is_end_stream() {
             unread.end_request();
@@ -80,11 +80,11 @@ impl Watched {
 
 impl Linger {
     pub(super) fn new(unread: Unread) -> Self {
-        Self { unread, left: MOST, over: None }
+        Self { unread, left: MAX_DISCARDED, deadline: None }
     }
 
-    /// Reads what comes, and ready when the client has closed, or has sent or taken too much. Ready
-    /// at once if nothing is there and nothing is expected.
+    /// Discards input. Ready when the client has closed, or has reached the limit of bytes or of time;
+    /// immediately if no input is unread.
     pub(super) fn poll<S: AsyncRead + Unpin>(
         &mut self,
         stream: &mut S,
@@ -102,10 +102,10 @@ impl Linger {
                     }
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending if !self.unread.is_there() => return Poll::Ready(()),
+                Poll::Pending if !self.unread.any() => return Poll::Ready(()),
                 Poll::Pending => {
-                    let over = || Box::pin(tokio::time::sleep(TIME));
-                    ready!(self.over.get_or_insert_with(over).as_mut().poll(cx));
+                    let deadline = || Box::pin(tokio::time::sleep(LINGER_TIME));
+                    ready!(self.deadline.get_or_insert_with(deadline).as_mut().poll(cx));
                     return Poll::Ready(());
                 }
             }
@@ -113,7 +113,7 @@ impl Linger {
     }
 }
 
-impl HttpBody for Watched {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -135,11 +135,12 @@ impl HttpBody for Watched {
     }
 }
 
-impl Drop for Watched {
+impl Drop for TrackedBody {
     fn drop(&mut self) {
-        match self.has_ended || self.body.is_end_stream() {
-            true => self.unread.end_request(),
-            false => self.unread.0.body.store(true, Ordering::Relaxed),
+        if self.has_ended || self.body.is_end_stream() {
+            self.unread.end_request();
+        } else {
+            self.unread.0.body.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -153,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    /// How long it lingers on a connection.
+    /// The time that a connection lingers.
     async fn lingers(unread: &Unread, mut stream: impl AsyncRead + Unpin) -> Duration {
         let (began, mut linger) = (Instant::now(), Linger::new(unread.clone()));
         poll_fn(|cx| linger.poll(&mut stream, cx)).await;
@@ -161,21 +162,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_waits_only_if_something_is_expected_and_not_for_ever() {
+    async fn it_lingers_only_with_unread_input_and_for_a_bounded_time() {
         let unread = Unread::default();
         let (near, far) = tokio::io::duplex(1_000);
-        assert_eq!(lingers(&unread, near).await, Duration::ZERO, "nothing is expected");
+        assert_eq!(lingers(&unread, near).await, Duration::ZERO, "no unread input");
         drop(far);
         unread.receive();
         let (near, _far) = tokio::io::duplex(1_000);
-        assert_eq!(lingers(&unread, near).await.as_secs(), TIME.as_secs());
+        assert_eq!(lingers(&unread, near).await.as_secs(), LINGER_TIME.as_secs());
         let (near, far) = tokio::io::duplex(1_000);
         drop(far);
-        assert_eq!(lingers(&unread, near).await, Duration::ZERO, "it has closed");
+        assert_eq!(lingers(&unread, near).await, Duration::ZERO, "the client has closed");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_it_reads_is_bounded() {
+    async fn the_discarded_input_is_bounded() {
         let (near, mut far) = tokio::io::duplex(64 * 1024);
         let sender = tokio::spawn(async move {
             let mut sent = 0;
@@ -188,6 +189,6 @@ mod tests {
         unread.receive();
         assert_eq!(lingers(&unread, near).await, Duration::ZERO);
         let sent = sender.await.expect("it does not panic");
-        assert!((MOST..=MOST + 128 * 1024).contains(&sent), "{sent}");
+        assert!((MAX_DISCARDED..=MAX_DISCARDED + 128 * 1024).contains(&sent), "{sent}");
     }
 }

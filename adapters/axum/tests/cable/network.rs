@@ -1,4 +1,4 @@
-//! Two networks with a cable between them.
+//! Two networks with a link between them.
 
 use std::ffi::OsStr;
 use std::net::Ipv4Addr;
@@ -6,14 +6,14 @@ use std::process::{Command as Blocking, Stdio};
 
 use tokio::process::{Child, Command};
 
-/// This end of the cable.
+/// The near end of the link.
 pub(crate) const NEAR: Ipv4Addr = Ipv4Addr::new(10, 11, 12, 1);
 const FAR: Ipv4Addr = Ipv4Addr::new(10, 11, 12, 2);
 
-/// Where a test is told that its network is its own.
+/// The variable that marks a process in its own network.
 const INSIDE: &str = "STATUSBUS_NETWORK_OF_ITS_OWN";
 
-/// Runs a test in a network in which nothing is, by running this program again for it.
+/// Runs a test in an empty network, by starting this program again for it.
 pub(crate) fn in_one_of_its_own<F: Future<Output = ()>>(test: &str, run: impl FnOnce() -> F) {
     if std::env::var_os(INSIDE).is_some() {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
@@ -30,14 +30,14 @@ pub(crate) fn in_one_of_its_own<F: Future<Output = ()>>(test: &str, run: impl Fn
     assert!(done.success(), "see above; or this machine does not let its users have namespaces");
 }
 
-/// The network at the far end of the cable.
+/// The network at the far end of the link.
 pub(crate) struct Far {
-    /// It lives as long as this process.
+    /// The network exists as long as this process.
     holder: Child,
 }
 
 impl Far {
-    /// Lays the cable.
+    /// Creates the link.
     pub(crate) async fn connect() -> Self {
         ip("link set lo up").await;
         ip("link add near type veth peer name far").await;
@@ -56,7 +56,7 @@ impl Far {
         far
     }
 
-    /// A program over there.
+    /// A program in that network.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new("nsenter");
         command.args(["--target", &self.process(), "--net"]).arg(program);
@@ -64,7 +64,7 @@ impl Far {
         command
     }
 
-    /// Nothing comes through any more, and nobody is told.
+    /// Drops all packets, without a reset.
     pub(crate) async fn cut(&self) {
         self.ip("link set far down").await;
     }

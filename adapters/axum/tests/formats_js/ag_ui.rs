@@ -1,13 +1,13 @@
-//! AG-UI: a run whose activities are what stands.
+//! AG-UI: a run whose activities are the retained values.
 
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
-use crate::programs::slow::{Seen, forgetful, outrun};
+use crate::programs::slow::{Seen, forgetful, make_lag};
 use crate::programs::{Script, Server};
-use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
+use crate::{HOSTILE, overflow_queue, progress, publish_hostile_texts, small};
 
-/// As it is, an agent asks with POST.
+/// An unmodified agent sends POST.
 fn agent(server: &Server) -> Script {
     agent_with("POST", server)
 }
@@ -46,21 +46,21 @@ const DOWNLOAD: &str = "status:conv-1:progress:download-3";
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn a_run_has_what_stands_and_a_newer_value_takes_the_place_of_the_older() {
+async fn a_run_has_the_retained_values_and_newer_ones_replace_them() {
     for (method, thread) in [("POST", "thread-1"), ("GET", "conv-1")] {
         reads_what_stands(method, thread).await;
     }
 }
 
 async fn reads_what_stands(method: &str, thread: &str) {
-    let server = Server::start(&Status::builder().epoch(0xab).spawn());
+    let server = Server::start(&Status::builder().with_epoch(0xab).spawn());
     let status = &server.status;
     progress(status, "10 %").await;
     status.tool("conv-1", "searches");
     status.tool("conv-2", "somebody else's");
     status.flush().await;
     let mut agent = agent_with(method, &server);
-    agent.tell("run").await;
+    agent.command("run").await;
     let started = agent.next("started").await["event"].take();
     assert_eq!(
         (&started["threadId"], &started["protocolVersion"]),
@@ -74,9 +74,9 @@ async fn reads_what_stands(method: &str, thread: &str) {
         progress(status, percent).await;
         assert_eq!(next_text(&mut agent).await, percent);
     }
-    let stand = pairs(&[(DOWNLOAD, "30 %"), ("status:conv-1:tool", "searches")]);
-    assert_eq!(activities(&mut agent).await, stand);
-    server.balances().await;
+    let retained = pairs(&[(DOWNLOAD, "30 %"), ("status:conv-1:tool", "searches")]);
+    assert_eq!(activities(&mut agent).await, retained);
+    server.assert_balanced().await;
     let finished = agent.next("finished").await["event"].take();
     assert_eq!((&finished["runId"], &finished["outcome"]), (&started["runId"], &Value::Null));
     assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
@@ -84,13 +84,13 @@ async fn reads_what_stands(method: &str, thread: &str) {
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn hostile_text_is_read_as_it_was_said_and_what_comes_behind_it_too() {
+async fn hostile_text_arrives_unchanged_and_the_stream_continues() {
     let server = Server::start(&Status::builder().spawn());
     let mut agent = agent(&server);
-    say_hostile_things(&server.status).await;
-    agent.tell("run").await;
-    assert_eq!(next_text(&mut agent).await, HOSTILE, "as it stands");
-    say_hostile_things(&server.status).await;
+    publish_hostile_texts(&server.status).await;
+    agent.command("run").await;
+    assert_eq!(next_text(&mut agent).await, HOSTILE, "unchanged");
+    publish_hostile_texts(&server.status).await;
     let content = agent.next("activity").await["event"]["content"].take();
     assert_eq!(content["text"], HOSTILE, "as it comes");
     assert_eq!(content["key"], format!("{HOSTILE}id: 7\r\n"));
@@ -98,71 +98,72 @@ async fn hostile_text_is_read_as_it_was_said_and_what_comes_behind_it_too() {
     server.status.info("conv-1", "behind it");
     assert_eq!(next_text(&mut agent).await, "behind it");
     assert_eq!(activities(&mut agent).await.len(), 2);
-    server.balances().await;
+    server.assert_balanced().await;
     agent.next("finished").await;
     assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
 }
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn a_gap_is_told() {
+async fn a_gap_is_reported() {
     let server = Server::start(&small());
     let mut agent = agent(&server);
-    agent.tell("run").await;
+    agent.command("run").await;
     agent.next("statusbus.ready").await;
-    say_too_much(&server.status);
+    overflow_queue(&server.status);
     assert_eq!(agent.next("statusbus.gap").await["value"]["scope"], "topic");
     while next_text(&mut agent).await != "4" {}
     assert_eq!(activities(&mut agent).await, pairs(&[("status:conv-1:tool", "4")]));
-    server.balances().await;
+    server.assert_balanced().await;
     agent.next("finished").await;
     assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
 }
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn a_run_that_is_cut_off_has_failed_and_the_next_one_takes_its_place() {
+async fn a_run_that_is_cut_off_has_failed_and_the_next_one_replaces_it() {
     let server = Server::start(&Status::builder().spawn());
     progress(&server.status, "10 %").await;
     let mut agent = agent(&server);
-    agent.tell("run").await;
+    agent.command("run").await;
     assert_eq!(next_text(&mut agent).await, "10 %");
     let server = server.kill().await;
     agent.next("failed").await;
     progress(&server.status, "20 %").await;
     let server = server.restart();
-    agent.tell("run").await;
+    agent.command("run").await;
     assert_eq!(next_text(&mut agent).await, "20 %");
     assert_eq!(activities(&mut agent).await, pairs(&[(DOWNLOAD, "20 %")]));
-    // It closes, and the bus lives on: the run was stopped, and is neither complete nor failed.
-    server.closing.close();
+    // A close without a shutdown of the bus: the run is cancelled, neither complete nor failed.
+    server.shutdown.close();
     assert_eq!(agent.next("finished").await["event"]["outcome"], json!({"type": "cancelled"}));
-    server.balances().await;
+    server.assert_balanced().await;
     assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
 }
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+async fn a_lagging_reader_receives_the_missed_count_and_the_retained_values() {
     let server = Server::start(&forgetful());
     let mut agent = agent(&server);
-    agent.tell("run").await;
+    agent.command("run").await;
     agent.next("statusbus.ready").await;
-    outrun(&agent, &server.status).await;
+    make_lag(&agent, &server.status).await;
     let (mut seen, mut is_last) = (Seen::default(), false);
     while !is_last {
         let event = agent.next_of(&["activity", "statusbus.gap"]).await;
-        match event["on"] == "activity" {
-            true => is_last = seen.update(&event["event"]["content"]),
-            false => seen.gap(&event["value"]),
+        if event["on"] == "activity" {
+            is_last = seen.update(&event["event"]["content"]);
+        } else {
+            seen.gap(&event["value"]);
         }
     }
     assert!(seen.gaps > 0);
     server.status.tool("conv-1", "goes on");
     assert_eq!(next_text(&mut agent).await, "goes on");
-    let stand = pairs(&[("status:conv-1:tool", "goes on"), (DOWNLOAD, "99 %")]);
-    assert_eq!(activities(&mut agent).await, stand);
-    server.balances().await;
+    let retained = pairs(&[("status:conv-1:tool", "goes on"), (DOWNLOAD, "99 %")]);
+    assert_eq!(activities(&mut agent).await, retained);
+    server.assert_balanced().await;
     agent.next("finished").await;
     assert!(!agent.has_passed("warning") && !agent.has_passed("failed"));
 }

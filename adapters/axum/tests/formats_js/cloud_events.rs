@@ -1,11 +1,11 @@
-//! CloudEvents: one for each update, and what stands as a batch.
+//! CloudEvents: one for each update, and the retained values as a batch.
 
 use serde_json::{Value, json};
 use statusbus_tokio::Status;
 
-use crate::programs::slow::{Seen, forgetful, outrun};
+use crate::programs::slow::{Seen, forgetful, make_lag};
 use crate::programs::{Script, Server};
-use crate::{HOSTILE, progress, say_hostile_things, say_too_much, small};
+use crate::{HOSTILE, overflow_queue, progress, publish_hostile_texts, small};
 
 const STATUS: &str = "io.github.statusbus.status";
 const READY: &str = "io.github.statusbus.ready";
@@ -14,11 +14,11 @@ const GAP: &str = "io.github.statusbus.gap";
 fn reader(server: &Server) -> Script {
     let url = format!("http://{}/v1/status/conv-1", server.address);
     let stream = format!("{url}/events?format=cloudevents");
-    let standing = format!("{url}?format=cloudevents");
-    Script::start("formats/cloudevents.mjs", &[&stream, &standing])
+    let retained_texts = format!("{url}?format=cloudevents");
+    Script::start("formats/cloudevents.mjs", &[&stream, &retained_texts])
 }
 
-/// The next event of this type, which the SDK finds valid.
+/// The next event of this type, validated by the SDK.
 async fn next(reader: &mut Script, kind: &str) -> Value {
     let mut read = reader.next(kind).await;
     assert_eq!(read["valid"], true, "{read}");
@@ -32,8 +32,8 @@ async fn next_text(reader: &mut Script) -> String {
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn each_update_is_an_event_and_what_stands_a_batch() {
-    let server = Server::start(&Status::builder().epoch(0xab).spawn());
+async fn each_update_is_an_event_and_the_retained_values_are_a_batch() {
+    let server = Server::start(&Status::builder().with_epoch(0xab).spawn());
     progress(&server.status, "10 %").await;
     let mut reader = reader(&server);
     let ready = next(&mut reader, READY).await;
@@ -44,7 +44,7 @@ async fn each_update_is_an_event_and_what_stands_a_batch() {
     assert_eq!(read["lastEventId"], "00000000000000ab-2");
     let event = &mut read["event"];
     let (time, at) = (event["time"].take(), event["data"]["at"].take());
-    // The SDK keeps the milliseconds of it.
+    // The SDK keeps milliseconds.
     let time = time.as_str().and_then(|time| time.strip_suffix('Z')).expect("a time");
     assert!(at.as_str().is_some_and(|at| at.starts_with(time)), "{at} and {time}");
     assert_eq!(
@@ -53,7 +53,7 @@ async fn each_update_is_an_event_and_what_stands_a_batch() {
             "type": STATUS, "subject": "status:conv-1:tool", "time": null,
             "datacontenttype": "application/json",
             "data": {"seq": 2, "conversation": "conv-1", "category": "tool", "text": "searches",
-                "metadata": null, "key": null, "priority": "state", "at": null}})
+                "metadata": null, "key": null, "priority": "normal", "at": null}})
     );
     let batch = reader.ask("batch").await;
     assert_eq!(
@@ -63,17 +63,17 @@ async fn each_update_is_an_event_and_what_stands_a_batch() {
     let ids: Vec<_> =
         batch["events"].as_array().expect("an array").iter().map(|event| &event["id"]).collect();
     assert_eq!(ids, ["00000000000000ab-1", "00000000000000ab-2"]);
-    server.balances().await;
+    server.assert_balanced().await;
 }
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn hostile_text_is_read_as_it_was_said_and_what_comes_behind_it_too() {
+async fn hostile_text_arrives_unchanged_and_the_stream_continues() {
     let server = Server::start(&Status::builder().spawn());
-    say_hostile_things(&server.status).await;
+    publish_hostile_texts(&server.status).await;
     let mut reader = reader(&server);
-    assert_eq!(next_text(&mut reader).await, HOSTILE, "as it stands");
-    say_hostile_things(&server.status).await;
+    assert_eq!(next_text(&mut reader).await, HOSTILE, "unchanged");
+    publish_hostile_texts(&server.status).await;
     let data = next(&mut reader, STATUS).await["data"].take();
     assert_eq!(data["text"], HOSTILE, "as it comes");
     assert_eq!(data["metadata"]["__proto__"], json!({"polluted": 1}));
@@ -81,24 +81,24 @@ async fn hostile_text_is_read_as_it_was_said_and_what_comes_behind_it_too() {
     server.status.info("conv-1", "behind it");
     assert_eq!(next_text(&mut reader).await, "behind it");
     assert_eq!(reader.ask("batch").await["events"][0]["data"]["text"], HOSTILE);
-    server.balances().await;
+    server.assert_balanced().await;
 }
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn a_gap_is_told() {
+async fn a_gap_is_reported() {
     let server = Server::start(&small());
     let mut reader = reader(&server);
     next(&mut reader, READY).await;
-    say_too_much(&server.status);
+    overflow_queue(&server.status);
     assert_eq!(next(&mut reader, GAP).await["data"]["scope"], "topic");
     while next_text(&mut reader).await != "4" {}
-    server.balances().await;
+    server.assert_balanced().await;
 }
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn it_comes_back_by_itself_and_goes_on_where_it_was() {
+async fn it_reconnects_automatically_and_resumes() {
     let server = Server::start(&Status::builder().spawn());
     let mut reader = reader(&server);
     assert_eq!(next(&mut reader, READY).await["data"]["recovered"], false);
@@ -118,27 +118,28 @@ async fn it_comes_back_by_itself_and_goes_on_where_it_was() {
         read.push(next(&mut reader, STATUS).await["data"]["seq"].take());
     }
     assert_eq!(read, [1, 2, 3, 4, 5, 6], "no gap and no duplicate");
-    server.balances().await;
+    server.assert_balanced().await;
 }
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+async fn a_lagging_reader_receives_the_missed_count_and_the_retained_values() {
     let server = Server::start(&forgetful());
     let mut reader = reader(&server);
     next(&mut reader, READY).await;
-    outrun(&reader, &server.status).await;
+    make_lag(&reader, &server.status).await;
     let (mut seen, mut is_last) = (Seen::default(), false);
     while !is_last {
         let event = reader.next_of(&[STATUS, GAP]).await;
         assert_eq!(event["valid"], true, "{event}");
-        match event["on"] == STATUS {
-            true => is_last = seen.update(&event["event"]["data"]),
-            false => seen.gap(&event["event"]["data"]),
+        if event["on"] == STATUS {
+            is_last = seen.update(&event["event"]["data"]);
+        } else {
+            seen.gap(&event["event"]["data"]);
         }
     }
     assert!(seen.gaps > 0);
     server.status.tool("conv-1", "goes on");
     assert_eq!(next_text(&mut reader).await, "goes on");
-    server.balances().await;
+    server.assert_balanced().await;
 }

@@ -1,4 +1,4 @@
-//! Who may read and say what.
+//! Access control.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,7 +11,7 @@ use statusbus_tokio::Status;
 
 use crate::support::{Answer, Served, serve, serve_with};
 
-/// What may be read, and whether something may be said.
+/// The status codes of reads, and of a publish.
 const READS: [&str; 6] = [
     "/v1/events",
     "/v1/system/events",
@@ -25,7 +25,7 @@ async fn ask(served: &Served, method: &str, path: &str, headers: &[(&str, &str)]
     let client = served.client().await;
     let mut request = client.request(method, path);
     for (name, value) in headers {
-        // The name that is asked for takes the place of the usual one.
+        // A header replaces the default one of the same name.
         request.headers_mut().expect("valid so far").remove(*name);
         request = request.header(*name, *value);
     }
@@ -41,7 +41,7 @@ fn with(authorize: impl statusbus_axum::Authorize) -> impl FnOnce(Routes) -> Rou
 }
 
 #[tokio::test]
-async fn where_nobody_decides_only_this_machine_may() {
+async fn the_default_policy_allows_loopback_callers_only() {
     let served = serve(Status::builder().spawn()).await;
     let others: [&[(&str, &str)]; 8] = [
         &[("x-forwarded-for", "203.0.113.9")],
@@ -66,11 +66,11 @@ async fn where_nobody_decides_only_this_machine_may() {
         assert_eq!(answer.status, 200, "{host}: {}", answer.text);
     }
     let ledger = served.end().await;
-    assert_eq!(ledger.sent, 0, "what was not read is not counted");
+    assert_eq!(ledger.sent, 0, "updates in unread bodies are not counted");
 }
 
 #[tokio::test]
-async fn where_the_peer_is_not_known_nobody_may() {
+async fn the_default_policy_denies_callers_without_an_address() {
     let status = Status::builder().spawn();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("it listens");
@@ -78,13 +78,13 @@ async fn where_the_peer_is_not_known_nobody_may() {
     let server = tokio::spawn(async move { axum::serve(listener, routes).await });
     let answer = crate::support::Client::connect(address).await.get("/v1/system").await;
     assert_eq!(answer.reason(), (403, "unauthorized".to_owned()));
-    assert!(answer.text.contains("it is not known who asks"), "{}", answer.text);
+    assert!(answer.text.contains("the caller's address is unknown"), "{}", answer.text);
     server.abort();
 }
 
 #[tokio::test]
-async fn a_token_opens_what_it_is_for() {
-    let bearer = Bearer::new("secret").expect("sendable").reads("wall").expect("sendable");
+async fn a_token_grants_its_scope() {
+    let bearer = Bearer::new("secret").expect("sendable").with_reader("wall").expect("sendable");
     let served = serve_with(Status::builder().spawn(), with(bearer), |server| server).await;
     let bearers = [
         (&[][..], None),
@@ -98,18 +98,18 @@ async fn a_token_opens_what_it_is_for() {
     ];
     for (headers, publishes) in bearers {
         let read = ask(&served, "GET", "/v1/system", headers).await;
-        let said = ask(&served, "POST", "/v1/status", headers).await;
+        let published = ask(&served, "POST", "/v1/status", headers).await;
         match publishes {
             None => {
-                for answer in [read, said] {
+                for answer in [read, published] {
                     assert_eq!(answer.reason(), (401, "unauthenticated".to_owned()), "{headers:?}");
                     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
                 }
             }
-            Some(202) => assert_eq!((read.status.as_u16(), said.status.as_u16()), (200, 202)),
+            Some(202) => assert_eq!((read.status.as_u16(), published.status.as_u16()), (200, 202)),
             Some(status) => {
                 assert_eq!(read.status, 200);
-                assert_eq!(said.reason(), (status, "unauthorized".to_owned()));
+                assert_eq!(published.reason(), (status, "unauthorized".to_owned()));
             }
         }
         assert_eq!(ask(&served, "GET", "/healthz", headers).await.status, 200);
@@ -119,16 +119,16 @@ async fn a_token_opens_what_it_is_for() {
     let answer = ask(&served, "GET", "/v1/events", &[]).await;
     assert_eq!(answer.status, 401);
     let ledger = served.end().await;
-    assert_eq!((ledger.sent, ledger.delivered), (2, 2), "what was not read is not counted");
+    assert_eq!((ledger.sent, ledger.delivered), (2, 2), "updates in unread bodies are not counted");
 }
 
 #[tokio::test]
-async fn whoever_decides_is_asked_each_time_and_told_what_for() {
+async fn the_hook_decides_each_request_and_sees_its_target() {
     let asked: Arc<Mutex<Vec<String>>> = Arc::default();
     let decide = {
         let asked = Arc::clone(&asked);
         move |caller: &Caller, access: Access<'_>| {
-            let user = caller.headers().get("x-user").and_then(|user| user.to_str().ok());
+            let user = caller.header("x-user");
             asked.lock().push(format!("{access:?} by {}", user.unwrap_or("nobody")));
             match access {
                 Access::Publish(Target::Conversation("conv-2")) => {
@@ -152,10 +152,10 @@ async fn whoever_decides_is_asked_each_time_and_told_what_for() {
     let answer = served.publish(updates).await.json();
     assert_eq!(answer["accepted"], 3);
     let refused = answer["refused"].as_array().expect("an array");
-    let told: Vec<_> = refused.iter().map(|each| (&each["index"], &each["reason"])).collect();
+    let reported: Vec<_> = refused.iter().map(|each| (&each["index"], &each["reason"])).collect();
     let unauthorized = json!("unauthorized");
     assert_eq!(
-        told,
+        reported,
         [(&json!(1), &unauthorized), (&json!(4), &json!("invalid")), (&json!(5), &unauthorized)]
     );
     assert_eq!(refused[0]["detail"], "conv-2 is not yours");
@@ -178,7 +178,7 @@ async fn whoever_decides_is_asked_each_time_and_told_what_for() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_with_the_permission_and_who_comes_back_is_asked_again() {
+async fn a_stream_ends_with_the_permission_and_a_resume_is_decided_anew() {
     let end = Arc::new(Mutex::new(SystemTime::now() + Duration::from_secs(3_600)));
     let decide = {
         let end = Arc::clone(&end);
@@ -206,9 +206,9 @@ fn cors(headers: &HeaderMap) -> Option<&str> {
 }
 
 #[tokio::test]
-async fn a_page_from_elsewhere_may_nothing_unless_it_is_listed() {
+async fn pages_of_other_origins_are_refused_unless_listed() {
     let listed = "https://app.example";
-    let open = |routes: Routes| routes.origins([listed]).expect("an origin");
+    let open = |routes: Routes| routes.with_origins([listed]).expect("an origin");
     let without = serve(Status::builder().spawn()).await;
     let with = serve_with(Status::builder().spawn(), open, |server| server).await;
     for (served, origin, may) in [
@@ -221,10 +221,11 @@ async fn a_page_from_elsewhere_may_nothing_unless_it_is_listed() {
         (&with, "https://evil.example", false),
         (&with, "null", false),
     ] {
-        let said = ask(served, "POST", "/v1/status", &[("origin", origin)]).await;
-        match may {
-            true => assert_eq!(said.status, 202, "{origin}"),
-            false => assert_eq!(said.reason(), (403, "origin".to_owned()), "{origin}"),
+        let published = ask(served, "POST", "/v1/status", &[("origin", origin)]).await;
+        if may {
+            assert_eq!(published.status, 202, "{origin}");
+        } else {
+            assert_eq!(published.reason(), (403, "origin".to_owned()), "{origin}");
         }
         let read = ask(served, "GET", "/v1/system", &[("origin", origin)]).await;
         assert_eq!(read.status, 200, "the browser keeps it from the page");
@@ -239,12 +240,12 @@ async fn a_page_from_elsewhere_may_nothing_unless_it_is_listed() {
     assert_eq!((preflight.status.as_u16(), cors(&preflight.headers)), (200, Some(listed)));
     let preflight = ask(&without, "OPTIONS", "/v1/status", &asks).await;
     assert_eq!(cors(&preflight.headers), None);
-    // The server's own pages.
+    // Pages of the server's own origin.
     let own = format!("http://{}", without.address);
-    let said = ask(&without, "POST", "/v1/status", &[("origin", &own)]).await;
-    assert_eq!(said.status, 202);
+    let published = ask(&without, "POST", "/v1/status", &[("origin", &own)]).await;
+    assert_eq!(published.status, 202);
     for nonsense in ["app.example", "https://app.example/", "https://a@app.example", "*", ""] {
-        assert!(Routes::new(&with.status).origins([nonsense]).is_err(), "{nonsense}");
+        assert!(Routes::new(&with.status).with_origins([nonsense]).is_err(), "{nonsense}");
     }
     with.end().await;
     without.end().await;

@@ -1,5 +1,5 @@
-//! The API description has what there is, and there is what it has. That what is answered has the
-//! form that it says is checked wherever a test asks for something.
+//! The API description is complete: it has all that the server has, and nothing else. The bodies of
+//! responses are validated against it in every test that sends a request.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -25,12 +25,12 @@ fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static st
     })
 }
 
-/// Whether an operation is a run of AG-UI.
+/// Whether an operation is an AG-UI run.
 fn is_run(path: &str, method: &str) -> bool {
     method == "post" && path.ends_with("/events")
 }
 
-/// Asks for a run with this query and body, at each path where there are runs.
+/// Requests a run with this query and body, at each path that supports runs.
 async fn ask_for_runs(kept: &mut Kept, served: &Served, query: &str, body: &str) -> Vec<Answer> {
     let mut answers = Vec::new();
     for (path, method, _) in operations().filter(|(path, method, _)| is_run(path, method)) {
@@ -43,7 +43,7 @@ async fn ask_for_runs(kept: &mut Kept, served: &Served, query: &str, body: &str)
     answers
 }
 
-/// Asks for an operation as the examples of its parameters say.
+/// Requests an operation with the examples of its parameters.
 async fn ask(client: Client, (path, method): (&str, &str), headers: &[(&str, &str)]) -> Answer {
     let path = path.replace("{conversation}", "conv-1").replace("{file}", "main.js");
     let is_socket = path == "/socket/websocket";
@@ -71,7 +71,7 @@ async fn ask(client: Client, (path, method): (&str, &str), headers: &[(&str, &st
     client.answer(request, body).await
 }
 
-/// Lets nobody in.
+/// A policy that denies everything.
 struct Nobody(Denied);
 
 impl Authorize for Nobody {
@@ -86,12 +86,12 @@ impl Authorize for Nobody {
 
 type Kept = BTreeSet<(String, u16)>;
 
-/// Keeps which operation has answered with which status.
+/// Records the operation and the status of a response.
 fn keep(kept: &mut Kept, answer: &Answer) {
     kept.insert(answer.described.clone().expect("an operation that is described"));
 }
 
-/// What each operation answers where all is well, and with what is wrong with an address.
+/// The responses of each operation to valid requests and to invalid addresses.
 async fn ask_a_server(kept: &mut Kept) {
     let served = serve(Status::builder().spawn()).await;
     for (path, method, _) in operations() {
@@ -140,9 +140,9 @@ async fn ask_a_server(kept: &mut Kept) {
     served.end().await;
 }
 
-/// What is answered where something is too much, or comes too late.
+/// The responses at a limit.
 async fn ask_a_full_server(kept: &mut Kept) {
-    let limits = |routes: Routes| routes.limits(Limits::new().streams(0).body(100));
+    let limits = |routes: Routes| routes.with_limits(Limits::new().with_streams(0).with_body(100));
     let full = serve_with(Status::builder().spawn(), limits, |server| server).await;
     keep(kept, &full.publish("x".repeat(101)).await);
     let client = full.client().await;
@@ -164,17 +164,17 @@ async fn ask_a_full_server(kept: &mut Kept) {
     full.end().await;
 }
 
-/// What is answered while it closes, where somebody else goes on listening.
+/// The responses during a shutdown, in an application that keeps listening.
 async fn ask_a_closing_server(kept: &mut Kept) {
     let status = Status::builder().spawn();
     let routes = Routes::new(&status);
-    let closing = routes.closing();
+    let shutdown = routes.shutdown_handle();
     let address = listen(routes.router()).await;
-    closing.close();
+    shutdown.close();
     for operation in [("/v1/status", "post"), ("/readyz", "get"), ("/socket/websocket", "get")] {
         keep(kept, &ask(Client::connect(address).await, operation, &[]).await);
     }
-    // `EventSource` comes back from a stream that ends, and not from an error; the others do not.
+    // `EventSource` reconnects after a stream that ends and not after an error; other clients do neither.
     for (format, expected) in
         [("statusbus", 200), ("cloudevents", 200), ("ai-sdk", 503), ("ag-ui", 503)]
     {
@@ -187,7 +187,7 @@ async fn ask_a_closing_server(kept: &mut Kept) {
     assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
 }
 
-/// Serves as an application does, on a free port.
+/// Serves a router with `axum::serve` on a free port.
 async fn listen(app: Router) -> SocketAddr {
     let app = app.into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -197,7 +197,7 @@ async fn listen(app: Router) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn every_operation_answers_each_status_that_is_described() {
+async fn every_described_status_occurs_and_no_other() {
     let mut kept = Kept::new();
     ask_a_server(&mut kept).await;
     ask_a_full_server(&mut kept).await;
@@ -212,7 +212,7 @@ async fn every_operation_answers_each_status_that_is_described() {
         }
         served.end().await;
     }
-    // In virtual time: see `api_bodies`.
+    // These are tested in virtual time: see `api_bodies`.
     let posts = operations().filter(|(_, method, _)| *method == "post");
     kept.extend(posts.map(|(.., id)| (id.to_owned(), 408)));
     let described: Kept = operations()
@@ -226,9 +226,9 @@ async fn every_operation_answers_each_status_that_is_described() {
 }
 
 #[tokio::test]
-async fn there_is_no_other_path_and_no_other_method() {
+async fn no_other_path_and_no_other_method_is_served() {
     let status = Status::builder().spawn();
-    // The only place where a router tells its paths.
+    // A router reveals its paths only in its `Debug` output.
     let router = format!("{:?}", Routes::new(&status).router());
     let (_, paths) = router.split_once("paths: {").expect("the paths of a router");
     let (paths, _) = paths.split_once("} }").expect("their end");
@@ -261,7 +261,7 @@ fn has_parameter(path: &str, method: &str, name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn parameters_are_read_where_they_are_described_and_nowhere_else() {
+async fn parameters_have_an_effect_where_described_and_nowhere_else() {
     let served = serve(Status::builder().spawn()).await;
     served.status.system().tool("x");
     served.status.flush().await;
@@ -288,7 +288,7 @@ async fn parameters_are_read_where_they_are_described_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn streams_and_the_socket_are_those_of_the_other_document() {
+async fn streams_and_the_socket_match_the_asyncapi_document() {
     let channels = ASYNCAPI.at("/channels").as_object().expect("channels");
     let addresses: BTreeSet<_> =
         channels.values().map(|channel| channel["address"].as_str().expect("one")).collect();
@@ -309,9 +309,9 @@ fn every_reason_of_a_refusal_is_described() {
     let refused = RefuseReason::ALL.map(RefuseReason::as_str);
     let dropped = DropReason::ALL.map(DropReason::as_str);
     assert_eq!(*described, json!(refused.iter().chain(&dropped).collect::<Vec<_>>()));
-    let told = OPENAPI.at("/components/schemas/Ledger/properties");
+    let ledger = OPENAPI.at("/components/schemas/Ledger/properties");
     for (outcome, reasons) in [("refused", &refused[..]), ("dropped", &dropped[..])] {
-        let required = told[outcome]["required"].as_array().expect("an array");
+        let required = ledger[outcome]["required"].as_array().expect("an array");
         assert_eq!(required[1..], reasons.iter().map(|why| json!(why)).collect::<Vec<_>>());
     }
     let gap = ASYNCAPI.at("/components/schemas/GapReasons/properties").as_object().expect("names");
@@ -320,9 +320,9 @@ fn every_reason_of_a_refusal_is_described() {
 }
 
 #[tokio::test]
-async fn what_is_served_has_this_bus_and_this_place_filled_in() {
-    let status = Status::builder().category("deploy").expect("a name").spawn();
-    let routes = Routes::new(&status).limits(Limits::new().updates(7));
+async fn addresses_limits_and_categories_are_filled_in() {
+    let status = Status::builder().with_category("deploy").expect("a name").spawn();
+    let routes = Routes::new(&status).with_limits(Limits::new().with_updates(7));
     let address = listen(Router::new().nest("/{tenant}/status", routes.router())).await;
     let get = async |path: &str| Client::connect(address).await.get(path).await;
     let openapi = get("/acme/status/openapi.json").await.json();
@@ -337,7 +337,7 @@ async fn what_is_served_has_this_bus_and_this_place_filled_in() {
         assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
         assert_eq!(document["components"]["schemas"]["Category"]["enum"], json!(names));
     }
-    // The parameters of the application's own path are no concern of ours.
+    // Parameters of the application's own path are ignored.
     assert_eq!(get("/acme/status/v1/status/conv-1").await.status, 200);
     assert_eq!(get("/acme/status/page/main.js").await.status, 200);
     assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());

@@ -1,5 +1,4 @@
-//! Bodies that do not come, that end too early, or that are too much together: in virtual time,
-//! without a network.
+//! Bodies that stall, end too early or exceed the budget: in virtual time, without a network.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,7 +20,7 @@ use tower_service::Service;
 
 use crate::support::api::{Seen, check_answer};
 
-/// Publishes.
+/// Sends a publish request.
 async fn post(router: Router, body: Body) -> Response {
     post_to("/v1/status", router, body).await
 }
@@ -32,12 +31,12 @@ async fn post_to(address: &str, mut router: Router, body: Body) -> Response {
     router.call(request).await.expect("a router always answers")
 }
 
-/// The status and the reason of an answer to who publishes, which is as it is described.
+/// The status and the reason of the response to a publish request, validated against the description.
 async fn reason(response: Response) -> (u16, String) {
     reason_of(("/v1/status", "publish"), response).await
 }
 
-/// The same, of the operation of this name at this address.
+/// The same for the operation with this name at this address.
 async fn reason_of((address, id): (&str, &str), response: Response) -> (u16, String) {
     let (parts, body) = response.into_parts();
     let body = body.collect().await.expect("a body").to_bytes();
@@ -49,14 +48,14 @@ async fn reason_of((address, id): (&str, &str), response: Response) -> (u16, Str
     (status, problem["reason"].as_str().expect("a reason").to_owned())
 }
 
-/// A body that begins with so many bytes, and does not go on.
+/// A body that stalls after this many bytes.
 fn stuck(bytes: usize) -> Body {
     let begins = iter([Ok::<_, io::Error>(vec![b' '; bytes])]);
     Body::from_stream(begins.chain(pending()))
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_does_not_come_is_waited_for_half_a_minute() {
+async fn a_body_that_stalls_times_out_after_30_s() {
     let status = Status::builder().spawn();
     for operation in [
         ("/v1/status", "publish"),
@@ -73,7 +72,7 @@ async fn a_body_that_does_not_come_is_waited_for_half_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_is_told_so() {
+async fn a_truncated_body_is_refused() {
     let status = Status::builder().spawn();
     let pieces = [Ok("[".to_owned()), Err(io::Error::from(io::ErrorKind::ConnectionReset))];
     let answer = post(Routes::new(&status).router(), Body::from_stream(iter(pieces))).await;
@@ -82,15 +81,15 @@ async fn a_body_that_breaks_off_is_told_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bodies_have_so_much_room_together_and_get_it_back() {
+async fn bodies_share_a_budget_and_return_their_charge() {
     const ROOM: usize = 64 * 1024 * 1024;
     let status = Status::builder().spawn();
-    let router = Routes::new(&status).limits(Limits::new().body(ROOM / 2)).router();
+    let router = Routes::new(&status).with_limits(Limits::new().with_body(ROOM / 2)).router();
     let large = tokio::spawn(post(router.clone(), stuck(ROOM)));
     assert_eq!(reason(large.await.expect("an answer")).await, (413, "too_large".to_owned()));
-    // One peer takes half of it, which is two of the largest bodies here.
+    // One peer may take half of the budget: two of the largest bodies here.
     let large = [ROOM / 2, ROOM / 2].map(|bytes| tokio::spawn(post(router.clone(), stuck(bytes))));
-    // They have their turns.
+    // Lets the spawned requests run.
     tokio::task::yield_now().await;
     let update = r#"{"category":"tool","text":"x"}"#;
     let answer = post(router.clone(), Body::from(update)).await;

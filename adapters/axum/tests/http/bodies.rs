@@ -1,4 +1,4 @@
-//! Bodies of requests over real connections: who may send one, and that no peer keeps others from it.
+//! Request bodies over real connections: authorization before reading, and fairness between peers.
 
 use serde_json::json;
 use statusbus_axum::{Access, Bearer, Caller, Denied, Grant};
@@ -9,7 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::support::{Answer, Served, serve_with, within};
 use statusbus_axum::Limits;
 
-/// Most bytes of a body, as announced by those who do not send the last of them.
+/// The announced length of bodies whose last byte is not sent.
 const ANNOUNCED: usize = 2_000_000;
 const SENT: usize = 1_990_000;
 
@@ -25,7 +25,7 @@ async fn connect(served: &Served, path: &str, token: Option<&str>) -> TcpStream 
     stream
 }
 
-/// The first line of what is answered.
+/// The first line of the response.
 async fn status_line(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     while !answer.contains(&b'\r') {
@@ -37,7 +37,7 @@ async fn status_line(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
 }
 
-/// A figure of `/metrics`.
+/// A sample of `/metrics`.
 async fn metric(served: &Served, name: &str) -> usize {
     let client = served.client().await;
     let request = client.request("GET", "/metrics").header("authorization", "Bearer good");
@@ -56,8 +56,8 @@ async fn publish(served: &Served, token: &str, text: usize) -> Answer {
 }
 
 #[tokio::test]
-async fn without_a_token_no_byte_of_a_body_is_read() {
-    let bearer = Bearer::new("good").expect("sendable").reads("wall").expect("sendable");
+async fn no_byte_of_a_body_is_read_without_a_token() {
+    let bearer = Bearer::new("good").expect("sendable").with_reader("wall").expect("sendable");
     let served =
         serve_with(Status::builder().spawn(), |routes| routes.authorize(bearer), |server| server)
             .await;
@@ -66,7 +66,7 @@ async fn without_a_token_no_byte_of_a_body_is_read() {
         [(None, "401"), (Some("wrong"), "401"), (Some("wall"), "403"), (Some("good"), "")]
     {
         for path in ["/v1/status", "/v1/events?format=ag-ui"] {
-            // To read with POST is for those who may read.
+            // A stream that is requested with POST needs the permission to read.
             if status == "403" && path != "/v1/status" {
                 continue;
             }
@@ -82,7 +82,7 @@ async fn without_a_token_no_byte_of_a_body_is_read() {
             }
         }
     }
-    // Only those with the token are read: one byte each.
+    // Only the bodies with a token are read: one byte each.
     while metric(&served, "statusbus_http_body_bytes").await < stalled.len() {}
     assert_eq!(metric(&served, "statusbus_http_body_bytes").await, stalled.len());
     assert_eq!(publish(&served, "good", 10_000).await.json()["accepted"], 1);
@@ -104,12 +104,12 @@ async fn one_peer_cannot_keep_others_from_publishing() {
     for _ in 0..CONNECTIONS {
         let mut stream = connect(&served, "/v1/status", Some("greedy")).await;
         stalled.push(tokio::spawn(async move {
-            // It may be refused before all of it is sent.
+            // The server may refuse it before all of it is sent.
             let _ = stream.write_all(&vec![b' '; SENT]).await;
             stream
         }));
     }
-    // Until each is refused, or read as far as it was sent.
+    // Until each body is refused, or read as far as it was sent.
     loop {
         let refused = metric(&served, "statusbus_http_answers_total{status=\"503\"}").await;
         let read = metric(&served, "statusbus_http_body_bytes").await;
@@ -126,10 +126,10 @@ async fn one_peer_cannot_keep_others_from_publishing() {
     served.end().await;
 }
 
-/// Sends all of a request before it reads, as many clients do, and reads until the server closes.
+/// Sends the whole request before reading, as many clients do, then reads until the server closes.
 async fn send_and_then_read(served: &Served, head: &str, body: &[u8]) -> String {
     let socket = TcpSocket::new_v4().expect("a socket");
-    // What the server does not read does not fit between the two.
+    // Unread bytes exceed the buffers between client and server.
     socket.set_send_buffer_size(16 * 1024).expect("an option");
     let mut stream = within(socket.connect(served.address)).await.expect("it listens");
     let head = format!("{head}\r\nhost: localhost\r\n\r\n");
@@ -145,11 +145,11 @@ async fn send_and_then_read(served: &Served, head: &str, body: &[u8]) -> String 
 }
 
 #[tokio::test]
-async fn a_client_that_sends_all_before_it_reads_gets_the_answer() {
+async fn a_client_that_sends_all_before_reading_gets_the_response() {
     let bearer = Bearer::new("good").expect("sendable");
     let served = serve_with(
         Status::builder().spawn(),
-        |routes| routes.authorize(bearer).limits(Limits::new().body(100_000)),
+        |routes| routes.authorize(bearer).with_limits(Limits::new().with_body(100_000)),
         |server| server,
     )
     .await;

@@ -1,4 +1,4 @@
-//! Names that a URL takes for steps in a path: none of them is a conversation.
+//! Dot segments of URLs: they are invalid as names of conversations.
 
 use serde_json::json;
 use statusbus_tokio::Status;
@@ -7,14 +7,14 @@ use tokio::net::TcpStream;
 
 use crate::support::{Served, serve, within};
 
-/// What is answered to a target that is sent as it is: the status and the body.
+/// The status and the body of the response to a raw request target.
 async fn raw(served: &Served, target: &str) -> (String, String) {
     let mut stream = within(TcpStream::connect(served.address)).await.expect("it listens");
     let host = served.address;
     let head = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("room");
     let (mut answer, mut piece) = (Vec::new(), [0; 1_024]);
-    // A stream would go on: what it begins with is enough.
+    // A stream does not end, so reading stops after its beginning.
     while !String::from_utf8_lossy(&answer).contains("}\n") && answer.len() < 1_024 {
         match within(stream.read(&mut piece)).await.expect("an answer") {
             0 => break,
@@ -27,7 +27,7 @@ async fn raw(served: &Served, target: &str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn dots_are_no_conversation_and_lead_nowhere_else() {
+async fn dot_segments_are_invalid_names_and_lead_nowhere_else() {
     let served = serve(Status::builder().spawn()).await;
     served.status.tool("conv-1", "a secret of somebody else");
     served.status.flush().await;
@@ -43,7 +43,7 @@ async fn dots_are_no_conversation_and_lead_nowhere_else() {
             );
         }
     }
-    // A conversation may have dots in its name.
+    // Names may contain dots.
     for name in ["...", ".a", "a..b"] {
         let (status, body) = raw(&served, &format!("/v1/status/{name}")).await;
         assert_eq!(status, "200", "{name}: {body}");

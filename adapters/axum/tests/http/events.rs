@@ -1,4 +1,4 @@
-//! Event streams: what a reader gets, in which order, in which form.
+//! Event streams: content, order and encoding.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use crate::support::source::texts;
 use crate::support::{Frame, serve, serve_with};
 
 #[tokio::test]
-async fn a_new_reader_gets_the_values_that_stand_and_then_what_comes() {
-    let served = serve(Status::builder().epoch(0xab).spawn()).await;
+async fn a_new_reader_receives_the_retained_values_first() {
+    let served = serve(Status::builder().with_epoch(0xab).spawn()).await;
     served.status.tool("conv-1", "old");
     served.status.tool("conv-1", "stands");
     served.status.tool("conv-2", "somebody else's");
@@ -30,17 +30,17 @@ async fn a_new_reader_gets_the_values_that_stand_and_then_what_comes() {
 }
 
 #[tokio::test]
-async fn an_update_has_the_fields_of_the_form() {
+async fn an_update_has_the_documented_fields() {
     let served = serve(Status::builder().spawn()).await;
     let mut source = served.events("/v1/events").await;
-    assert_eq!(source.begins().await, [""; 0], "nothing stands, and that is said");
+    assert_eq!(source.begins().await, [""; 0], "an empty list of retained values");
     let metadata: Metadata = r#"{"hits":3}"#.parse().expect("an object");
     served
         .status
         .update("conv-1", Category::TOOL, "found")
         .key("search")
         .metadata(metadata)
-        .priority(Priority::Terminal)
+        .priority(Priority::High)
         .send();
     let mut updates = source.expect("status").await;
     let at = updates[0]["at"].take();
@@ -48,7 +48,7 @@ async fn an_update_has_the_fields_of_the_form() {
     assert_eq!(
         updates,
         json!([{"seq": 1, "conversation": "conv-1", "category": "tool", "text": "found",
-            "metadata": {"hits": 3}, "key": "search", "priority": "terminal", "at": null}])
+            "metadata": {"hits": 3}, "key": "search", "priority": "high", "at": null}])
     );
     served.status.system().info("up");
     let updates = source.expect("status").await;
@@ -60,7 +60,7 @@ async fn an_update_has_the_fields_of_the_form() {
 }
 
 #[tokio::test]
-async fn each_stream_has_what_is_its_own() {
+async fn each_stream_has_its_own_selection() {
     let served = serve(Status::builder().spawn()).await;
     let mut one = served.events("/v1/status/conv%2F1/events").await;
     let mut tools = served.events("/v1/status/conv%2F1/events?categories=tool,error").await;
@@ -82,7 +82,7 @@ async fn each_stream_has_what_is_its_own() {
 }
 
 #[tokio::test]
-async fn nothing_on_the_way_keeps_or_changes_a_stream() {
+async fn proxies_neither_buffer_nor_change_a_stream() {
     let served = serve(Status::builder().spawn()).await;
     let source = served.events("/v1/events").await;
     let header = |name: &str| source.headers.get(name).and_then(|value| value.to_str().ok());
@@ -94,12 +94,13 @@ async fn nothing_on_the_way_keeps_or_changes_a_stream() {
 }
 
 #[tokio::test]
-async fn a_gap_stands_where_the_updates_would_have_been() {
-    let config = Config::new().queue_limit(3).expect("valid").batch_size(3).expect("valid");
-    let served = serve(Status::builder().config(config).epoch(1).spawn()).await;
+async fn a_gap_is_in_place_of_the_lost_updates() {
+    let config =
+        Config::new().with_queue_limit(3).expect("valid").with_batch_size(3).expect("valid");
+    let served = serve(Status::builder().with_config(config).with_epoch(1).spawn()).await;
     let mut source = served.events("/v1/status/conv-1/events").await;
     source.begins().await;
-    // In one go: the runner has no turn in between.
+    // Without an await in between, so that the runner does not run.
     for number in 0..5 {
         served.status.tool("conv-1", number.to_string());
     }
@@ -115,13 +116,14 @@ async fn a_gap_stands_where_the_updates_would_have_been() {
         }
     }
     let lost = served.status.ledger().dropped.total();
-    assert_eq!(missing, lost, "what the ledger says");
+    assert_eq!(missing, lost, "as in the ledger");
     served.end().await;
 }
 
 #[tokio::test]
-async fn hostile_text_breaks_no_frame() {
-    let builder = Status::builder().max_text(2 * 1024 * 1024).conversation_bytes(4 * 1024 * 1024);
+async fn hostile_text_stays_within_its_frame() {
+    let builder =
+        Status::builder().with_max_text(2 * 1024 * 1024).with_conversation_bytes(4 * 1024 * 1024);
     let served = serve(builder.spawn()).await;
     let mut source = served.events("/v1/status/conv-1/events").await;
     source.begins().await;
@@ -152,7 +154,7 @@ async fn hostile_text_breaks_no_frame() {
 
 #[tokio::test]
 async fn the_retained_values_of_a_large_bus_are_one_event() {
-    let served = serve(Status::builder().conversations(20_000).spawn()).await;
+    let served = serve(Status::builder().with_conversations(20_000).spawn()).await;
     for number in 0..5_000 {
         served.status.tool(&format!("conv-{number}"), format!("{number} {}", "x".repeat(50)));
         if number % 1_000 == 0 {
@@ -172,7 +174,7 @@ async fn the_retained_values_of_a_large_bus_are_one_event() {
 }
 
 #[tokio::test]
-async fn those_who_read_the_same_share_what_is_written() {
+async fn readers_of_one_selection_share_frames() {
     let served = serve(Status::builder().spawn()).await;
     let mut sources = Vec::new();
     for _ in 0..20 {
@@ -190,7 +192,7 @@ async fn those_who_read_the_same_share_what_is_written() {
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_answered_with_what_would_be_right() {
+async fn errors_name_the_fault_and_the_remedy() {
     let served = serve(Status::builder().spawn()).await;
     let long = format!("/v1/status/{}/events", "x".repeat(129));
     for (path, status, reason, detail) in [
@@ -210,9 +212,9 @@ async fn what_is_asked_wrongly_is_answered_with_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn one_too_many_is_told_so_and_the_others_read_on() {
-    let limits = statusbus_axum::Limits::new().streams(2);
-    let routes = |routes: statusbus_axum::Routes| routes.limits(limits);
+async fn a_stream_over_the_limit_is_refused_and_the_others_continue() {
+    let limits = statusbus_axum::Limits::new().with_streams(2);
+    let routes = |routes: statusbus_axum::Routes| routes.with_limits(limits);
     let served = serve_with(Status::builder().spawn(), routes, |server| server).await;
     let mut first = served.events("/v1/events").await;
     first.begins().await;
@@ -223,7 +225,7 @@ async fn one_too_many_is_told_so_and_the_others_read_on() {
     served.status.info("conv-1", "one");
     assert_eq!(first.read(1).await, ["one"]);
     drop(second);
-    // The server sees that it has gone when it next looks: it is woken for it.
+    // The server detects the closed connection when it polls it, for which it is woken.
     while served.status.readers() > 1 {
         tokio::task::yield_now().await;
     }
@@ -232,7 +234,7 @@ async fn one_too_many_is_told_so_and_the_others_read_on() {
 }
 
 #[tokio::test]
-async fn whoever_reads_when_the_bus_is_shut_down_gets_everything_and_is_told_to_come_back() {
+async fn a_shutdown_delivers_everything_and_asks_readers_to_reconnect() {
     let served = serve(Status::builder().spawn()).await;
     let mut source = served.events("/v1/events").await;
     source.begins().await;

@@ -1,4 +1,4 @@
-//! Event streams in other forms: who gets which, where they go on, and how they end.
+//! Event streams in other formats: selection, resume positions and ends.
 
 use std::time::SystemTime;
 
@@ -11,13 +11,13 @@ use crate::support::{Frame, Served, Source, serve, serve_with};
 const PATH: &str = "/v1/status/conv-1/events";
 const OTHERS: [&str; 3] = ["ai-sdk", "ag-ui", "cloudevents"];
 
-/// The text of the update in an event of another form; none if it is about something else.
+/// The text of the update in an event of another format, `None` for other events.
 fn text(event: &Value) -> Option<&str> {
     let update = if event["content"].is_null() { &event["data"] } else { &event["content"] };
     update["text"].as_str()
 }
 
-/// Reads up to an update with this text; answers the texts on the way.
+/// Reads up to an update with this text. Returns the texts that were read.
 async fn read_to(source: &mut Source, last: &str) -> Vec<String> {
     let mut all = Vec::new();
     while all.last().map(String::as_str) != Some(last) {
@@ -26,7 +26,7 @@ async fn read_to(source: &mut Source, last: &str) -> Vec<String> {
     all
 }
 
-/// Reads up to an update with this text; answers the id of its event.
+/// Reads up to an update with this text. Returns the id of its event.
 async fn id_of(source: &mut Source, wanted: &str) -> String {
     loop {
         match source.next_frame().await.expect("it goes on") {
@@ -37,7 +37,7 @@ async fn id_of(source: &mut Source, wanted: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_format_that_there_is_not_is_refused_with_those_that_there_are() {
+async fn an_unknown_format_is_refused_with_the_list_of_formats() {
     let served = serve(Status::builder().spawn()).await;
     for (path, known) in [
         (PATH, "statusbus, ai-sdk, ag-ui, cloudevents"),
@@ -51,21 +51,21 @@ async fn a_format_that_there_is_not_is_refused_with_those_that_there_are() {
             assert!(answer.text.contains(known), "{}", answer.text);
         }
     }
-    let standing = served.get("/v1/status/conv-1?format=ag-ui").await;
-    assert_eq!(standing.reason(), (400, "unknown_format".to_owned()));
+    let retained_texts = served.get("/v1/status/conv-1?format=ag-ui").await;
+    assert_eq!(retained_texts.reason(), (400, "unknown_format".to_owned()));
     assert_eq!(served.status.conversations(), 0);
     served.end().await;
 }
 
 #[tokio::test]
-async fn the_own_form_can_be_asked_for_by_name() {
+async fn the_native_format_has_a_name() {
     let served = serve(Status::builder().spawn()).await;
     served.status.tool("conv-1", "stands");
     served.status.flush().await;
     let mut source = served.events(&format!("{PATH}?format=statusbus")).await;
     assert_eq!(source.begins().await, ["stands"]);
-    let standing = served.get("/v1/status/conv-1?format=statusbus").await.json();
-    assert_eq!(standing["updates"][0]["text"], "stands");
+    let retained_texts = served.get("/v1/status/conv-1?format=statusbus").await.json();
+    assert_eq!(retained_texts["updates"][0]["text"], "stands");
     served.end().await;
 }
 
@@ -85,16 +85,16 @@ async fn the_header_of_the_ai_sdk_is_on_its_streams_only() {
 }
 
 #[tokio::test]
-async fn whoever_sends_the_id_of_an_event_goes_on_behind_it_in_every_form() {
+async fn every_format_resumes_after_the_id_of_any_event() {
     let served = serve(Status::builder().spawn()).await;
     for format in OTHERS {
         let path = format!("{PATH}?format={format}");
         let mut source = served.events(&path).await;
-        // In one go: they arrive together.
+        // Without an await in between, so that they are one batch.
         for number in 0..5 {
             served.status.tool("conv-1", number.to_string());
         }
-        // In the middle of what arrived together.
+        // An event in the middle of a batch.
         let id = id_of(&mut source, "2").await;
         drop(source);
         let mut source = served.events_after(&path, &id).await;
@@ -110,8 +110,8 @@ async fn whoever_sends_the_id_of_an_event_goes_on_behind_it_in_every_form() {
 }
 
 #[tokio::test]
-async fn where_nothing_stands_a_stream_says_where_it_is() {
-    let served = serve(Status::builder().epoch(7).spawn()).await;
+async fn a_stream_without_retained_values_begins_with_its_position() {
+    let served = serve(Status::builder().with_epoch(7).spawn()).await;
     served.status.tool("conv-2", "somebody else's");
     served.status.flush().await;
     let mut sources = Vec::new();
@@ -126,9 +126,9 @@ async fn where_nothing_stands_a_stream_says_where_it_is() {
 }
 
 #[tokio::test]
-async fn the_retained_values_of_a_large_bus_come_whole_in_every_form() {
+async fn every_format_has_all_retained_values_of_a_large_bus() {
     const VALUES: usize = 3_000;
-    let served = serve(Status::builder().conversations(VALUES).spawn()).await;
+    let served = serve(Status::builder().with_conversations(VALUES).spawn()).await;
     for number in 0..VALUES {
         served.status.tool(&format!("conv-{number}"), format!("{number}"));
         if number % 1_000 == 0 {
@@ -147,8 +147,8 @@ async fn the_retained_values_of_a_large_bus_come_whole_in_every_form() {
 }
 
 #[tokio::test]
-async fn what_stands_can_be_had_as_a_batch_of_cloud_events() {
-    let served = serve(Status::builder().epoch(7).spawn()).await;
+async fn retained_values_are_available_as_a_batch_of_cloud_events() {
+    let served = serve(Status::builder().with_epoch(7).spawn()).await;
     served.status.update("conv-1", Category::PROGRESS, "50 %").key("k").send();
     served.status.tool("conv-1", "searches");
     served.status.system().info("up");
@@ -173,7 +173,7 @@ async fn what_stands_can_be_had_as_a_batch_of_cloud_events() {
     served.end().await;
 }
 
-/// The last of a stream's events, when all that is left of it is read.
+/// The last events of a stream, after reading the rest of it.
 async fn last_events(source: &mut Source) -> Vec<Value> {
     let mut all = Vec::new();
     while let Some((_, data)) = source.next().await {
@@ -183,7 +183,7 @@ async fn last_events(source: &mut Source) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_stream_that_comes_to_its_end_says_so() {
+async fn a_complete_stream_ends_with_an_event() {
     let served = serve(Status::builder().spawn()).await;
     let mut sources = Vec::new();
     for format in OTHERS {
@@ -195,7 +195,7 @@ async fn a_stream_that_comes_to_its_end_says_so() {
     for source in &mut sources {
         let events = last_events(source).await;
         let last = events.iter().position(|event| text(event) == Some("last"));
-        ends.push(events[last.expect("all that was said") + 1..].to_vec());
+        ends.push(events[last.expect("an update") + 1..].to_vec());
     }
     assert_eq!(ends[0], [json!({"type": "finish"}), json!("[DONE]")]);
     assert_eq!(
@@ -205,13 +205,13 @@ async fn a_stream_that_comes_to_its_end_says_so() {
     assert_eq!((ends[1].len(), ends[2].len()), (1, 0));
 }
 
-/// A permission that ends as soon as it is given.
+/// A permission that expires immediately.
 fn for_a_moment(_: &Caller, _: Access<'_>) -> Result<Grant, Denied> {
     Ok(Grant::until(SystemTime::now()))
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_off_does_not_pass_for_complete() {
+async fn a_stream_that_is_cut_off_is_not_reported_as_complete() {
     let routes = |routes: Routes| routes.authorize(for_a_moment);
     let served = serve_with(Status::builder().spawn(), routes, |server| server).await;
     let mut ends = Vec::new();
@@ -226,7 +226,7 @@ async fn a_stream_that_is_cut_off_does_not_pass_for_complete() {
 }
 
 #[tokio::test]
-async fn a_run_is_asked_for_with_post_and_nothing_else_is() {
+async fn only_a_run_is_requested_with_post() {
     let served = serve(Status::builder().spawn()).await;
     let post = async |path: &str, body: &'static str| {
         let client = served.client().await;
@@ -263,13 +263,14 @@ async fn counted(served: &Served, name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_in_every_form() {
-    let config = Config::new().queue_limit(3).expect("valid").batch_size(3).expect("valid");
-    let served = serve(Status::builder().config(config).spawn()).await;
+async fn every_format_reports_gaps() {
+    let config =
+        Config::new().with_queue_limit(3).expect("valid").with_batch_size(3).expect("valid");
+    let served = serve(Status::builder().with_config(config).spawn()).await;
     for format in OTHERS {
         let mut source = served.events(&format!("{PATH}?format={format}")).await;
         source.expect("").await;
-        // In one go: there is no room for all of them.
+        // Without an await in between, so that the queue overflows.
         for number in 0..5 {
             served.status.tool("conv-1", format!("{format} {number}"));
         }
@@ -288,7 +289,7 @@ async fn what_is_missing_is_told_in_every_form() {
 }
 
 #[tokio::test]
-async fn each_form_is_written_once_however_many_read_it() {
+async fn each_format_is_encoded_once_for_all_readers() {
     let served = serve(Status::builder().spawn()).await;
     let mut sources = Vec::new();
     for _ in 0..5 {

@@ -1,5 +1,4 @@
-//! Clients that are slow, that are many, or that mean no good: what they get, and that nobody else
-//! notices.
+//! Slow, numerous or hostile clients: the response to them, and that other clients are unaffected.
 
 use std::time::Duration;
 
@@ -10,17 +9,17 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::support::{Served, serve, serve_with, within};
 
-/// Sends bytes as they are, and reads what comes until the other end closes.
+/// Sends raw bytes, and reads until the server closes.
 async fn raw(served: &Served, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(served.address).await.expect("it listens");
-    // It may be refused before all of it is sent.
+    // The server may refuse it before all of it is sent.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let _ = within(stream.read_to_end(&mut answer)).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// That everybody else is served as ever.
+/// Checks that other clients are served.
 async fn serves_on(served: &Served) {
     let mut source = served.events("/v1/system/events").await;
     source.expect("ready").await;
@@ -30,7 +29,7 @@ async fn serves_on(served: &Served) {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused_and_costs_nobody_else_anything() {
+async fn invalid_http_is_refused_and_other_clients_are_unaffected() {
     let served = serve(Status::builder().spawn()).await;
     let long = "x".repeat(1_000_000);
     let many: String = (0..200).map(|number| format!("h{number}: x\r\n")).collect();
@@ -49,15 +48,15 @@ async fn what_is_no_http_is_refused_and_costs_nobody_else_anything() {
         ("POST /v1/status HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\nzz\r\n".to_owned(), "400"),
     ] {
         let answer = raw(&served, request.as_bytes()).await;
-        let told = answer.strip_prefix("HTTP/1.1 ").unwrap_or(&answer);
-        assert!(told.starts_with(status), "{request:.60}: {answer:.300}");
+        let reported = answer.strip_prefix("HTTP/1.1 ").unwrap_or(&answer);
+        assert!(reported.starts_with(status), "{request:.60}: {answer:.300}");
     }
     serves_on(&served).await;
     served.end().await;
 }
 
-/// The status and the reason of an answer that is read as it is.
-fn told(answer: &str) -> (&str, String) {
+/// The status and the reason of a raw response.
+fn reported(answer: &str) -> (&str, String) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
     let status = head.split(' ').nth(1).unwrap_or_default();
     let problem: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
@@ -65,7 +64,7 @@ fn told(answer: &str) -> (&str, String) {
 }
 
 #[tokio::test]
-async fn a_request_names_its_host_once_and_the_target_names_it_before_the_header() {
+async fn a_request_has_one_host_and_its_target_precedes_the_header() {
     let served = serve(Status::builder().spawn()).await;
     for (head, expected) in [
         ("GET /healthz HTTP/1.1\r\n", ("400", "invalid")),
@@ -91,7 +90,7 @@ async fn a_request_names_its_host_once_and_the_target_names_it_before_the_header
         ),
     ] {
         let answer = raw(&served, format!("{head}connection: close\r\n\r\n").as_bytes()).await;
-        let (status, reason) = told(&answer);
+        let (status, reason) = reported(&answer);
         assert_eq!((status, reason.as_str()), expected, "{head}: {answer}");
     }
     served.end().await;
@@ -102,20 +101,20 @@ async fn a_head_has_at_most_64_kib() {
     let served = serve(Status::builder().spawn()).await;
     for (bytes, expected) in [(60_000, "200"), (70_000, "431"), (100_000, "431"), (120_000, "431")]
     {
-        // Of one long header, and of many.
+        // One long header, and many short ones.
         for count in [1, 80] {
             let value = "x".repeat(bytes / count - 10);
             let headers: String = (0..count).map(|n| format!("x-{n:03}: {value}\r\n")).collect();
             let head = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
             let answer = raw(&served, format!("{head}{headers}\r\n").as_bytes()).await;
-            assert_eq!(told(&answer).0, expected, "{bytes} in {count}: {answer:.300}");
+            assert_eq!(reported(&answer).0, expected, "{bytes} in {count}: {answer:.300}");
         }
     }
     served.end().await;
 }
 
 #[tokio::test]
-async fn a_path_that_there_is_not_is_answered_as_other_errors_are() {
+async fn an_unknown_path_is_answered_as_other_errors_are() {
     let served = serve(Status::builder().spawn()).await;
     for (request, expected) in [
         ("GET /v1/nothing", ("404", "not_found")),
@@ -131,7 +130,7 @@ async fn a_path_that_there_is_not_is_answered_as_other_errors_are() {
     ] {
         let request = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         let answer = raw(&served, request.as_bytes()).await;
-        let (status, reason) = told(&answer);
+        let (status, reason) = reported(&answer);
         assert_eq!((status, reason.as_str()), expected, "{request}: {answer}");
         assert!(answer.contains("content-type: application/json"), "{answer}");
         assert_eq!(answer.contains("\r\nallow: "), status == "405", "{answer}");
@@ -140,7 +139,7 @@ async fn a_path_that_there_is_not_is_answered_as_other_errors_are() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_ends_is_cut_off_where_it_is_too_large() {
+async fn an_endless_body_is_refused_at_the_size_limit() {
     let served = serve(Status::builder().spawn()).await;
     let mut stream = TcpStream::connect(served.address).await.expect("it listens");
     let head = "POST /v1/status HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -156,7 +155,7 @@ async fn a_body_that_never_ends_is_cut_off_where_it_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_announced_and_not_sent_takes_no_room_from_others() {
+async fn an_announced_body_that_is_not_sent_takes_no_memory() {
     let served = serve(Status::builder().spawn()).await;
     let mut announced = Vec::new();
     for _ in 0..200 {
@@ -175,8 +174,8 @@ async fn a_body_that_is_announced_and_not_sent_takes_no_room_from_others() {
 }
 
 #[tokio::test]
-async fn one_that_reads_nothing_misses_what_the_others_get() {
-    let served = serve(Status::builder().window(1_000).spawn()).await;
+async fn a_client_that_does_not_read_lags_alone() {
+    let served = serve(Status::builder().with_window(1_000).spawn()).await;
     let mut stuck = TcpStream::connect(served.address).await.expect("it listens");
     let request = format!("GET /v1/events HTTP/1.1\r\nhost: {}\r\n\r\n", served.address);
     stuck.write_all(request.as_bytes()).await.expect("room");
@@ -191,7 +190,7 @@ async fn one_that_reads_nothing_misses_what_the_others_get() {
         }
     }
     assert!(served.status.unread() > 1_000, "it has not come to them");
-    // When it reads again, it is told how many it missed, and goes on.
+    // When it reads again, it receives the number of missed updates, and continues.
     let mut source = Vec::new();
     let mut piece = vec![0; 1 << 16];
     while !String::from_utf8_lossy(&source).contains("\"scope\":\"reader\"") {
@@ -205,7 +204,7 @@ async fn one_that_reads_nothing_misses_what_the_others_get() {
     served.end().await;
 }
 
-/// A figure of `/metrics`.
+/// A sample of `/metrics`.
 async fn metric(served: &Served, name: &str) -> usize {
     let all = served.get("/metrics").await.text;
     let line = all.lines().find(|line| line.split_once(' ').is_some_and(|(of, _)| of == name));
@@ -213,23 +212,24 @@ async fn metric(served: &Served, name: &str) -> usize {
     value.parse().expect("a number")
 }
 
-/// Most that one holds of what it has not read, as the README says: what hyper takes before it waits,
-/// and a frame, which ends with the update that makes it 64 KiB long. The largest update is one of
-/// 16 KiB whose bytes take six each.
+/// Maximum memory for the unread data of one stream, as in the README: hyper's buffer, and a frame,
+/// which ends with the update that reaches 64 KiB. The largest update has 16 KiB of text, each byte of
+/// which takes six in JSON.
 const A_READER: usize = (64 + 64 + 6 * 16 + 1) * 1024;
 
-/// Most that is kept ready for those who read the same.
+/// Maximum size of the frame cache.
 const KEPT: usize = 4 * 1024 * 1024;
 
 #[tokio::test]
-async fn what_is_held_for_those_who_read_nothing_is_bounded() {
+async fn the_memory_for_clients_that_do_not_read_is_bounded() {
     const READERS: usize = 12;
-    let status = Status::builder().window_bytes(4 << 20).spawn();
-    let served = serve_with(status, |routes| routes, |server| server.send_buffer(4 * 1024)).await;
+    let status = Status::builder().with_window_bytes(4 << 20).spawn();
+    let served =
+        serve_with(status, |routes| routes, |server| server.with_send_buffer(4 * 1024)).await;
     let most = "\u{1}".repeat(16 * 1024);
     let mut stuck = Vec::new();
     for number in 0..READERS {
-        // Each where the others are not: what it holds it shares with nobody.
+        // A conversation for each, so that no frames are shared.
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4 * 1024).expect("an option");
         let mut stream = socket.connect(served.address).await.expect("it listens");
@@ -239,7 +239,7 @@ async fn what_is_held_for_those_who_read_nothing_is_bounded() {
         while served.status.readers() <= number {
             tokio::task::yield_now().await;
         }
-        // Together 6 MiB when they are written: more than fits on the way.
+        // Encoded 6 MiB together, which exceeds the buffers between server and client.
         for _ in 0..64 {
             served.status.tool(format!("conv-{number}").as_str(), most.as_str());
         }
@@ -256,17 +256,17 @@ async fn what_is_held_for_those_who_read_nothing_is_bounded() {
 }
 
 #[tokio::test]
-async fn one_that_stands_still_is_closed() {
-    let patient = |server: Server| server.patience(Duration::from_millis(300));
-    let served = serve_with(Status::builder().spawn(), |routes| routes, patient).await;
-    // Says nothing at all; says half of a request; asks and then neither reads nor asks again.
+async fn an_idle_connection_is_closed() {
+    let impatient = |server: Server| server.with_idle_timeout(Duration::from_millis(300));
+    let served = serve_with(Status::builder().spawn(), |routes| routes, impatient).await;
+    // Sends nothing; sends half of a request; sends a request and nothing after it.
     for request in
         ["", "GET /v1/system HTTP/1.1\r\nho", "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"]
     {
         let answer = raw(&served, request.as_bytes()).await;
         assert_eq!(answer.contains("ok"), request.contains("healthz"), "{answer}");
     }
-    // Asks for a stream and reads nothing of it: heartbeats are too few to be noticed here.
+    // Requests a stream and does not read it. Heartbeats are too rare to matter here.
     let mut stuck = TcpStream::connect(served.address).await.expect("it listens");
     stuck.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("room");
     while served.status.readers() == 0 {
@@ -280,15 +280,15 @@ async fn one_that_stands_still_is_closed() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_so() {
-    let two = |server: Server| server.connections(2);
+async fn a_connection_over_the_limit_is_refused() {
+    let two = |server: Server| server.with_connections(2);
     let served = serve_with(Status::builder().spawn(), |routes| routes, two).await;
     let mut source = served.events("/v1/events").await;
     source.begins().await;
     let second = served.client().await;
     assert!(second.get("/readyz").await.status.is_success());
     let silent = TcpStream::connect(served.address).await.expect("it listens");
-    // The second one closes in its time; until then there is no place for a third.
+    // The second connection closes after a while; until then a third one is refused.
     loop {
         let answer = raw(&served, b"").await;
         if answer.starts_with("HTTP/1.1 503") {

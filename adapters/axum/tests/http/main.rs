@@ -1,4 +1,4 @@
-//! The delivery over HTTP, by what a client sees: a real server, a real connection.
+//! The HTTP delivery as clients see it: a real server, real connections.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -7,15 +7,15 @@ mod access;
 mod api;
 mod api_bodies;
 mod bodies;
-mod closing;
+mod dashboard;
 mod dots;
 mod events;
 mod formats;
 mod hostile;
 mod metrics;
-mod page;
 mod publish;
 mod resume;
 mod resume_points;
 mod retained;
+mod shutdown;
 mod snapshots;

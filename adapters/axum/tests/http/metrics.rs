@@ -6,8 +6,8 @@ use statusbus_tokio::{Config, Overflow, Status};
 
 use crate::support::{Served, serve};
 
-/// Each sample by its name and labels. Checks the form on the way: a type and an explanation for
-/// each, and no sample twice.
+/// Each sample by its name and labels. Also checks the format: each metric has a type and a help text,
+/// and no sample is repeated.
 async fn metrics(served: &Served) -> HashMap<String, f64> {
     let answer = served.get("/metrics").await;
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
@@ -33,9 +33,9 @@ async fn metrics(served: &Served) -> HashMap<String, f64> {
 }
 
 #[tokio::test]
-async fn the_metrics_say_what_the_ledger_says_and_name_no_conversation() {
-    let config = Config::new().queue_limit(2).expect("valid").overflow(Overflow::Reject);
-    let (status, runner) = Status::builder().config(config).build();
+async fn the_metrics_match_the_ledger_and_contain_no_conversation_names() {
+    let config = Config::new().with_queue_limit(2).expect("valid").with_overflow(Overflow::Reject);
+    let (status, runner) = Status::builder().with_config(config).build();
     let served = serve(status).await;
     for number in 0..3 {
         served.status.tool("conv-secret", number.to_string());
@@ -74,8 +74,8 @@ async fn the_metrics_say_what_the_ledger_says_and_name_no_conversation() {
     ] {
         assert_eq!(after[sample], value, "{sample}");
     }
-    assert!(after["statusbus_http_connections"] >= 4.0, "three streams and this one");
-    assert!(after["statusbus_http_frames_shared_total"] >= 2.0, "one wrote it for three");
+    assert!(after["statusbus_http_connections"] >= 4.0, "three streams and this request");
+    assert!(after["statusbus_http_frames_shared_total"] >= 2.0, "encoded once for three");
     let written = after["statusbus_http_delivery_seconds_count"];
     assert_eq!(after["statusbus_http_delivery_seconds_bucket{le=\"+Inf\"}"], written);
     assert!(written >= 1.0);

@@ -1,5 +1,4 @@
-//! Publishing: each update is judged by itself, and whatever is wrong is told with what would be
-//! right.
+//! Publishing: each update is checked separately, and errors name the fault and the remedy.
 
 use serde_json::{Value, json};
 use statusbus_axum::Limits;
@@ -18,7 +17,7 @@ async fn an_update_arrives_as_it_was_sent() {
     source.begins().await;
     let answer = served
         .publish(json!({"conversation": "conv-1", "category": "tool", "text": "found",
-            "metadata": {"hits": 3, "of": [1, null]}, "key": "search", "priority": "terminal",
+            "metadata": {"hits": 3, "of": [1, null]}, "key": "search", "priority": "high",
             "ttl_ms": 5000}))
         .await;
     assert_eq!(
@@ -30,7 +29,7 @@ async fn an_update_arrives_as_it_was_sent() {
     assert_eq!(
         updates,
         json!([{"seq": 1, "conversation": "conv-1", "category": "tool", "text": "found",
-            "metadata": {"hits": 3, "of": [1, null]}, "key": "search", "priority": "terminal",
+            "metadata": {"hits": 3, "of": [1, null]}, "key": "search", "priority": "high",
             "at": null}])
     );
     served.end().await;
@@ -54,7 +53,7 @@ async fn many_keep_their_order_as_an_array_and_as_lines() {
 }
 
 #[tokio::test]
-async fn a_conversation_may_be_a_number_and_none_is_the_whole_system() {
+async fn a_conversation_may_be_a_number_and_a_missing_one_is_the_system() {
     let served = serve(Status::builder().spawn()).await;
     let mut source = served.events("/v1/events").await;
     source.begins().await;
@@ -72,7 +71,7 @@ async fn a_conversation_may_be_a_number_and_none_is_the_whole_system() {
 }
 
 #[tokio::test]
-async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
+async fn an_invalid_update_is_refused_alone_with_the_remedy() {
     let served = serve(Status::builder().spawn()).await;
     let mut source = served.events("/v1/events").await;
     source.begins().await;
@@ -91,21 +90,21 @@ async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
             "invalid",
             "`conversation` has to be a name, or null for the whole system, and is a number",
         ),
-        (with("text", json!("x".repeat(16 * 1024 + 1))), "too_large", "at most 16384"),
+        (with("text", json!("x".repeat(16 * 1024 + 1))), "too_large", "shorten it to 16384"),
         (with("text", json!(7)), "invalid", "`text` has to be a string, and is a number"),
         (with("category", json!(null)), "invalid", "`category` has to be a string, and is null"),
         (with("key", json!({})), "invalid", "`key` has to be a string or null, and is an object"),
-        (with("key", json!("x".repeat(129))), "too_large", "at most 128"),
+        (with("key", json!("x".repeat(129))), "too_large", "shorten it to 128"),
         (with("key", json!("")), "invalid", "at least 1 byte"),
-        (with("metadata", json!({"a": "x".repeat(5_000)})), "too_large", "at most 4096"),
+        (with("metadata", json!({"a": "x".repeat(5_000)})), "too_large", "shorten it to 4096"),
         (
             with("metadata", json!([1])),
             "invalid",
             "`metadata` has to be an object or null, and is an array",
         ),
-        (with("priority", json!("urgent")), "invalid", "choose among progress, state, terminal"),
+        (with("priority", json!("urgent")), "invalid", "choose among low, normal, high"),
         (
-            with("priority", json!(["state"])),
+            with("priority", json!(["normal"])),
             "invalid",
             "`priority` has to be a string or null, and is an array",
         ),
@@ -135,7 +134,7 @@ async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
         (&json!(0), &json!("invalid"))
     );
     let detail = answer["refused"][0]["detail"].as_str().expect("a detail");
-    assert!(detail.contains("the key \"a\" is there twice"), "{detail}");
+    assert!(detail.contains("the key \"a\" is duplicate"), "{detail}");
     let mut updates = Vec::new();
     for (number, (bad, _, _)) in bad.iter().enumerate() {
         updates.extend([update(&number.to_string()), bad.clone()]);
@@ -147,10 +146,10 @@ async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
     for (number, ((sent, reason, detail), refusal)) in bad.iter().zip(refused).enumerate() {
         assert_eq!(refusal["index"], 2 * number + 1, "{sent}");
         assert_eq!(refusal["reason"], *reason, "{sent}");
-        let told = refusal["detail"].as_str().expect("a detail");
-        assert!(told.contains(detail), "{sent:.80}: {told}");
+        let reported = refusal["detail"].as_str().expect("a detail");
+        assert!(reported.contains(detail), "{sent:.80}: {reported}");
         for of_rust in ["struct", "u64", "tuple", "sequence", "map", "unit", "integer"] {
-            assert!(!told.contains(of_rust), "{sent:.80}: {told}");
+            assert!(!reported.contains(of_rust), "{sent:.80}: {reported}");
         }
     }
     let good: Vec<String> = (0..bad.len()).map(|number| number.to_string()).collect();
@@ -162,26 +161,26 @@ async fn a_bad_update_is_refused_by_itself_with_what_would_be_right() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_json_costs_itself_only() {
+async fn an_invalid_line_does_not_affect_the_others() {
     let served = serve(Status::builder().spawn()).await;
     let lines = format!("{}\nnonsense\n\n{}\r\n{{", update("one"), update("two"));
     let answer = served.post("application/x-ndjson", lines).await.json();
     assert_eq!(answer["accepted"], 2);
     let refused = answer["refused"].as_array().expect("an array");
-    let told: Vec<_> = refused.iter().map(|each| (&each["index"], &each["reason"])).collect();
-    assert_eq!(told, [(&json!(1), &json!("invalid")), (&json!(3), &json!("invalid"))]);
+    let reported: Vec<_> = refused.iter().map(|each| (&each["index"], &each["reason"])).collect();
+    assert_eq!(reported, [(&json!(1), &json!("invalid")), (&json!(3), &json!("invalid"))]);
     served.end().await;
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_answered_as_a_whole() {
-    let limits = Limits::new().body(10_000).updates(3);
+async fn an_invalid_request_is_refused_as_a_whole() {
+    let limits = Limits::new().with_body(10_000).with_updates(3);
     let served =
-        serve_with(Status::builder().spawn(), |routes| routes.limits(limits), |server| server)
+        serve_with(Status::builder().spawn(), |routes| routes.with_limits(limits), |server| server)
             .await;
     let four = json!([update("1"), update("2"), update("3"), update("4")]);
     let lines = [0; 4].map(|_| update("x").to_string()).join("\n");
-    for (content_type, body, told, detail) in [
+    for (content_type, body, reported, detail) in [
         ("application/json", "nonsense".into(), (400, "not_json"), "application/x-ndjson"),
         ("application/json", String::new(), (400, "not_json"), "EOF"),
         (
@@ -196,7 +195,7 @@ async fn what_is_no_request_is_answered_as_a_whole() {
         ("application/json", "x".repeat(10_001), (413, "too_large"), "more than 10000 bytes"),
     ] {
         let answer = served.post(content_type, body).await;
-        assert_eq!(answer.reason(), (told.0, told.1.to_owned()), "{}", answer.text);
+        assert_eq!(answer.reason(), (reported.0, reported.1.to_owned()), "{}", answer.text);
         assert!(answer.text.contains(detail), "{}", answer.text);
     }
     let answer = served.post("application/json", vec![b'"', 0xff, b'"']).await;
@@ -208,7 +207,7 @@ async fn what_is_no_request_is_answered_as_a_whole() {
 }
 
 #[tokio::test]
-async fn identity_is_no_packing_in_whatever_case() {
+async fn the_encoding_identity_is_accepted_in_any_case() {
     let served = serve(Status::builder().spawn()).await;
     for (encodings, status) in [
         (&["identity"][..], 202),
@@ -239,16 +238,16 @@ async fn identity_is_no_packing_in_whatever_case() {
 }
 
 #[tokio::test]
-async fn what_a_full_queue_does_not_take_is_told() {
-    let config = Config::new().queue_limit(2).expect("valid").overflow(Overflow::Reject);
-    // Nothing is handed on: the runner does not run.
-    let (status, runner) = Status::builder().config(config).build();
+async fn updates_that_a_full_queue_drops_are_reported() {
+    let config = Config::new().with_queue_limit(2).expect("valid").with_overflow(Overflow::Reject);
+    // The runner does not run, so nothing is delivered.
+    let (status, runner) = Status::builder().with_config(config).build();
     let served = serve(status).await;
     let answer = served.publish(json!([update("1"), update("2"), update("3")])).await.json();
     assert_eq!(answer["accepted"], 2);
     assert_eq!(answer["refused"][0]["index"], 2);
     assert_eq!(answer["refused"][0]["reason"], "full");
-    served.status.reconfigure(config.overflow(Overflow::DropNewest));
+    served.status.reconfigure(config.with_overflow(Overflow::DropNewest));
     let answer = served.publish(update("4")).await.json();
     assert_eq!(answer["accepted"], 0);
     assert_eq!(answer["refused"][0]["reason"], "newest");
@@ -258,7 +257,7 @@ async fn what_a_full_queue_does_not_take_is_told() {
 }
 
 #[tokio::test]
-async fn a_closed_bus_takes_nothing_in() {
+async fn a_closed_bus_refuses_updates() {
     let served = serve(Status::builder().spawn()).await;
     let client = served.client().await;
     served.status.shutdown(std::time::Duration::from_secs(1)).await;

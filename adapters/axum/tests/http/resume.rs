@@ -1,4 +1,4 @@
-//! Coming back: with no gap and no duplicate, or told that this cannot be had.
+//! Resuming: without a gap and a duplicate, or with a report that it is impossible.
 
 use serde_json::Value;
 use statusbus_tokio::Status;
@@ -18,7 +18,7 @@ async fn read_three(served: &Served) -> String {
 }
 
 #[tokio::test]
-async fn a_reader_goes_on_where_it_was() {
+async fn a_reader_resumes_at_its_position() {
     let served = serve(Status::builder().spawn()).await;
     let id = read_three(&served).await;
     served.status.tool("conv-2", "not its own");
@@ -37,7 +37,7 @@ async fn a_reader_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn the_header_counts_more_than_the_query() {
+async fn the_header_precedes_the_query() {
     let served = serve(Status::builder().spawn()).await;
     let id = read_three(&served).await;
     served.status.tool("conv-1", "missed");
@@ -53,8 +53,9 @@ async fn the_header_counts_more_than_the_query() {
 }
 
 #[tokio::test]
-async fn who_cannot_go_on_is_told_so_and_gets_the_values_that_stand() {
-    let served = serve(Status::builder().epoch(7).history(2).window(2).spawn()).await;
+async fn an_impossible_resume_is_reported_and_starts_with_the_retained_values() {
+    let served =
+        serve(Status::builder().with_epoch(7).with_history(2).with_window(2).spawn()).await;
     for number in 0..10 {
         served.status.tool("conv-1", number.to_string());
         served.status.flush().await;
@@ -78,9 +79,9 @@ async fn who_cannot_go_on_is_told_so_and_gets_the_values_that_stand() {
     served.end().await;
 }
 
-/// A reader that is cut off again and again while updates keep coming gets each of them once.
+/// A reader that reconnects repeatedly under load receives each update once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn coming_back_races_with_what_is_new_without_a_gap_or_a_duplicate() {
+async fn reconnecting_under_load_has_no_gap_and_no_duplicate() {
     const UPDATES: u64 = 3_000;
     let served = serve(Status::builder().spawn()).await;
     for path in [PATH, "/v1/events"] {

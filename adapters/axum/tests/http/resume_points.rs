@@ -1,5 +1,5 @@
-//! An event has an `id` only where a reader can resume: a connection that is cut behind any event and
-//! comes back with the last id loses no gap and no retained value.
+//! An event has an `id` only where a reader can resume: a reader that is disconnected after any event
+//! and resumes from the last id loses no gap and no retained value.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -22,16 +22,16 @@ const FORMATS: [&str; 4] = ["statusbus", "ai-sdk", "ag-ui", "cloudevents"];
 
 const PATHS: [&str; 2] = ["/v1/status/conv-1/events", "/v1/events"];
 
-/// What a reader learns from an event.
+/// The content of an event.
 #[derive(Clone, Debug, PartialEq)]
 enum Learned {
-    /// The stream begins, where the reader was or not.
+    /// The beginning of a stream, resumed or not.
     Begins(bool),
     Update(Value),
     Gap(Value),
 }
 
-/// An event, and the last id that a client has behind it.
+/// An event, and the client's last event id after it.
 #[derive(Clone, Debug)]
 struct Received {
     learned: Vec<Learned>,
@@ -57,11 +57,11 @@ impl Reader {
         Self { body: answer.into_body().into_data_stream(), parser: Parser::default() }
     }
 
-    /// Everything that is there to be read.
+    /// All frames that are ready.
     fn read(&mut self) -> Vec<Received> {
         let mut all = Vec::new();
         while let Some(Some(piece)) = self.body.next().now_or_never() {
-            // A line at a time, so that behind each event the last id is that of then.
+            // Line by line, so that the last id belongs to each event.
             for line in piece.expect("always").split_inclusive(|&byte| byte == b'\n') {
                 self.parser.take(line);
                 while let Some(frame) = self.parser.next() {
@@ -85,8 +85,8 @@ impl Reader {
     }
 }
 
-/// What an event says, in whatever form.
-#[allow(clippy::panic)] // as a test does
+/// Parses an event of any format.
+#[allow(clippy::panic)] // only in tests
 fn learned(name: &str, mut data: Value) -> Vec<Learned> {
     let kind = data["type"].as_str().or(data["name"].as_str()).unwrap_or(name).to_owned();
     let custom = data["name"].as_str().unwrap_or_default().to_owned();
@@ -113,7 +113,7 @@ fn learned(name: &str, mut data: Value) -> Vec<Learned> {
     }
 }
 
-/// All that is learned from events, in order.
+/// The contents of events, in order.
 fn all(events: &[Received]) -> Vec<Learned> {
     events.iter().flat_map(|event| event.learned.clone()).collect()
 }
@@ -133,20 +133,21 @@ fn values(learned: &[Learned]) -> BTreeMap<String, u64> {
         .collect()
 }
 
-async fn balances(status: Status) {
+async fn assert_balanced(status: Status) {
     assert!(status.shutdown(Duration::from_secs(1)).await.is_balanced());
 }
 
 #[tokio::test(start_paused = true)]
-async fn behind_each_of_several_gaps_at_one_position_a_reader_resumes_without_losing_one() {
+async fn resuming_after_any_of_several_gaps_at_one_position_loses_none() {
     for (path, format) in PATHS.iter().flat_map(|path| FORMATS.map(|format| (path, format))) {
-        let config = Config::new().queue_limit(2).expect("valid").overflow(Overflow::DropNewest);
-        let status = Status::builder().epoch(7).config(config).spawn();
+        let config =
+            Config::new().with_queue_limit(2).expect("valid").with_overflow(Overflow::DropNewest);
+        let status = Status::builder().with_epoch(7).with_config(config).spawn();
         let router = Routes::new(&status).router();
         let mut reader = Reader::open(&router, path, format, "").await;
         let mut full = reader.read();
         for _ in 0..3 {
-            // In one go: the runner has no turn in between, and takes two.
+            // Without an await in between: the runner delivers two batches.
             for category in
                 [Category::TOOL, Category::INFO, Category::TOOL, Category::INFO, Category::ERROR]
             {
@@ -158,7 +159,7 @@ async fn behind_each_of_several_gaps_at_one_position_a_reader_resumes_without_lo
         }
         full.extend(reader.read());
         let gaps = all(&full).iter().filter(|one| matches!(one, Learned::Gap(_))).count();
-        // A reader of everything gets those of one position as one.
+        // A reader of everything receives the gaps of one position as one.
         assert_eq!(gaps, if path.contains("conv-1") { 9 } else { 3 }, "{path} {format}");
         for (cut, event) in full.iter().enumerate().filter(|(_, event)| !event.last_id.is_empty()) {
             let has_id = full.iter().position(|one| one.last_id == event.last_id);
@@ -168,19 +169,23 @@ async fn behind_each_of_several_gaps_at_one_position_a_reader_resumes_without_lo
             assert_eq!(resumed[1..], expected, "{path} {format} cut behind {cut}: {event:?}");
         }
         drop(reader);
-        balances(status).await;
+        assert_balanced(status).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn behind_each_event_of_a_lag_a_reader_resumes_to_all_values() {
+async fn resuming_after_any_event_of_a_lag_gets_all_values() {
     for (path, format) in PATHS.iter().flat_map(|path| FORMATS.map(|format| (path, format))) {
-        let status =
-            Status::builder().epoch(7).window(16).history(4).conversation_bytes(1 << 20).spawn();
+        let status = Status::builder()
+            .with_epoch(7)
+            .with_window(16)
+            .with_history(4)
+            .with_conversation_bytes(1 << 20)
+            .spawn();
         let router = Routes::new(&status).router();
         let mut reader = Reader::open(&router, path, format, "").await;
         let mut full = reader.read();
-        // More than two parts of them.
+        // More than two parts of a snapshot.
         for number in 0..10 {
             let text = number.to_string().repeat(16 * 1024);
             status.update("conv-1", Category::PROGRESS, text).key(format!("{number}")).send();
@@ -203,6 +208,6 @@ async fn behind_each_event_of_a_lag_a_reader_resumes_to_all_values() {
             assert_eq!(values(&seen), now, "{path} {format} cut behind {cut}");
         }
         drop(reader);
-        balances(status).await;
+        assert_balanced(status).await;
     }
 }

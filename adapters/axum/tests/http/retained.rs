@@ -1,4 +1,4 @@
-//! The values that stand.
+//! Retained values.
 
 use serde_json::json;
 use statusbus_tokio::{Category, Status};
@@ -7,8 +7,8 @@ use crate::support::serve;
 use crate::support::source::texts;
 
 #[tokio::test]
-async fn the_values_that_stand_can_be_read_at_once_and_a_stream_goes_on_behind_them() {
-    let served = serve(Status::builder().epoch(7).spawn()).await;
+async fn retained_values_have_a_position_from_which_a_stream_continues() {
+    let served = serve(Status::builder().with_epoch(7).spawn()).await;
     for text in ["old", "new"] {
         served.status.update("conv-1", Category::PROGRESS, text).key("k").send();
         served.status.tool("conv-1", text);
@@ -39,8 +39,8 @@ async fn the_values_that_stand_can_be_read_at_once_and_a_stream_goes_on_behind_t
 }
 
 #[tokio::test]
-async fn asking_for_what_nobody_has_spoken_of_costs_nobody_a_place() {
-    let served = serve(Status::builder().epoch(7).conversations(3).spawn()).await;
+async fn reading_an_unknown_conversation_does_not_create_it() {
+    let served = serve(Status::builder().with_epoch(7).with_conversations(3).spawn()).await;
     for name in ["a", "b", "c"] {
         served.status.tool(name, "value");
     }

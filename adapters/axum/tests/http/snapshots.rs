@@ -1,4 +1,4 @@
-//! The retained values of a large bus are encoded once for all that begin to read at one position.
+//! The retained values of a large bus are encoded once for all readers that start at one position.
 
 use statusbus_tokio::Status;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,10 +9,10 @@ use crate::support::{Served, serve_with, within};
 const VALUES: usize = 10_000;
 const READERS: usize = 200;
 
-/// A part ends with the update that makes it this long, in bytes.
+/// Target size of a part in bytes.
 const PART: usize = 64 * 1024;
 
-/// A figure of `/metrics`.
+/// A sample of `/metrics`.
 async fn metric(served: &Served, name: &str) -> usize {
     let all = served.get("/metrics").await.text;
     let line = all.lines().find(|line| line.split_once(' ').is_some_and(|(of, _)| of == name));
@@ -20,7 +20,7 @@ async fn metric(served: &Served, name: &str) -> usize {
     value.parse().expect("a number")
 }
 
-/// Begins to read everything, up to the first of the values, and then no more.
+/// Opens a stream of everything, reads up to the first retained value, and then stops reading.
 async fn stalls(served: &Served) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4 * 1024).expect("an option");
@@ -37,9 +37,10 @@ async fn stalls(served: &Served) -> TcpStream {
 }
 
 #[tokio::test]
-async fn many_readers_that_stall_hold_one_snapshot_and_it_is_encoded_once() {
-    let status = Status::builder().conversations(2 * VALUES).spawn();
-    let served = serve_with(status, |routes| routes, |server| server.send_buffer(4 * 1024)).await;
+async fn stalled_readers_share_one_snapshot_that_is_encoded_once() {
+    let status = Status::builder().with_conversations(2 * VALUES).spawn();
+    let served =
+        serve_with(status, |routes| routes, |server| server.with_send_buffer(4 * 1024)).await;
     for number in 0..VALUES {
         served.status.tool(&format!("conv-{number}"), format!("{number} {}", "x".repeat(20)));
         if number % 1_000 == 0 {
@@ -53,14 +54,14 @@ async fn many_readers_that_stall_hold_one_snapshot_and_it_is_encoded_once() {
     for _ in 0..READERS {
         stalled.push(stalls(&served).await);
     }
-    // Each update of them has about 200 bytes in JSON.
+    // Each update has about 200 bytes in JSON.
     let most = VALUES * 250;
     assert!(held().await <= most, "{} bytes", held().await);
     assert!(held().await >= PART, "they are shared as long as they are read: {}", held().await);
     let parts = metric(&served, encoded).await;
     assert!(parts <= 6, "what is not read is not encoded: {parts}");
 
-    // One that reads it all gets it all, and each part is encoded once.
+    // A reader of the whole snapshot receives all values, and each part is encoded once.
     let mut source = served.events("/v1/events").await;
     assert_eq!(source.begins().await.len(), VALUES);
     let parts = metric(&served, encoded).await;
@@ -70,11 +71,11 @@ async fn many_readers_that_stall_hold_one_snapshot_and_it_is_encoded_once() {
     assert!(held().await <= most, "{} bytes", held().await);
     assert!(metric(&served, "statusbus_http_retained_parts_shared_total").await >= READERS + parts);
 
-    // A stream goes on where the values end.
+    // The stream continues after the retained values.
     served.status.info("conv-1", "comes");
     assert_eq!(source.read(1).await, ["comes"]);
     drop((stalled, source));
-    // What came is kept for those who read the same.
+    // The new frame is cached for the other readers.
     while held().await > 1_000 {}
     served.end().await;
 }

@@ -1,5 +1,5 @@
-//! The description of the socket has what is spoken, and what it has is spoken. That what is heard has
-//! the form that it says is checked wherever a test listens.
+//! The description of the socket is complete: it has every message that is sent, and no other. Messages
+//! are validated against it in every test that receives some.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,77 +12,85 @@ use statusbus_tokio::{Config, Status};
 
 use crate::description::ASYNCAPI;
 use crate::dialogue::{asked, pushed};
-use crate::support::{Client, Server, balances};
+use crate::support::{Client, Server, assert_balanced};
 
-/// Says what a message has for an example, and hears the reply.
-async fn say_example(client: &mut Client, message: &str) -> serde_json::Value {
+/// Sends the example of a message, and receives the reply.
+async fn send_example(client: &mut Client, message: &str) -> serde_json::Value {
     let examples = &ASYNCAPI.at(&format!("/components/messages/{message}"))["examples"];
     let frame = &examples[0]["payload"];
     client.send(frame.to_string()).await;
-    let heard = client.hear().await;
-    assert_eq!((&heard[0], &heard[1], &heard[2]), (&frame[0], &frame[1], &frame[2]), "{heard}");
-    heard[4].clone()
+    let received = client.receive().await;
+    assert_eq!(
+        (&received[0], &received[1], &received[2]),
+        (&frame[0], &frame[1], &frame[2]),
+        "{received}"
+    );
+    received[4].clone()
 }
 
-/// In an order that makes sense.
+/// The operations in an order in which they succeed.
 const EXAMPLES: [&str; 7] =
     ["heartbeat", "join", "subscribe", "unsubscribe", "getSubscriptions", "getAvailable", "leave"];
 
 #[tokio::test(start_paused = true)]
-async fn all_that_is_described_is_spoken() {
+async fn every_described_message_occurs() {
     assert_eq!(
         EXAMPLES.into_iter().collect::<BTreeSet<_>>(),
         asked().map(|(name, _)| name).collect()
     );
-    let config = Config::new().queue_limit(3).expect("valid").batch_size(3).expect("valid");
-    let status = Status::builder().config(config).spawn();
+    let config =
+        Config::new().with_queue_limit(3).expect("valid").with_batch_size(3).expect("valid");
+    let status = Status::builder().with_config(config).spawn();
     let ends = Arc::new(Mutex::new(None::<SystemTime>));
     let decide = {
         let ends = Arc::clone(&ends);
         move |_: &Caller, _: Access<'_>| Ok(ends.lock().map_or(Grant::unlimited(), Grant::until))
     };
-    let routes = Routes::new(&status).authorize(decide).limits(Limits::new().changes(2));
+    let routes = Routes::new(&status).authorize(decide).with_limits(Limits::new().with_changes(2));
     let server = Server::new(&status, routes);
     let mut client = server.connect().await;
     for message in EXAMPLES {
-        assert_eq!(say_example(&mut client, message).await["status"], "ok", "{message}");
+        assert_eq!(send_example(&mut client, message).await["status"], "ok", "{message}");
     }
-    assert_eq!(client.hear().await[3], "phx_close", "what was left");
+    assert_eq!(client.receive().await[3], "phx_close", "what was left");
 
-    // Nothing of a channel can be done that is not joined, and leaving it again is no mistake.
+    // Events for a channel that is not joined are refused, except for leaving it again.
     for message in ["subscribe", "unsubscribe", "getSubscriptions", "getAvailable"] {
-        assert_eq!(say_example(&mut client, message).await["status"], "error", "{message}");
+        assert_eq!(send_example(&mut client, message).await["status"], "error", "{message}");
     }
     assert_eq!(client.join("status:a:b", json!({})).await["status"], "error");
     client.send("nonsense").await;
-    assert_eq!(client.hear().await[2], "phoenix");
+    assert_eq!(client.receive().await[2], "phoenix");
 
-    // Updates, and a gap where some are missing.
+    // Updates, and a gap for missing ones.
     client.join("status:a", json!({"categories": ["tool"]})).await;
     for number in 0..5 {
         status.tool("a", number.to_string());
     }
     let mut pushes = BTreeSet::new();
     while pushes.len() < 2 {
-        pushes.insert(client.hear().await[3].to_string());
+        pushes.insert(client.receive().await[3].to_string());
     }
-    while client.hear_text().await != "4" {}
+    while client.receive_text().await != "4" {}
 
     *ends.lock() = Some(SystemTime::now() + Duration::from_secs(5));
     client.join("status:b", json!({})).await;
-    assert_eq!(client.hear().await[3], "phx_error", "the permission has ended");
+    assert_eq!(client.receive().await[3], "phx_error", "the permission has ended");
 
     let replies = asked()
-        .flat_map(|(said, replies)| replies.into_iter().map(move |reply| (Some(said), reply)));
+        .flat_map(|(sent, replies)| replies.into_iter().map(move |reply| (Some(sent), reply)));
     let described: BTreeSet<_> = replies.chain(pushed().map(|name| (None, name))).collect();
-    assert_eq!(described.difference(&client.dialogue.heard).collect::<Vec<_>>(), [&(None, ""); 0]);
-    balances(server).await;
+    assert_eq!(
+        described.difference(&client.dialogue.received).collect::<Vec<_>>(),
+        [&(None, ""); 0]
+    );
+    assert_balanced(server).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_says_which_categories_there_are_and_when_to_come_back() {
+async fn a_refusal_lists_the_categories_and_the_retry_time() {
     let status = Status::builder().spawn();
-    let routes = Routes::new(&status).limits(Limits::new().changes(1));
+    let routes = Routes::new(&status).with_limits(Limits::new().with_changes(1));
     let server = Server::new(&status, routes);
     let mut client = server.connect().await;
     client.join("status:a", json!({})).await;
@@ -93,10 +101,10 @@ async fn a_refusal_says_which_categories_there_are_and_when_to_come_back() {
         (tool, &["message", "reason", "retry_after_ms"]),
         (json!({"categories": "tool"}), &["message", "reason"]),
     ] {
-        client.say("status:a", "subscribe_categories", payload).await;
-        let heard = client.hear().await[4]["response"].clone();
-        let fields: Vec<_> = heard.as_object().expect("an object").keys().cloned().collect();
-        assert_eq!(fields, present, "{heard}");
+        client.push("status:a", "subscribe_categories", payload).await;
+        let received = client.receive().await[4]["response"].clone();
+        let fields: Vec<_> = received.as_object().expect("an object").keys().cloned().collect();
+        assert_eq!(fields, present, "{received}");
     }
-    balances(server).await;
+    assert_balanced(server).await;
 }

@@ -1,12 +1,11 @@
-//! Phoenix channels over a WebSocket, against the router as applications nest it: in memory and in
-//! virtual time.
+//! Phoenix channels over a WebSocket, against the nested router: in memory and in virtual time.
 
-#![allow(clippy::panic)] // what helps a test says by a panic what went wrong, as a test does
+#![allow(clippy::panic)] // a panic is a test failure, in helpers, too
 
 mod support;
 
 #[path = "../support/api.rs"]
-#[allow(dead_code)] // each test program uses its part
+#[allow(dead_code)] // each test program uses a part of it
 mod description;
 
 mod access;

@@ -1,4 +1,4 @@
-//! What is counted of sockets and channels.
+//! Metrics of sockets and channels.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use serde_json::json;
 use statusbus_tokio::Status;
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Server, balances};
+use crate::support::{Server, assert_balanced};
 
-/// The samples of `/metrics` that begin like this.
+/// The samples of `/metrics` with a prefix.
 async fn metrics(server: &Server, begin: &str) -> HashMap<String, u64> {
     let (mut send, connection) = handshake(TokioIo::new(server.pipe())).await.expect("HTTP");
     tokio::spawn(connection);
@@ -28,12 +28,12 @@ async fn metrics(server: &Server, begin: &str) -> HashMap<String, u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sockets_are_counted_by_how_they_end() {
+async fn sockets_are_counted_by_the_reason_of_their_end() {
     let server = Server::of(&Status::builder().spawn());
     let (mut left, gone, mut large) =
         (server.connect().await, server.connect().await, server.connect().await);
     let (mut invalid, mut slow) = (server.connect().await, server.connect().await);
-    // It is silent for a minute, and that is told.
+    // Idle for a minute.
     let mut silent = server.connect().await;
     slow.join("status:a", json!({"categories": ["tool"]})).await;
     left.join("status:a:b", json!({})).await;
@@ -49,12 +49,12 @@ async fn sockets_are_counted_by_how_they_end() {
     }
     left.socket.close(None).await.expect("an open socket");
     drop(gone);
-    // The head of a frame of 16 MiB; and a frame of a kind that there is not.
+    // The head of a frame of 16 MiB; a frame with an unknown opcode.
     let announced = [0x81, 0xff, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0];
     large.socket.get_mut().write_all(&announced).await.expect("room");
-    assert_eq!(large.hear_close().await, Some(1009));
+    assert_eq!(large.receive_close().await, Some(1009));
     invalid.socket.get_mut().write_all(&[0x83, 0x80, 0, 0, 0, 0]).await.expect("room");
-    assert_eq!(invalid.hear_close().await, Some(1002));
+    assert_eq!(invalid.receive_close().await, Some(1002));
     let text = "x".repeat(1_000);
     for _ in 0..200 {
         server.status.tool("a", text.as_str());
@@ -66,14 +66,14 @@ async fn sockets_are_counted_by_how_they_end() {
     for (why, count) in [("left", 1), ("gone", 1), ("slow", 1), ("too_large", 1), ("invalid", 1)] {
         assert_eq!(ended().await[&format!("\"{why}\"}}")], count, "{why}");
     }
-    assert_eq!(silent.hear_close().await, Some(1001));
+    assert_eq!(silent.receive_close().await, Some(1001));
     let _other = server.connect().await;
-    server.closing.close();
+    server.shutdown.close();
     tokio::time::sleep(Duration::from_secs(2)).await;
     for (why, count) in [("silent", 1), ("closing", 1)] {
         assert_eq!(ended().await[&format!("\"{why}\"}}")], count, "{why}");
     }
     let after = metrics(&server, "statusbus_phoenix_").await;
     assert_eq!((after["sockets"], after["channels"]), (0, 0));
-    balances(server).await;
+    assert_balanced(server).await;
 }

@@ -1,10 +1,10 @@
-//! Behind the server of this crate, on a real port.
+//! Sockets behind the server of this crate, on a real port.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use statusbus_axum::{Closing, Routes, Server};
+use statusbus_axum::{Routes, Server, ShutdownHandle};
 use statusbus_tokio::Status;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -13,10 +13,10 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-/// A server in a runtime of its own, which ends with it as its process would.
+/// A server in a runtime of its own, whose end is like that of a process.
 struct Served {
     status: Status,
-    closing: Closing,
+    shutdown: ShutdownHandle,
     address: SocketAddr,
     server: JoinHandle<()>,
     runtime: Runtime,
@@ -25,13 +25,13 @@ struct Served {
 async fn serve(connections: usize) -> Served {
     let status = Status::builder().spawn();
     let routes = Routes::new(&status);
-    let (closing, until) = (routes.closing(), routes.closing());
+    let (shutdown, until) = (routes.shutdown_handle(), routes.shutdown_handle());
     let (runtime, router) = (Runtime::new().expect("a runtime"), routes.router());
     let bound = runtime.spawn(Server::bind("127.0.0.1:0")).await.expect("no panic");
-    let server = bound.expect("a free port").connections(connections);
+    let server = bound.expect("a free port").with_connections(connections);
     let address = server.local_addr();
     let server = runtime.spawn(server.run(router, until));
-    Served { status, closing, address, server, runtime }
+    Served { status, shutdown, address, server, runtime }
 }
 
 impl Served {
@@ -44,9 +44,9 @@ impl Served {
         client_async(url, self.stream().await).await.expect("a socket").0
     }
 
-    /// Ends with the server, whatever else still runs in its runtime.
+    /// Waits for the server only, and drops the tasks that still run in its runtime.
     async fn end(self) {
-        self.closing.close();
+        self.shutdown.close();
         self.server.await.expect("its end");
         self.runtime.shutdown_background();
         assert!(self.status.shutdown(Duration::from_secs(1)).await.is_balanced());
@@ -61,7 +61,7 @@ fn close_code(message: Message) -> Option<u16> {
 }
 
 #[tokio::test]
-async fn a_socket_keeps_its_place_among_the_connections() {
+async fn a_socket_holds_its_connection_permit() {
     let served = serve(1).await;
     let socket = served.connect().await;
     let mut answer = String::new();
@@ -72,7 +72,7 @@ async fn a_socket_keeps_its_place_among_the_connections() {
 }
 
 #[tokio::test]
-async fn the_server_ends_when_everyone_was_told() {
+async fn the_server_ends_after_the_last_close_frame() {
     let served = serve(100).await;
     let mut sockets = Vec::new();
     for _ in 0..50 {
@@ -80,17 +80,17 @@ async fn the_server_ends_when_everyone_was_told() {
     }
     served.end().await;
     for mut socket in sockets {
-        let told = socket.next().await.expect("a frame").expect("an open socket");
-        assert_eq!(close_code(told), Some(1012));
+        let reported = socket.next().await.expect("a frame").expect("an open socket");
+        assert_eq!(close_code(reported), Some(1012));
     }
 }
 
 #[tokio::test]
-async fn who_still_sends_what_is_too_large_hears_why_it_is_closed() {
+async fn a_client_that_still_sends_a_large_message_receives_the_close_reason() {
     let served = serve(1).await;
     let (mut says, mut hears) = served.connect().await.split();
     let too_large = Message::text("x".repeat(16 * 1024 * 1024));
-    let (_, told) = tokio::join!(says.send(too_large), hears.next());
-    assert_eq!(close_code(told.expect("a frame").expect("an open socket")), Some(1009));
+    let (_, reported) = tokio::join!(says.send(too_large), hears.next());
+    assert_eq!(close_code(reported.expect("a frame").expect("an open socket")), Some(1009));
     served.end().await;
 }

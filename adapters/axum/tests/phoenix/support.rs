@@ -1,4 +1,4 @@
-//! A server without a network, and a client of it.
+//! A server without a network, and a client.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
-use statusbus_axum::{Closing, Routes};
+use statusbus_axum::{Routes, ShutdownHandle};
 use statusbus_tokio::Status;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::time::Instant;
@@ -27,21 +27,21 @@ use crate::dialogue::Dialogue;
 
 pub(crate) struct Server {
     pub(crate) status: Status,
-    pub(crate) closing: Closing,
+    pub(crate) shutdown: ShutdownHandle,
     router: Router,
-    /// How often something was written, by all connections together.
+    /// The number of writes over all connections.
     pub(crate) writes: Arc<AtomicUsize>,
 }
 
-/// What fits between a server and a client that does not read.
+/// Size of the buffer between a server and a client.
 pub(crate) const BETWEEN: usize = 32 * 1024;
 
 impl Server {
     pub(crate) fn new(status: &Status, routes: Routes) -> Self {
-        let closing = routes.closing();
+        let shutdown = routes.shutdown_handle();
         let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
         let router = routes.router().layer(Extension(ConnectInfo(peer)));
-        Self { status: status.clone(), closing, router, writes: Arc::default() }
+        Self { status: status.clone(), shutdown, router, writes: Arc::default() }
     }
 
     pub(crate) fn of(status: &Status) -> Self {
@@ -58,10 +58,10 @@ impl Server {
         client
     }
 
-    /// Opens a socket, or answers with the status and the body that it was refused with.
+    /// Opens a socket. Returns the status and the body of a refusal.
     pub(crate) async fn open(&self, request: Request) -> Result<Client, (u16, Value)> {
         match tokio_tungstenite::client_async(request, self.pipe()).await {
-            Ok((socket, _)) => Ok(Client { socket, said: 0, dialogue: Dialogue::default() }),
+            Ok((socket, _)) => Ok(Client { socket, sent: 0, dialogue: Dialogue::default() }),
             Err(Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 Err((response.status().as_u16(), serde_json::from_slice(body).unwrap_or_default()))
@@ -82,56 +82,56 @@ pub(crate) fn request(query: &str) -> Request {
 
 pub(crate) struct Client {
     pub(crate) socket: WebSocketStream<DuplexStream>,
-    /// What is said and heard as the API description has it.
+    /// Validates the messages against the API description.
     pub(crate) dialogue: Dialogue,
-    said: u64,
+    sent: u64,
 }
 
 impl Client {
     pub(crate) async fn send(&mut self, message: impl Into<Message>) {
         let message = message.into();
-        self.dialogue.say(message.to_text().unwrap_or_default());
+        self.dialogue.push(message.to_text().unwrap_or_default());
         self.socket.send(message).await.expect("an open socket");
     }
 
-    pub(crate) async fn say(&mut self, topic: &str, event: &str, payload: Value) {
-        self.said += 1;
-        let said = self.said.to_string();
-        // Who names no join means the one that is.
-        let join_ref = (event == "phx_join").then_some(&said);
-        self.send(json!([join_ref, said, topic, event, payload]).to_string()).await;
+    pub(crate) async fn push(&mut self, topic: &str, event: &str, payload: Value) {
+        self.sent += 1;
+        let sent = self.sent.to_string();
+        // A message without a join ref is for the current join.
+        let join_ref = (event == "phx_join").then_some(&sent);
+        self.send(json!([join_ref, sent, topic, event, payload]).to_string()).await;
     }
 
-    /// Joins, and answers with the reply.
+    /// Joins, and returns the reply.
     pub(crate) async fn join(&mut self, topic: &str, params: Value) -> Value {
-        self.say(topic, "phx_join", params).await;
-        self.hear().await[4].clone()
+        self.push(topic, "phx_join", params).await;
+        self.receive().await[4].clone()
     }
 
     /// The next message.
-    pub(crate) async fn hear(&mut self) -> Value {
+    pub(crate) async fn receive(&mut self) -> Value {
         match self.socket.next().await {
             Some(Ok(Message::Text(text))) => {
-                let heard = serde_json::from_str(&text).expect("JSON");
-                self.dialogue.hear(&heard);
-                heard
+                let received = serde_json::from_str(&text).expect("JSON");
+                self.dialogue.receive(&received);
+                received
             }
             other => panic!("{other:?}"),
         }
     }
 
-    /// The text of the update that is next.
-    pub(crate) async fn hear_text(&mut self) -> String {
-        let heard = self.hear().await;
-        heard[4]["text"].as_str().unwrap_or_else(|| panic!("{heard}")).to_owned()
+    /// The text of the next update.
+    pub(crate) async fn receive_text(&mut self) -> String {
+        let received = self.receive().await;
+        received[4]["text"].as_str().unwrap_or_else(|| panic!("{received}")).to_owned()
     }
 
-    /// The code with which it is closed, whatever is said before; answers that it closes, too.
-    pub(crate) async fn hear_close(&mut self) -> Option<u16> {
+    /// The close code, after any other messages. Answers the close frame.
+    pub(crate) async fn receive_close(&mut self) -> Option<u16> {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Close(frame))) => {
-                    // The answer waits in it. Who was cut off cannot bring it any more.
+                    // The answer is in the buffer. After an abort it cannot be sent.
                     let _ = self.socket.flush().await;
                     return frame.map(|frame| frame.code.into());
                 }
@@ -142,7 +142,7 @@ impl Client {
     }
 }
 
-/// A connection on which writing is counted.
+/// A connection that counts writes.
 struct Counted {
     inner: DuplexStream,
     writes: Arc<AtomicUsize>,
@@ -180,7 +180,7 @@ impl AsyncWrite for Counted {
     }
 }
 
-/// Lets virtual time pass, a millisecond at a time, until something holds; answers how much has.
+/// Advances virtual time by milliseconds until a condition holds. Returns the elapsed time.
 pub(crate) async fn until(holds: impl Fn() -> bool) -> Duration {
     let began = Instant::now();
     while !holds() {
@@ -190,8 +190,8 @@ pub(crate) async fn until(holds: impl Fn() -> bool) -> Duration {
     began.elapsed()
 }
 
-/// Ends what is still open; the counters have to add up.
-pub(crate) async fn balances(server: Server) {
-    let ledger = server.closing.shutdown(Duration::from_secs(1)).await;
+/// Shuts down, and checks the ledger.
+pub(crate) async fn assert_balanced(server: Server) {
+    let ledger = server.shutdown.shutdown(Duration::from_secs(1)).await;
     assert!(ledger.is_balanced(), "{ledger:?}");
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::programs::{Script, Server};
 
-/// phoenix.js, and what has come of it.
+/// phoenix.js, and its events.
 pub(crate) struct Client(Script);
 
 impl Client {
@@ -12,32 +12,32 @@ impl Client {
     pub(crate) async fn connect(server: &Server, options: Value) -> Self {
         let url = format!("ws://{}/socket", server.address);
         let mut script = Script::start("phoenix/client.mjs", &[&url, &options.to_string()]);
-        script.tell(json!({"do": "connect"})).await;
+        script.command(json!({"do": "connect"})).await;
         script.next("open").await;
         Self(script)
     }
 
-    /// Tells it what to do.
-    pub(crate) async fn tell(&mut self, action: Value) {
-        self.0.tell(action).await;
+    /// Sends a command.
+    pub(crate) async fn command(&mut self, action: Value) {
+        self.0.command(action).await;
     }
 
-    /// Joins, and answers with the response.
+    /// Joins, and returns the response.
     pub(crate) async fn join(&mut self, name: &str, topic: &str, params: Value) -> Value {
-        self.tell(json!({"do": "join", "name": name, "topic": topic, "params": params})).await;
+        self.command(json!({"do": "join", "name": name, "topic": topic, "params": params})).await;
         let joined = self.next("joined", name).await;
         assert_eq!(joined["status"], "ok", "{joined}");
         joined["response"].clone()
     }
 
-    /// Pushes, and answers with the status and the response.
+    /// Pushes, and returns the status and the response.
     pub(crate) async fn push(
         &mut self,
         name: &str,
         event: &str,
         payload: Value,
     ) -> (String, Value) {
-        self.tell(json!({"do": "push", "name": name, "event": event, "payload": payload})).await;
+        self.command(json!({"do": "push", "name": name, "event": event, "payload": payload})).await;
         let reply = self.next("reply", name).await;
         (reply["status"].as_str().unwrap_or_default().to_owned(), reply["response"].clone())
     }
@@ -61,27 +61,27 @@ impl Client {
         }
     }
 
-    /// The next event of a channel that is called that.
+    /// The next event of a channel with this name.
     pub(crate) async fn next(&mut self, on: &str, name: &str) -> Value {
         self.0.next_where(|line| line["on"] == on && line["name"] == name).await
     }
 
-    /// The next event of the socket that is called that.
+    /// The next event of the socket with this name.
     pub(crate) async fn next_on(&mut self, on: &str) -> Value {
         self.0.next(on).await
     }
 
-    /// The next event of any channel that is called one of these.
+    /// The next event of any channel with one of these names.
     pub(crate) async fn next_of(&mut self, names: &[&str]) -> Value {
         self.0.next_of(names).await
     }
 
-    /// Whether such an event came while another one was waited for.
+    /// Whether such an event arrived while another one was awaited.
     pub(crate) fn seen(&self, on: &str, name: &str) -> bool {
         self.0.passed().iter().any(|line| line["on"] == on && line["name"] == name)
     }
 
-    /// The process that it runs in.
+    /// Its process.
     pub(crate) const fn script(&self) -> &Script {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! A script in Node, told what to do by lines and telling what happens by lines of JSON.
+//! A script in Node: commands are lines of text, events are lines of JSON.
 
 use std::collections::VecDeque;
 use std::process::Stdio;
@@ -10,16 +10,15 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::{js, node};
 
-/// The longest that anything may take to come; it is waited for by event, and only a test that
-/// fails takes that long.
+/// Timeout for events. Only a failing test takes that long.
 const LONGEST: Duration = Duration::from_secs(30);
 
 pub(crate) struct Script {
     lines: Lines<BufReader<ChildStdout>>,
     input: ChildStdin,
-    /// What came while something else was waited for.
+    /// Events that arrived while another one was awaited.
     passed: VecDeque<Value>,
-    /// Ends with this.
+    /// Killed on drop.
     child: Child,
 }
 
@@ -29,7 +28,7 @@ impl Script {
         Self::start_in(Command::new(node()), script, arguments)
     }
 
-    /// Starts one with a command that Node is, or that Node is to be started by.
+    /// Starts a script with a command: Node itself, or a program that starts Node.
     pub(crate) fn start_in(mut node: Command, script: &str, arguments: &[&str]) -> Self {
         let mut child = node
             .arg(js().join(script))
@@ -45,13 +44,13 @@ impl Script {
         Self { lines, input, passed: VecDeque::new(), child }
     }
 
-    /// Tells it what to do.
-    pub(crate) async fn tell(&mut self, action: impl ToString) {
+    /// Sends a command.
+    pub(crate) async fn command(&mut self, action: impl ToString) {
         let line = action.to_string() + "\n";
         self.input.write_all(line.as_bytes()).await.expect("a script that runs");
     }
 
-    /// The next of its lines.
+    /// The next line.
     pub(crate) async fn line(&mut self) -> Value {
         if let Some(passed) = self.passed.pop_front() {
             return passed;
@@ -59,7 +58,7 @@ impl Script {
         self.read().await
     }
 
-    /// The next line that is wanted; the others are kept until they are.
+    /// The next line that matches; other lines are kept.
     pub(crate) async fn next_where(&mut self, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(found) = self.passed.iter().position(&wanted) {
             return self.passed.remove(found).expect("it is there");
@@ -73,46 +72,46 @@ impl Script {
         }
     }
 
-    /// The next event that is called that.
+    /// The next event with this name.
     pub(crate) async fn next(&mut self, on: &str) -> Value {
         self.next_where(|line| line["on"] == on).await
     }
 
-    /// The next event that is called one of these.
+    /// The next event with one of these names.
     pub(crate) async fn next_of(&mut self, names: &[&str]) -> Value {
         self.next_where(|line| names.iter().any(|name| line["on"] == *name)).await
     }
 
-    /// Does something and answers what it says to it.
+    /// Sends a command and returns the reply.
     pub(crate) async fn ask(&mut self, action: &str) -> Value {
-        self.tell(action).await;
+        self.command(action).await;
         self.next(action).await
     }
 
-    /// What came and was not waited for.
+    /// Events that arrived and were not awaited.
     pub(crate) const fn passed(&self) -> &VecDeque<Value> {
         &self.passed
     }
 
-    /// Whether something that is called that came, and was not waited for.
+    /// Whether an event with this name arrived and was not awaited.
     pub(crate) fn has_passed(&self, on: &str) -> bool {
         self.passed.iter().any(|event| event["on"] == on)
     }
 
-    /// Has it stand still: it reads nothing any more, and its connections stay.
+    /// Stops the process: it no longer reads, and its connections stay open.
     pub(crate) async fn stop(&self) {
         self.signal("-STOP").await;
     }
 
-    /// Has it go on.
+    /// Continues the process.
     pub(crate) async fn go_on(&self) {
         self.signal("-CONT").await;
     }
 
     async fn signal(&self, signal: &str) {
         let id = self.child.id().expect("it runs").to_string();
-        let told = Command::new("kill").args([signal, &id]).status().await.expect("kill");
-        assert!(told.success(), "kill {signal} {id}");
+        let reported = Command::new("kill").args([signal, &id]).status().await.expect("kill");
+        assert!(reported.success(), "kill {signal} {id}");
     }
 
     async fn read(&mut self) -> Value {

@@ -4,23 +4,22 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use statusbus_axum::{Closing, Routes};
+use statusbus_axum::{Routes, ShutdownHandle};
 use statusbus_tokio::Status;
 use tokio::runtime::Runtime;
 
-/// A server whose tasks run in a runtime of their own: with it they all end at once, wherever they
-/// are, as with their process.
+/// A server in a runtime of its own, whose tasks all end with the runtime, as with a killed process.
 pub(crate) struct Server {
     pub(crate) status: Status,
-    pub(crate) closing: Closing,
+    pub(crate) shutdown: ShutdownHandle,
     pub(crate) address: SocketAddr,
     set_up: SetUp,
     runtime: Option<Runtime>,
-    /// Keeps the port while nobody listens on it: others would be given it for connections of theirs.
+    /// Reserves the port while no server listens on it.
     port: Socket,
 }
 
-/// What is different from the defaults.
+/// Settings that differ from the defaults.
 #[derive(Clone, Copy)]
 pub(crate) struct SetUp {
     pub(crate) at: Ipv4Addr,
@@ -56,29 +55,28 @@ impl Server {
         listener.set_nonblocking(true).expect("a socket");
         let listener = TcpListener::from(listener);
         let built = (set_up.routes)(Routes::new(status));
-        let closing = built.closing();
+        let shutdown = built.shutdown_handle();
         let router = built.router();
         let runtime = Runtime::new().expect("a runtime");
-        let until = closing.clone();
+        let until = shutdown.clone();
         runtime.spawn(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
             let server = statusbus_axum::Server::new(listener).expect("an address");
             (set_up.server)(server).run(router, until).await;
         });
-        Self { status: status.clone(), closing, address, set_up, runtime: Some(runtime), port }
+        Self { status: status.clone(), shutdown, address, set_up, runtime: Some(runtime), port }
     }
 
-    /// Ends all of it without a word; the bus lives on.
+    /// Kills the server without a shutdown. The bus continues.
     pub(crate) async fn kill(mut self) -> Self {
         if let Some(runtime) = self.runtime.take() {
-            // In a thread that may wait: afterwards every socket is closed.
+            // In a thread that may block: afterwards every socket is closed.
             let ended = move || runtime.shutdown_timeout(Duration::from_secs(10));
             tokio::task::spawn_blocking(ended).await.expect("the end");
         }
         self
     }
 
-    /// Serves another bus when it is started again.
+    /// Serves another bus after the next start.
     pub(crate) fn on(self, status: &Status) -> Self {
         Self { status: status.clone(), ..self }
     }
@@ -88,15 +86,15 @@ impl Server {
         Self::listen(&self.status, self.set_up, self.port)
     }
 
-    /// Ends what is still open; the counters have to add up.
-    pub(crate) async fn balances(self) {
-        let ledger = self.closing.shutdown(Duration::from_secs(5)).await;
+    /// Shuts down, and checks the ledger.
+    pub(crate) async fn assert_balanced(self) {
+        let ledger = self.shutdown.shutdown(Duration::from_secs(5)).await;
         assert!(ledger.is_balanced(), "{ledger:?}");
         self.kill().await;
     }
 }
 
-/// A socket at an address, at which there may be another one.
+/// A socket at an address that another socket may use, too.
 fn socket(address: SocketAddr) -> Socket {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("a socket");
     socket.set_reuse_address(true).expect("an option");

@@ -1,18 +1,17 @@
-//! A reader that is outrun.
+//! A reader that lags.
 
 use serde_json::Value;
 use statusbus_tokio::{Category, Status};
 
 use super::Script;
 
-/// A bus that keeps little for who is slow.
+/// A bus with a small window for slow readers.
 pub(crate) fn forgetful() -> Status {
-    Status::builder().window_bytes(4 << 20).history(4).spawn()
+    Status::builder().with_window_bytes(4 << 20).with_history(4).spawn()
 }
 
-/// Says more than fits on the way to a reader that stands still, and more than is kept for it; then
-/// lets it go on.
-pub(crate) async fn outrun(reader: &Script, status: &Status) {
+/// Publishes more than the buffers and the window hold for a stopped reader, then continues the reader.
+pub(crate) async fn make_lag(reader: &Script, status: &Status) {
     let long = "x".repeat(16_000);
     reader.stop().await;
     for number in 0.. {
@@ -22,7 +21,7 @@ pub(crate) async fn outrun(reader: &Script, status: &Status) {
             if status.unread() > 600 {
                 break;
             }
-            assert!(number < 20_000, "it stands still");
+            assert!(number < 20_000, "the reader does not lag");
         }
     }
     status.update("conv-1", Category::PROGRESS, LAST).key("download-3").send();
@@ -30,24 +29,24 @@ pub(crate) async fn outrun(reader: &Script, status: &Status) {
     reader.go_on().await;
 }
 
-/// What is said last to a reader that was outrun.
+/// The text of the last update for a reader that lagged.
 pub(crate) const LAST: &str = "99 %";
 
-/// Sees that all that is not read of a conversation is told as missing.
+/// Checks that all updates of a conversation are read or reported as missing.
 #[derive(Default)]
 pub(crate) struct Seen {
     /// The last position that was read.
     read: u64,
-    /// The last position that was read or told as missing.
+    /// The last position that was read or reported as missing.
     through: u64,
     pub(crate) gaps: u64,
 }
 
 impl Seen {
-    /// An update, as an object with its position and its text. Answers whether it is the last one.
+    /// Records an update, an object with its position and its text. Returns whether it is the last one.
     pub(crate) fn update(&mut self, update: &Value) -> bool {
         let seq = update["seq"].as_u64().expect("a position");
-        // What stands is among those that it missed, and comes once.
+        // Retained values are among the missed updates, and arrive once.
         assert!(seq > self.read && seq <= self.through + 1, "{seq} behind {}", self.through);
         self.read = seq;
         self.through = self.through.max(seq);

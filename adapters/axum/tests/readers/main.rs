@@ -1,16 +1,16 @@
-//! Programs as they are. Those that read: the `EventSource` of Chromium and that of the `eventsource`
-//! package from npm, phoenix.js, `curl -N`, and a client in Rust. All get the same updates in the same
-//! order, and each comes back. Those that publish: the clients of Node and of Python.
+//! Unmodified third-party clients. Readers: the `EventSource` of Chromium and that of the `eventsource`
+//! package from npm, phoenix.js, `curl -N`, and a client in Rust. All receive the same updates in the
+//! same order, and each reconnects. Publishers: the HTTP clients of Node and of Python.
 //!
-//! It needs python3, curl, Chromium (`STATUSBUS_BROWSER` names its program, if it goes by none of the
-//! usual names), Node (`NODE` names another one than `node`) and, once, `npm ci` in `tests/js`:
+//! It needs python3, curl, Chromium (`STATUSBUS_BROWSER` names its program, if it has an unusual name),
+//! Node (`NODE` selects another program than `node`) and, once, `npm ci` in `tests/js`:
 //!
 //! ```sh
 //! npm --prefix adapters/axum/tests/js ci
 //! cargo test -p statusbus-axum --test readers -- --ignored
 //! ```
 
-#![allow(clippy::panic)] // what helps a test says by a panic what went wrong, as a test does
+#![allow(clippy::panic)] // a panic is a test failure, in helpers, too
 
 #[path = "../programs/mod.rs"]
 mod programs;
@@ -21,13 +21,13 @@ mod support;
 use std::ffi::OsStr;
 use std::path::Path;
 
-use programs::slow::{Seen, forgetful, outrun};
+use programs::slow::{Seen, forgetful, make_lag};
 use programs::{Server, node};
 use readers::{Curl, EventSource, Phoenix, Reader, Rust, output_in, output_of};
 use statusbus_tokio::Status;
 
-/// Says so many things in two conversations, and waits until they are delivered.
-async fn say(status: &Status, count: usize) {
+/// Publishes updates in two conversations, and waits until they are delivered.
+async fn publish(status: &Status, count: usize) {
     for number in 0..count {
         status.tool("conv-1", format!("{number} a\r\nb\u{2028}\0</script>\u{1f600}"));
         status.system().info(number.to_string());
@@ -51,7 +51,7 @@ async fn all_read_the_same(path: &str, of_them: usize) {
         Box::new(Curl::start(&url)),
         Box::new(Rust::start(server.address, path).await),
     ];
-    // A channel is of one conversation.
+    // A channel reads one conversation.
     if path == CONVERSATION {
         readers.push(Box::new(Phoenix::start(server.address, "conv-1").await));
     }
@@ -59,18 +59,18 @@ async fn all_read_the_same(path: &str, of_them: usize) {
     for (reader, read) in readers.iter_mut().zip(&mut read) {
         assert!(!reader.begins(read).await);
     }
-    say(&status, EACH).await;
+    publish(&status, EACH).await;
     for (reader, read) in readers.iter_mut().zip(&mut read) {
         reader.read(read, EACH * of_them).await;
     }
     let server = server.kill().await;
-    say(&status, EACH).await;
+    publish(&status, EACH).await;
     let server = server.restart();
     for (reader, read) in readers.iter_mut().zip(&mut read) {
         reader.comes_back().await;
         assert!(reader.begins(read).await, "it goes on where it was");
     }
-    say(&status, EACH).await;
+    publish(&status, EACH).await;
     for (reader, read) in readers.iter_mut().zip(&mut read) {
         reader.read(read, EACH * of_them * 3).await;
     }
@@ -79,28 +79,28 @@ async fn all_read_the_same(path: &str, of_them: usize) {
         assert_eq!(other, &read[0]);
     }
     drop(readers);
-    server.balances().await;
+    server.assert_balanced().await;
 }
 
 #[tokio::test]
 #[ignore = "needs curl, Chromium, and Node and its packages"]
-async fn everything_is_read_by_everybody_in_one_order_across_a_restart() {
+async fn all_readers_of_everything_agree_on_the_order_across_a_restart() {
     all_read_the_same("/v1/events", 2).await;
 }
 
 #[tokio::test]
 #[ignore = "needs curl, Chromium, and Node and its packages"]
-async fn a_conversation_is_read_by_everybody_in_one_order_across_a_restart() {
+async fn all_readers_of_a_conversation_agree_on_the_order_across_a_restart() {
     all_read_the_same(CONVERSATION, 1).await;
 }
 
 #[tokio::test]
 #[ignore = "needs Node and its packages"]
-async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
+async fn a_lagging_reader_receives_the_missed_count_and_the_retained_values() {
     let server = Server::start(&forgetful());
     let mut reader = EventSource::in_node(&format!("http://{}{CONVERSATION}", server.address));
     assert!(!(&mut reader as &mut dyn Reader).begins(&mut Vec::new()).await);
-    outrun(reader.script(), &server.status).await;
+    make_lag(reader.script(), &server.status).await;
     let (mut seen, mut is_last) = (Seen::default(), false);
     while !is_last {
         let (name, data) = reader.next().await.expect("it goes on");
@@ -110,12 +110,12 @@ async fn one_that_was_too_slow_is_told_what_it_missed_and_gets_what_stands() {
         }
     }
     assert!(seen.gaps > 0);
-    server.balances().await;
+    server.assert_balanced().await;
 }
 
 #[tokio::test]
 #[ignore = "needs curl, and Node and its packages"]
-async fn what_the_readme_says_works_as_pasted() {
+async fn the_commands_in_the_readme_work_as_pasted() {
     let server = Server::start(&Status::builder().spawn());
     let readme =
         include_str!("../../README.md").replace("localhost:7077", &server.address.to_string());
@@ -124,23 +124,26 @@ async fn what_the_readme_says_works_as_pasted() {
     let mut shell =
         output_of("sh", &["-c", &line_with("curl -N").replace("curl ", "exec curl -s ")]);
     while shell.line().await != "event: ready" {}
-    for (line, told) in [
+    for (line, reported) in [
         (line_with("\"text\":\"searching\""), r#"{"accepted":1,"refused":[]}"#),
         (line_with("\"key\":\"download-3\""), r#"{"accepted":1,"refused":[]}"#),
         (line_with("printf"), r#"{"accepted":2,"refused":[]}"#),
     ] {
-        assert_eq!(output_of("sh", &["-c", &line.replace("curl ", "curl -s ")]).line().await, told);
+        assert_eq!(
+            output_of("sh", &["-c", &line.replace("curl ", "curl -s ")]).line().await,
+            reported
+        );
     }
     server.status.flush().await;
-    let stands = line_with("/v1/status/conv-1").replace("curl ", "curl -s ");
-    assert!(stands.ends_with("/conv-1"), "{stands}");
-    let stands = output_of("sh", &["-c", &stands]).line().await;
-    assert!(stands.contains("searching") && stands.contains("41 %"), "{stands}");
+    let retained = line_with("/v1/status/conv-1").replace("curl ", "curl -s ");
+    assert!(retained.ends_with("/conv-1"), "{retained}");
+    let retained = output_of("sh", &["-c", &retained]).line().await;
+    assert!(retained.contains("searching") && retained.contains("41 %"), "{retained}");
     let mut seen = String::new();
     while !["searching", "41 %", "\"up\"", "warm"].iter().all(|text| seen.contains(text)) {
         seen += &shell.line().await;
     }
-    // Node has the package's where a browser has its own.
+    // Node needs the package for what a browser has built in.
     let script = format!(
         "import {{ EventSource }} from 'eventsource'; globalThis.EventSource = EventSource; {}",
         line_with("new EventSource")
@@ -149,10 +152,10 @@ async fn what_the_readme_says_works_as_pasted() {
     assert_eq!(browser.line().await, "tool searching");
     assert_eq!(browser.line().await, "progress 41 %");
     drop((shell, browser));
-    server.balances().await;
+    server.assert_balanced().await;
 }
 
-/// What the clients of a program print that publish more than is taken.
+/// The output of clients that publish a body over the size limit.
 async fn publishes_too_much(program: impl AsRef<OsStr>, script: &str, clients: [&str; 2]) {
     let server = Server::start(&Status::builder().spawn());
     let url = format!("http://{}/v1/status", server.address);
@@ -161,17 +164,17 @@ async fn publishes_too_much(program: impl AsRef<OsStr>, script: &str, clients: [
     for client in clients {
         assert_eq!(output.line().await, format!("{client} 413 too_large"));
     }
-    server.balances().await;
+    server.assert_balanced().await;
 }
 
 #[tokio::test]
 #[ignore = "needs Node"]
-async fn node_is_told_that_a_body_is_too_large() {
+async fn clients_of_node_get_the_error_for_a_large_body() {
     publishes_too_much(node(), "js/http/post.mjs", ["fetch", "http.request"]).await;
 }
 
 #[tokio::test]
 #[ignore = "needs python3"]
-async fn python_is_told_that_a_body_is_too_large() {
+async fn clients_of_python_get_the_error_for_a_large_body() {
     publishes_too_much("python3", "programs/post.py", ["urllib", "http.client"]).await;
 }

@@ -1,4 +1,4 @@
-//! Those who read: programs, and a client of our own.
+//! The readers: third-party programs, and a client of these tests.
 
 use std::ffi::OsStr;
 use std::net::SocketAddr;
@@ -16,20 +16,20 @@ use crate::support::{Client, Frame, Source, within};
 
 type Coming<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// The name of an event and its data; nothing when the stream has ended.
+/// The name of an event and its data, `None` at the end of the stream.
 type Event = Option<(String, Value)>;
 
-/// Something that reads.
+/// A reader.
 pub(crate) trait Reader {
     /// The next event.
     fn next(&mut self) -> Coming<'_, Event>;
 
-    /// Comes back when it was cut off, as this kind of reader does.
+    /// Reconnects after a disconnect, as this kind of reader does.
     fn comes_back(&mut self) -> Coming<'_, ()>;
 }
 
 impl dyn Reader {
-    /// Reads what a stream begins with. Answers whether it goes on where it was.
+    /// Reads the beginning of a stream. Returns whether it resumed.
     pub(crate) async fn begins(&mut self, read: &mut Vec<u64>) -> bool {
         let (name, ready) = self.next().await.expect("it goes on");
         assert_eq!(name, "ready");
@@ -42,7 +42,7 @@ impl dyn Reader {
         recovered
     }
 
-    /// Reads until it has so many positions.
+    /// Reads until it has this many positions.
     pub(crate) async fn read(&mut self, read: &mut Vec<u64>, count: usize) {
         while read.len() < count {
             let (name, updates) = self.next().await.expect("it goes on");
@@ -57,21 +57,21 @@ impl dyn Reader {
     }
 }
 
-/// An `EventSource`, which comes back by itself.
+/// An `EventSource`, which reconnects automatically.
 pub(crate) struct EventSource(Script);
 
 impl EventSource {
-    /// The one of the `eventsource` package, in Node.
+    /// That of the `eventsource` package, in Node.
     pub(crate) fn in_node(url: &str) -> Self {
         Self(Script::start("sse/reader.mjs", &[url]))
     }
 
-    /// The process that it runs in.
+    /// Its process.
     pub(crate) const fn script(&self) -> &Script {
         &self.0
     }
 
-    /// The one that Chromium has.
+    /// That of Chromium.
     pub(crate) fn in_chromium(url: &str) -> Self {
         Self(Script::start("sse/browser.mjs", &[url]))
     }
@@ -82,7 +82,7 @@ impl Reader for EventSource {
         Box::pin(async {
             loop {
                 let mut event = self.0.line().await;
-                // It may have tried to come back before there was somebody again.
+                // It may have tried to reconnect before the server was back.
                 if event["on"] != "error" {
                     let name = event["on"].as_str().expect("a name").to_owned();
                     return Some((name, event["data"].take()));
@@ -92,7 +92,7 @@ impl Reader for EventSource {
     }
 
     fn comes_back(&mut self) -> Coming<'_, ()> {
-        // It says that it was cut off.
+        // It reports the disconnect.
         Box::pin(async {
             let event = self.0.line().await;
             assert_eq!(event["on"], "error", "{event}");
@@ -100,11 +100,11 @@ impl Reader for EventSource {
     }
 }
 
-/// phoenix.js, which comes back by itself, too. Its channel reads one conversation, in all categories.
+/// phoenix.js, which reconnects automatically. Its channel reads all categories of one conversation.
 pub(crate) struct Phoenix {
     script: Script,
     conversation: String,
-    /// It has joined without resuming: what stood already, nothing, is told as of an event stream.
+    /// It joined without resuming: reported as an event stream's empty list of retained values.
     begins: bool,
 }
 
@@ -112,11 +112,11 @@ impl Phoenix {
     pub(crate) async fn start(address: SocketAddr, conversation: &str) -> Self {
         let url = format!("ws://{address}/socket");
         let mut script = Script::start("phoenix/client.mjs", &[&url]);
-        script.tell(json!({"do": "connect"})).await;
+        script.command(json!({"do": "connect"})).await;
         script.next("open").await;
         let topic = format!("status:{conversation}");
         let params = json!({"categories": statusbus_tokio::Category::BUILT_IN});
-        script.tell(json!({"do": "join", "name": "a", "topic": topic, "params": params})).await;
+        script.command(json!({"do": "join", "name": "a", "topic": topic, "params": params})).await;
         Self { script, conversation: conversation.to_owned(), begins: false }
     }
 }
@@ -136,7 +136,7 @@ impl Reader for Phoenix {
                         return Some(("ready".to_owned(), json!({"recovered": recovered})));
                     }
                     Some("status_update") => {
-                        // As an event stream has it.
+                        // In the form of an event stream.
                         let mut update = line["payload"].take();
                         let id = update["id"].as_str().expect("an id");
                         let (_, seq) = id.split_once('-').expect("an epoch and a position");
@@ -144,7 +144,7 @@ impl Reader for Phoenix {
                         update["conversation"] = self.conversation.as_str().into();
                         return Some(("status".to_owned(), json!([update])));
                     }
-                    // It may have tried to come back before there was somebody again.
+                    // It may have tried to reconnect before the server was back.
                     Some("open" | "close" | "phx_error") => {}
                     _ => panic!("{line}"),
                 }
@@ -231,7 +231,7 @@ impl Reader for Rust {
     }
 }
 
-/// What a program writes.
+/// The output of a program.
 pub(crate) struct Output {
     lines: Lines<BufReader<ChildStdout>>,
     _child: Child,

@@ -1,5 +1,5 @@
-//! The API description, and whether what is seen is what it says. Every answer, event and message
-//! that a test gets passes through here.
+//! Validation against the API descriptions. Every response, event and message that a test receives
+//! passes through here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -9,11 +9,11 @@ use jsonschema::{Draft, Validator};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-/// What `GET /openapi.json` serves, before this bus is filled in.
+/// The template of `GET /openapi.json`.
 pub(crate) static OPENAPI: LazyLock<Document> =
     LazyLock::new(|| Document::new(include_str!("../../api/openapi.json"), Draft::Draft202012));
 
-/// What `GET /asyncapi.json` serves, before this bus is filled in.
+/// The template of `GET /asyncapi.json`.
 pub(crate) static ASYNCAPI: LazyLock<Document> =
     LazyLock::new(|| Document::new(include_str!("../../api/asyncapi.json"), Draft::Draft7));
 
@@ -26,13 +26,13 @@ pub(crate) struct Document {
 impl Document {
     fn new(text: &str, draft: Draft) -> Self {
         let mut json: Value = serde_json::from_str(text).expect("JSON");
-        // Each bus has its own.
+        // Categories differ between buses.
         json["components"]["schemas"]["Category"] = json!({"type": "string"});
         close(&mut json);
         Self { json, draft, compiled: Mutex::default() }
     }
 
-    /// What stands at a place, behind the reference if there is one.
+    /// The value at a pointer; a reference is followed.
     pub(crate) fn at(&self, pointer: &str) -> &Value {
         let value = self.json.pointer(pointer).unwrap_or_else(|| panic!("{pointer}"));
         match reference(value) {
@@ -41,7 +41,7 @@ impl Document {
         }
     }
 
-    /// What is wrong with a value by the schema at this place.
+    /// The violations of the schema at a pointer.
     pub(crate) fn faults(&self, pointer: &str, value: &Value) -> Vec<String> {
         assert!(self.json.pointer(pointer).is_some(), "{pointer}");
         let mut compiled = self.compiled.lock();
@@ -66,12 +66,12 @@ impl Document {
     }
 }
 
-/// Where a value refers to.
+/// The pointer of a reference.
 pub(crate) fn reference(value: &Value) -> Option<&str> {
     value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'))
 }
 
-/// In tests nothing may be there that is not described.
+/// Forbids properties that are not described. Clients must tolerate them, tests must not.
 fn close(json: &mut Value) {
     match json {
         Value::Object(map) => {
@@ -85,12 +85,12 @@ fn close(json: &mut Value) {
     }
 }
 
-/// A part of a JSON pointer.
+/// Escapes a segment of a JSON pointer.
 pub(crate) fn escaped(part: &str) -> String {
     part.replace('~', "~0").replace('/', "~1")
 }
 
-/// The path of the document that an address is one of.
+/// The path template that an address matches.
 pub(crate) fn path_of(address: &str) -> Option<&'static str> {
     let address = address.split('?').next().unwrap_or_default();
     let paths = OPENAPI.at("/paths").as_object().expect("paths");
@@ -99,24 +99,24 @@ pub(crate) fn path_of(address: &str) -> Option<&'static str> {
         path.split('/').count() == address.split('/').count()
             && pairs.all(|(of, is)| of == is || (of.starts_with('{') && !is.is_empty()))
     };
-    // Names go before parameters.
+    // Literal segments precede parameters.
     let mut fitting: Vec<_> = paths.keys().filter(|path| fits(path)).map(String::as_str).collect();
     fitting.sort_by_key(|path| path.contains('{'));
     fitting.first().copied()
 }
 
-/// An answer as a test has it.
+/// A response to validate.
 pub(crate) struct Seen<'a> {
     pub(crate) method: &'a str,
     pub(crate) address: &'a str,
     pub(crate) status: u16,
     pub(crate) headers: &'a HeaderMap,
-    /// None: it goes on.
+    /// `None`: an open stream.
     pub(crate) text: Option<&'a str>,
 }
 
-/// Which operation was answered with which status: that this is described, in this form. None, if the
-/// address or the method is none of those that are.
+/// Validates a response. Returns the operation and the status, `None` for unknown addresses and
+/// methods.
 pub(crate) fn check_answer(seen: &Seen<'_>) -> Option<(String, u16)> {
     let path = path_of(seen.address)?;
     let method = if seen.method == "HEAD" { "get" } else { &seen.method.to_lowercase() };
@@ -162,17 +162,17 @@ pub(crate) fn check_answer(seen: &Seen<'_>) -> Option<(String, u16)> {
     Some((id.as_str().expect("a name").to_owned(), seen.status))
 }
 
-/// The form of a stream.
+/// The format of a stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
-    /// Our own, in which events have names.
+    /// The native format, whose events have names.
     Own,
-    /// Another one: the message that all its events are.
+    /// Another format: the message that describes all its events.
     Other(&'static str),
 }
 
 impl Form {
-    /// The one that an address asks for.
+    /// The format that an address requests.
     pub(crate) fn asked(address: &str) -> Self {
         let (_, query) = address.split_once('?').unwrap_or_default();
         match query.split('&').find_map(|parameter| parameter.strip_prefix("format=")) {
@@ -185,14 +185,14 @@ impl Form {
     }
 }
 
-/// That an event of a stream in this form is described.
+/// Validates an event of a stream in this format.
 pub(crate) fn check_event(form: Form, name: &str, id: &str, data: &Value) {
     let message = match form {
         Form::Own => name,
         Form::Other(message) => message,
     };
     let message = format!("/components/messages/{message}");
-    // An event that has no name says nothing of it.
+    // Events without a name are called `message`.
     let mut headers = if name.is_empty() { json!({}) } else { json!({"event": name}) };
     if !id.is_empty() {
         headers["id"] = json!(id);

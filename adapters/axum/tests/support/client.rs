@@ -20,13 +20,13 @@ pub(crate) struct Client {
     send: SendRequest<Full<Bytes>>,
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
-    /// The operation of the API description, and the status that it describes.
+    /// The described operation, and the status.
     pub(crate) described: Option<(String, u16)>,
 }
 
@@ -76,12 +76,11 @@ impl Client {
         let (status, headers) = (response.status(), response.headers().clone());
         let goes_on = status == StatusCode::SWITCHING_PROTOCOLS
             || headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
-        let text = match goes_on {
-            true => String::new(),
-            false => {
-                let body = within(response.into_body().collect()).await.expect("a body");
-                String::from_utf8(body.to_bytes().into()).expect("text")
-            }
+        let text = if goes_on {
+            String::new()
+        } else {
+            let body = within(response.into_body().collect()).await.expect("a body");
+            String::from_utf8(body.to_bytes().into()).expect("text")
         };
         let described = check_answer(&Seen {
             method: method.as_str(),
@@ -98,7 +97,7 @@ impl Client {
         self.answer(request, "").await
     }
 
-    /// Reads an event stream, behind an event if there is one.
+    /// Opens an event stream, after an event if one is given.
     pub(crate) async fn events(self, path: &str, last: Option<&str>) -> Source {
         let mut request = self.request("GET", path);
         if let Some(last) = last {

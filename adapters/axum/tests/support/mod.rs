@@ -1,8 +1,8 @@
-//! A server and its clients, for tests. Nothing here waits for a time to pass: it waits for what is
-//! to come, and gives up when a test hangs.
+//! A server and its clients for tests. Nothing here sleeps: tests wait for events, with a timeout for
+//! tests that hang.
 
-#![allow(dead_code, unused_imports)] // each test program uses its part
-#![allow(clippy::panic)] // a test that panics says what went wrong
+#![allow(dead_code, unused_imports)] // each test program uses a part of it
+#![allow(clippy::panic)] // a panic is a test failure
 
 pub(crate) mod api;
 pub(crate) mod client;
@@ -12,14 +12,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use statusbus_axum::{Closing, Routes, Server};
+use statusbus_axum::{Routes, Server, ShutdownHandle};
 use statusbus_tokio::{Ledger, Status};
 use tokio::task::JoinHandle;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use source::{Frame, Source};
 
-/// When a test is taken to hang.
+/// The time after which a test is considered to hang.
 pub(crate) const HANGS: Duration = Duration::from_secs(30);
 
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
@@ -30,7 +30,7 @@ pub(crate) async fn within<F: Future>(future: F) -> F::Output {
 pub(crate) struct Served {
     pub(crate) status: Status,
     pub(crate) address: SocketAddr,
-    pub(crate) closing: Closing,
+    pub(crate) shutdown: ShutdownHandle,
     server: JoinHandle<()>,
 }
 
@@ -44,11 +44,11 @@ pub(crate) async fn serve_with(
     server: impl FnOnce(Server) -> Server,
 ) -> Served {
     let routes = routes(Routes::new(&status));
-    let closing = routes.closing();
+    let shutdown = routes.shutdown_handle();
     let server = server(Server::bind("127.0.0.1:0").await.expect("a free port"));
     let address = server.local_addr();
-    let server = tokio::spawn(server.run(routes.router(), closing.clone()));
-    Served { status, address, closing, server }
+    let server = tokio::spawn(server.run(routes.router(), shutdown.clone()));
+    Served { status, address, shutdown, server }
 }
 
 impl Served {
@@ -77,23 +77,23 @@ impl Served {
         self.client().await.events(path, None).await
     }
 
-    /// Reads on behind an event.
+    /// Opens an event stream after an event.
     pub(crate) async fn events_after(&self, path: &str, id: &str) -> Source {
         self.client().await.events(path, Some(id)).await
     }
 
     pub(crate) async fn shutdown(self, deadline: Duration) -> Ledger {
-        let ledger = self.closing.shutdown(deadline).await;
+        let ledger = self.shutdown.shutdown(deadline).await;
         within(self.server).await.expect("the server does not panic");
         assert!(ledger.is_balanced(), "{ledger:?}");
         ledger
     }
 
-    /// Ends with nobody connected who would not go.
+    /// Shuts down, and checks that no connection had to be aborted.
     pub(crate) async fn end(self) -> Ledger {
         let began = std::time::Instant::now();
         let ledger = self.shutdown(HANGS).await;
-        assert!(began.elapsed() < HANGS / 2, "somebody had to be cut off");
+        assert!(began.elapsed() < HANGS / 2, "a connection had to be aborted");
         ledger
     }
 }

@@ -1,4 +1,4 @@
-//! An event stream, read as the HTML standard says ("interpreting an event stream").
+//! A parser of event streams, after the HTML standard ("interpreting an event stream").
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::api::{Form, check_event};
 use super::within;
 
-/// An event, or what stands between events.
+/// An event, or a comment or field between events.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Frame {
     Event { name: String, id: String, data: Value },
@@ -19,16 +19,16 @@ pub(crate) enum Frame {
     Retry(u64),
 }
 
-/// The bytes of an event stream become frames.
+/// Splits the bytes of an event stream into frames.
 #[derive(Default)]
 pub(crate) struct Parser {
     rest: Vec<u8>,
     ready: VecDeque<Frame>,
     name: String,
     data: String,
-    /// Of the event that is being read.
+    /// The id of the incomplete event.
     id: String,
-    /// Of the last event that was complete.
+    /// The id of the last complete event.
     pub(crate) last_id: String,
 }
 
@@ -40,19 +40,19 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// What was answered to who asked at this address.
+    /// The stream in a response to a request for this address.
     pub(crate) fn new(address: &str, response: Response<Incoming>) -> Self {
         let headers = response.headers().clone();
         let body = response.into_body();
         Self { headers, form: Form::asked(address), body, parser: Parser::default() }
     }
 
-    /// The last event id, as an `EventSource` has it.
+    /// The last event id, as in `EventSource`.
     pub(crate) fn last_id(&self) -> &str {
         &self.parser.last_id
     }
 
-    /// What comes next; `None` when the stream has ended.
+    /// The next frame, `None` at the end of the stream.
     pub(crate) async fn next_frame(&mut self) -> Option<Frame> {
         loop {
             if let Some(frame) = self.parser.next() {
@@ -82,18 +82,18 @@ impl Source {
         data
     }
 
-    /// The first events of a new reader: that it is one, and the texts of the values that stand.
+    /// Reads the first events of a new reader. Returns the texts of the retained values.
     pub(crate) async fn begins(&mut self) -> Vec<String> {
         assert_eq!(self.expect("ready").await["recovered"], false);
         texts(&self.expect("status").await)
     }
 
-    /// That it goes on where it was.
+    /// Reads the first event of a reader that resumed.
     pub(crate) async fn recovers(&mut self) {
         assert_eq!(self.expect("ready").await["recovered"], true);
     }
 
-    /// The next so many texts, of as many events as it takes.
+    /// The next `count` texts, from as many events as needed.
     pub(crate) async fn read(&mut self, count: usize) -> Vec<String> {
         let mut all = Vec::new();
         while all.len() < count {
@@ -121,7 +121,7 @@ impl Parser {
 
     pub(crate) fn take(&mut self, bytes: &[u8]) {
         self.rest.extend_from_slice(bytes);
-        // A CR at the end may be half a line end; ours never are.
+        // A final CR could be half of a line end. This server sends no CR.
         while let Some(end) = self.rest.iter().position(|&byte| byte == b'\n' || byte == b'\r') {
             let mut line: Vec<u8> = self.rest.drain(..=end).collect();
             line.pop();
@@ -134,7 +134,7 @@ impl Parser {
             let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
             self.last_id.clone_from(&self.id);
             if let Some(data) = data.strip_suffix('\n') {
-                // The end of a stream in the form of the AI SDK, which is no JSON.
+                // The end of a stream in the AI SDK's format, which is not JSON.
                 let data = match data {
                     "[DONE]" => data.into(),
                     data => serde_json::from_str(data).expect("JSON"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statusbus_conformance::{Invalid, Opening, Outcome, Record, Sent, Settings, Subject};
-use statusbus_embassy::{About, Category, Config, Ledger, Priority};
+use statusbus_embassy::{Category, Config, Ledger, Priority, SYSTEM};
 
 use crate::deliver::{Bus, Delivery, Log, runner};
 use crate::support::{Task, Time};
@@ -73,18 +73,18 @@ impl Subject for Adapter<'_> {
         // one that the bus does not have: it is refused where it is sent
         let unknown = Category::from_index(Category::MAX - 1).expect("below");
         let category = status.category(sent.category).unwrap_or(unknown);
-        let about = sent.conversation.map_or(About::System, About::from);
-        let mut draft = status.update(about, category, sent.text);
+        let subject = sent.conversation.map_or(SYSTEM, Into::into);
+        let mut update = status.update(subject, category, sent.text);
         if let Some(key) = sent.key {
-            draft = draft.key(key);
+            update = update.key(key);
         }
         if let Some(priority) = sent.priority {
-            draft = draft.priority(priority);
+            update = update.priority(priority);
         }
         if let Some(ttl) = sent.ttl {
-            draft = draft.ttl(ttl);
+            update = update.ttl(ttl);
         }
-        draft.try_send().map_err(|refused| refused.reason).into()
+        update.try_send().unwrap_or_else(|error| error.outcome)
     }
 
     fn run(&mut self, record: &mut Record<'_>) {

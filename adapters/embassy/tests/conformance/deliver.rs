@@ -8,9 +8,10 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Instant;
 use embedded_io_async::{ErrorType, Write};
 use statusbus_conformance::{Record, Shown};
-use statusbus_core::wire::{Body, Decoder, FRAME_MAX, Scope};
+use statusbus_core::wire::{self, Decoder, FRAME_MAX, Scope};
 use statusbus_embassy::{
-    About, Buffer, FlushReason, Frames, HandedOn, Key, Losses, Message, Report, Status, Telemetry,
+    BatchInfo, Buffer, FlushReason, Frames, Key, Losses, Message, Report, Status, Subject,
+    Telemetry,
 };
 
 use crate::support::Task;
@@ -49,12 +50,12 @@ thread_local! {
     static DUE: RefCell<Vec<FlushReason>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Telemetry that tells why batches were due.
+/// Telemetry that reports why batches were due.
 #[derive(Default)]
 pub(crate) struct Reasons(Option<FlushReason>);
 
 impl Telemetry for Reasons {
-    fn handed_on(&mut self, batch: HandedOn) {
+    fn polled(&mut self, batch: BatchInfo) {
         self.0 = Some(batch.reason).filter(|_| batch.size > 0);
     }
 }
@@ -73,22 +74,26 @@ pub(crate) fn runner(status: &'static Bus, delivery: Delivery, log: &Log) -> Tas
         Delivery::Batches => Task::new(async move {
             let mut runner = status.runner(&mut buffer).expect("the only one");
             while let Some(mut batch) = runner.next().await {
-                if let Some(gap) = batch.gap() {
-                    let topics = gap.topics().iter().map(|(topic, losses)| {
-                        let category = batch.category_name(topic.category());
-                        (name(topic.about()), category.to_owned(), *losses)
-                    });
-                    log.gap(gap.seq(), topics.collect(), *gap.elsewhere());
-                    batch.gap_told();
+                while let Some(entry) = batch.gap() {
+                    let (mut topics, mut elsewhere) = (Vec::new(), Losses::default());
+                    match entry.topic {
+                        Some(topic) => {
+                            let category = batch.category_name(topic.category()).to_owned();
+                            topics.push((name(topic.subject()), category, entry.losses));
+                        }
+                        None => elsewhere = entry.losses,
+                    }
+                    log.gap(entry.seq, topics, elsewhere);
+                    batch.confirm_loss();
                 }
                 let updates: Vec<Update> = batch
                     .updates()
-                    .map(|handed| Update {
-                        seq: handed.seq,
-                        conversation: name(handed.update.about()),
-                        category: batch.category_name(handed.update.category()).into(),
-                        text: handed.update.text().into(),
-                        key: handed.update.key().map(Into::into),
+                    .map(|update| Update {
+                        seq: update.seq,
+                        conversation: name(update.update.subject()),
+                        category: batch.category_name(update.update.category()).into(),
+                        text: update.update.text().into(),
+                        key: update.update.key().map(Into::into),
                     })
                     .collect();
                 log.batch(batch.reason(), updates);
@@ -103,16 +108,16 @@ pub(crate) fn runner(status: &'static Bus, delivery: Delivery, log: &Log) -> Tas
     }
 }
 
-fn name(about: About<'_>) -> Option<String> {
+fn name(about: Subject<'_>) -> Option<String> {
     match about {
-        About::System => None,
-        About::Number(number) => Some(number.to_string()),
-        About::Name(name) => Some(name.as_str().into()),
-        About::Unchecked(name) => Some(name.into()),
+        Subject::System => None,
+        Subject::Number(number) => Some(number.to_string()),
+        Subject::Name(name) => Some(name.as_str().into()),
+        Subject::Unchecked(name) => Some(name.into()),
     }
 }
 
-/// Who reads the line.
+/// The host at the other end of the line.
 struct Host {
     log: Log,
     decoder: Decoder<[u8; FRAME_MAX]>,
@@ -126,38 +131,37 @@ impl Write for Host {
     async fn write(&mut self, mut bytes: &[u8]) -> Result<usize, Infallible> {
         let len = bytes.len();
         while let Some(frame) = self.decoder.feed(&mut bytes) {
-            match frame.body {
-                Body::Updates(updates) => {
-                    let updates = updates.map(|update| {
-                        let update = update.expect("nothing is wrong with it");
-                        assert!(!update.cut && update.metadata.is_none());
-                        Update {
+            let mut updates = Vec::new();
+            for record in frame.records() {
+                match record {
+                    wire::Record::Update(update) => {
+                        assert!(!update.truncated && update.metadata.is_none());
+                        updates.push(Update {
                             seq: update.seq,
                             conversation: update.conversation.map(|about| about.to_string()),
                             category: update.category.as_str().into(),
                             text: update.text.into(),
                             key: update.key.map(Into::into),
-                        }
-                    });
-                    let due = DUE.take();
-                    let [reason] = due[..] else { panic!("a frame, but batches due: {due:?}") };
-                    self.log.batch(reason, updates.collect());
-                }
-                Body::Gap(gap) => {
-                    for missing in gap {
-                        assert_eq!(missing.other, 0);
-                        match missing.scope {
-                            Scope::Bus => self.log.gap(missing.seq, Vec::new(), missing.losses),
+                        });
+                    }
+                    wire::Record::Loss(loss) => {
+                        assert_eq!(loss.other, 0);
+                        match loss.scope {
+                            Scope::Bus => self.log.gap(loss.seq, Vec::new(), loss.losses),
                             Scope::Topic { conversation, category } => {
                                 let conversation = conversation.map(|about| about.to_string());
-                                let topic =
-                                    (conversation, category.as_str().into(), missing.losses);
-                                self.log.gap(missing.seq, vec![topic], Losses::default());
+                                let topic = (conversation, category.as_str().into(), loss.losses);
+                                self.log.gap(loss.seq, vec![topic], Losses::default());
                             }
                         }
                     }
+                    other => panic!("nobody wrote {other:?}"),
                 }
-                _ => panic!("a frame of another kind"),
+            }
+            if !updates.is_empty() {
+                let due = DUE.take();
+                let [reason] = due[..] else { panic!("a frame, but batches due: {due:?}") };
+                self.log.batch(reason, updates);
             }
         }
         let counters = self.decoder.counters();
@@ -193,8 +197,8 @@ impl Log {
 
     pub(crate) fn write(&self, record: &mut Record<'_>) {
         let instant = |at: Instant| statusbus_core::Instant::from_micros(at.as_micros());
-        for told in self.0.take() {
-            match told {
+        for lines in self.0.take() {
+            match lines {
                 Told::Gap { at, seq, topics, elsewhere } => {
                     let mut total = elsewhere;
                     topics.iter().for_each(|(_, _, losses)| total.add(losses));

@@ -8,7 +8,7 @@ use crate::support::{Task, Time};
 use crate::{balanced, small, writes};
 
 #[test]
-fn a_second_runner_is_told_that_there_is_one() {
+fn a_bus_has_one_runner_at_a_time() {
     let (_time, status) = (Time::begin(), small());
     let (mut one, mut other) = (Buffer::<_, 4>::new(), Buffer::<_, 4>::new());
     let runner = status.runner(&mut one).expect("the first");
@@ -18,7 +18,7 @@ fn a_second_runner_is_told_that_there_is_one() {
 }
 
 #[test]
-fn what_is_in_flight_when_the_runner_is_dropped_is_counted_and_told_by_the_next_one() {
+fn a_batch_in_flight_when_the_runner_is_dropped_is_counted_and_reported_by_the_next_runner() {
     let (time, line, status) = (Time::begin(), Line::new(), small());
     let mut runner = writes::<8, 24, 0, ()>(status, &line);
     line.set(Does::StallsAfter(20));
@@ -35,18 +35,18 @@ fn what_is_in_flight_when_the_runner_is_dropped_is_counted_and_told_by_the_next_
     runner.rest();
     time.pass(Duration::from_millis(50));
     runner.rest();
-    assert_eq!(line.told(), ["gap #3 motor/info sink=2", "#4 motor/info stops"]);
+    assert_eq!(line.lines(), ["gap #3 motor/info sink=2", "#4 motor/info stops"]);
     assert_eq!(balanced(status).delivered, 1);
 }
 
 #[test]
-fn what_was_accepted_before_the_runner_is_dropped_is_delivered() {
+fn updates_accepted_before_the_runner_is_dropped_are_delivered() {
     let (_time, status) = (Time::begin(), small());
     let mut buffer = Buffer::<_, 8>::new();
     let mut accepted = Task::new(async {
         let mut runner = status.runner(&mut buffer).expect("the only one");
         let mut batch = runner.next().await.expect("open");
-        let second = batch.updates().nth(1).map(|handed| handed.seq).expect("three");
+        let second = batch.updates().nth(1).map(|update| update.seq).expect("three");
         batch.accept(second);
         batch.accept(1); // it is not taken back
         assert_eq!(batch.updates().count(), 1);
@@ -62,15 +62,15 @@ fn what_was_accepted_before_the_runner_is_dropped_is_delivered() {
 }
 
 #[test]
-fn a_batch_that_nobody_says_anything_of_is_lost_and_told_with_the_next_one() {
+fn a_batch_that_is_not_settled_is_dropped_and_reported_with_the_next_one() {
     let (time, status) = (Time::begin(), small());
     let mut buffer = Buffer::<_, 8>::new();
     let mut runner = Task::new(async {
         let mut runner = status.runner(&mut buffer).expect("the only one");
         let _ = runner.next().await.expect("open");
         let mut batch = runner.next().await.expect("open");
-        let lost = batch.gap().expect("a loss").total().dropped.sink;
-        batch.gap_told();
+        let lost = batch.gap().expect("a loss").losses.dropped.sink;
+        batch.confirm_gap();
         batch.delivered();
         lost
     });
@@ -107,16 +107,16 @@ fn a_future_that_waits_for_a_batch_can_be_dropped() {
 }
 
 #[test]
-fn one_update_can_be_left_out() {
+fn one_update_can_be_rejected() {
     let (_time, status) = (Time::begin(), small());
     let mut buffer = Buffer::<_, 8>::new();
     let mut runner = Task::new(async {
         let mut runner = status.runner(&mut buffer).expect("the only one");
         let mut batch = runner.next().await.expect("open");
-        assert!(batch.leave_out(2));
-        assert!(!batch.leave_out(2));
-        assert!(!batch.leave_out(9));
-        let left: Vec<u64> = batch.updates().map(|handed| handed.seq).collect();
+        assert!(batch.reject(2));
+        assert!(!batch.reject(2));
+        assert!(!batch.reject(9));
+        let left: Vec<u64> = batch.updates().map(|update| update.seq).collect();
         batch.delivered();
         left
     });

@@ -3,7 +3,8 @@
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Duration;
 use statusbus_embassy::{
-    Buffer, Category, CategorySet, Event, Frames, Hub, Message, NoSeat, SYSTEM, Selector,
+    Buffer, Category, CategorySet, Event, Frames, Hub, Message, SYSTEM, Selector, Subscription,
+    TooManyReaders,
 };
 
 use crate::line::{Does, Line};
@@ -24,36 +25,28 @@ fn delivers(status: &'static Small, hub: &'static Ring) -> Task<'static, ()> {
     })
 }
 
-fn told(event: &Event<Message<24>>) -> String {
+fn shown(event: &Event<Message<24>>) -> String {
     match event {
         Event::Update(received) => format!("#{} {}", received.seq, received.update.text()),
-        Event::Gap { seq, topic, losses } => {
+        Event::Gap(entry) => {
             let lost: Vec<String> =
-                losses.iter().map(|(loss, n)| format!("{}={n}", loss.as_str())).collect();
-            let of = topic.map_or("bus".into(), |topic| format!("{:?}", topic.about()));
-            format!("gap #{seq} of {of} {}", lost.join(" "))
+                entry.losses.iter().map(|(loss, n)| format!("{}={n}", loss.as_str())).collect();
+            let of = entry.topic.map_or("bus".into(), |topic| format!("{:?}", topic.subject()));
+            format!("gap #{} of {of} {}", entry.seq, lost.join(" "))
         }
         Event::Lagged(missed) => format!("lagged {missed}"),
+        _ => unreachable!("no other events"),
     }
 }
 
-/// Everything that there is to read now.
-fn reads(
-    subscription: &mut statusbus_embassy::Subscription<
-        '_,
-        '_,
-        CriticalSectionRawMutex,
-        Message<24>,
-        8,
-        2,
-    >,
-) -> Vec<String> {
+/// Every event that is there now.
+fn reads(subscription: &mut Subscription<'_, Ring>) -> Vec<String> {
     let mut all = Vec::new();
     loop {
         let mut next = Task::new(subscription.next());
         next.rest();
         match next.output() {
-            Some(Some(event)) => all.push(told(event)),
+            Some(Some(event)) => all.push(shown(event)),
             Some(None) => {
                 all.push("end".into());
                 return all;
@@ -64,12 +57,12 @@ fn reads(
 }
 
 #[test]
-fn each_reader_gets_what_it_asked_for_in_order() {
+fn each_reader_receives_what_it_selected_in_order() {
     let (_time, status, hub) = (Time::begin(), small(), hub());
     let mut runner = delivers(status, hub);
     let errors = CategorySet::NONE.with(Category::ERROR);
-    let mut motor = hub.subscribe(Selector::about("motor")).expect("a seat");
-    let mut errors = hub.subscribe(Selector::EVERYTHING.categories(errors)).expect("another");
+    let mut motor = hub.subscribe(Selector::subject("motor")).expect("a reader slot");
+    let mut errors = hub.subscribe(Selector::EVERYTHING.with_categories(errors)).expect("another");
     runner.rest();
     status.info("motor", "runs");
     status.error("pump", "is dry");
@@ -87,7 +80,7 @@ fn each_reader_gets_what_it_asked_for_in_order() {
 fn a_reader_sleeps_until_something_comes() {
     let (time, status, hub) = (Time::begin(), small(), hub());
     let mut runner = delivers(status, hub);
-    let mut motor = hub.subscribe(Selector::about("motor")).expect("a seat");
+    let mut motor = hub.subscribe(Selector::subject("motor")).expect("a reader slot");
     let mut next = Task::new(motor.next());
     next.rest();
     time.pass(Duration::from_secs(3_600));
@@ -96,15 +89,15 @@ fn a_reader_sleeps_until_something_comes() {
     runner.rest();
     assert_eq!(next.wakes(), 1);
     next.rest();
-    assert_eq!(next.output().and_then(Option::as_ref).map(told), Some("#1 runs".into()));
+    assert_eq!(next.output().and_then(Option::as_ref).map(shown), Some("#1 runs".into()));
     balanced(status);
 }
 
 #[test]
-fn a_slow_reader_is_told_how_much_it_missed_and_holds_up_nobody() {
+fn a_slow_reader_learns_how_much_it_missed_and_holds_up_nothing() {
     let (time, status, hub) = (Time::begin(), small(), hub());
     let mut runner = delivers(status, hub);
-    let mut slow = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+    let mut slow = hub.subscribe(Selector::EVERYTHING).expect("a reader slot");
     let mut fast = hub.subscribe(Selector::EVERYTHING).expect("another");
     for round in 0..5 {
         for _ in 0..4 {
@@ -124,12 +117,12 @@ fn a_slow_reader_is_told_how_much_it_missed_and_holds_up_nobody() {
 }
 
 #[test]
-fn losses_are_told_to_whom_they_concern() {
+fn losses_reach_the_readers_of_their_topic() {
     let (time, status, hub) = (Time::begin(), small(), hub());
     let mut runner = delivers(status, hub);
-    let mut motor = hub.subscribe(Selector::about("motor")).expect("a seat");
-    let mut pump = hub.subscribe(Selector::about("pump")).expect("another");
-    status.reconfigure(status.config().queue_limit(4).expect("in range"));
+    let mut motor = hub.subscribe(Selector::subject("motor")).expect("a reader slot");
+    let mut pump = hub.subscribe(Selector::subject("pump")).expect("another");
+    status.reconfigure(status.config().with_queue_limit(4).expect("in range"));
     for _ in 0..6 {
         status.info("motor", "too much");
     }
@@ -144,22 +137,22 @@ fn losses_are_told_to_whom_they_concern() {
 }
 
 #[test]
-fn there_are_as_many_readers_as_seats() {
+fn a_hub_has_a_limited_number_of_readers() {
     let hub = hub();
     let one = hub.subscribe(Selector::EVERYTHING);
     let other = hub.subscribe(Selector::EVERYTHING);
     assert!(one.is_ok() && other.is_ok());
-    assert_eq!(hub.subscribe(Selector::EVERYTHING).err(), Some(NoSeat));
+    assert_eq!(hub.subscribe(Selector::EVERYTHING).err(), Some(TooManyReaders));
     drop(one);
     assert!(hub.subscribe(Selector::EVERYTHING).is_ok());
 }
 
 #[test]
-fn readers_come_to_the_end_of_a_closed_bus() {
+fn readers_reach_the_end_of_a_closed_bus() {
     let (_time, status, hub) = (Time::begin(), small(), hub());
     let mut runner = delivers(status, hub);
-    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
-    let mut waits = hub.subscribe(Selector::about("nobody")).expect("another");
+    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a reader slot");
+    let mut waits = hub.subscribe(Selector::subject("nobody")).expect("another");
     let mut end = Task::new(waits.next());
     end.rest();
     status.info("motor", "last");
@@ -173,10 +166,10 @@ fn readers_come_to_the_end_of_a_closed_bus() {
 }
 
 #[test]
-fn a_reader_knows_how_old_an_update_is() {
+fn received_updates_have_an_age() {
     let (time, status, hub) = (Time::begin(), small(), hub());
     let mut runner = delivers(status, hub);
-    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a reader slot");
     runner.rest();
     status.info("motor", "first");
     runner.rest();
@@ -199,21 +192,21 @@ fn a_reader_knows_how_old_an_update_is() {
 }
 
 /// The task that writes frames, with the hub beside the line.
-fn writes_beside(status: &'static Small, hub: &'static Ring, line: &Line) -> Task<'static, ()> {
+fn writes_with_tee(status: &'static Small, hub: &'static Ring, line: &Line) -> Task<'static, ()> {
     let line = line.clone();
     Task::new(async move {
         let mut buffer = Buffer::<_, 8>::new();
         let runner = status.runner(&mut buffer).expect("the only one");
-        Frames::new(line, 7).beside(hub).run(runner).await;
+        Frames::new(line, 7).with_tee(hub).run(runner).await;
     })
 }
 
 #[test]
-fn readers_beside_a_line_get_what_the_line_gets() {
+fn readers_beside_a_line_receive_what_the_line_takes() {
     let (time, status, hub, line) = (Time::begin(), small(), hub(), Line::new());
-    let mut runner = writes_beside(status, hub, &line);
-    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
-    status.reconfigure(status.config().queue_limit(4).expect("in range"));
+    let mut runner = writes_with_tee(status, hub, &line);
+    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a reader slot");
+    status.reconfigure(status.config().with_queue_limit(4).expect("in range"));
     for number in 0..6 {
         status.info("motor", format_args!("{number}"));
     }
@@ -222,7 +215,7 @@ fn readers_beside_a_line_get_what_the_line_gets() {
         reads(&mut all),
         ["gap #1 of Unchecked(\"motor\") evicted=2", "#2 2", "#3 3", "#4 4", "#5 5"]
     );
-    assert_eq!(line.told().len(), 5);
+    assert_eq!(line.lines().len(), 5);
     time.pass(Duration::from_millis(50));
     runner.rest();
     assert_eq!(reads(&mut all), Vec::<String>::new());
@@ -230,14 +223,14 @@ fn readers_beside_a_line_get_what_the_line_gets() {
 }
 
 #[test]
-fn readers_beside_a_line_that_breaks_in_a_gap_hear_of_each_loss_once() {
+fn readers_beside_a_line_that_breaks_in_a_gap_receive_each_loss_once() {
     for bytes in 0..120 {
         let (time, status, hub, line) = (Time::begin(), small(), hub(), Line::new());
-        let mut runner = writes_beside(status, hub, &line);
-        let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+        let mut runner = writes_with_tee(status, hub, &line);
+        let mut all = hub.subscribe(Selector::EVERYTHING).expect("a reader slot");
         status.info("motor", "one");
         runner.rest();
-        status.reconfigure(status.config().queue_limit(1).expect("in range"));
+        status.reconfigure(status.config().with_queue_limit(1).expect("in range"));
         line.set(Does::FailsAfter(bytes));
         for name in ["motor", "pump", "valve"] {
             status.info(name, "two");
@@ -257,21 +250,21 @@ fn readers_beside_a_line_that_breaks_in_a_gap_hear_of_each_loss_once() {
 }
 
 #[test]
-fn readers_beside_a_line_that_stalls_get_everything_and_hear_of_no_loss_of_the_line() {
+fn readers_beside_a_line_that_stalls_receive_everything_and_no_loss_of_the_line() {
     let (time, status, hub, line) = (Time::begin(), small(), hub(), Line::new());
-    let mut runner = writes_beside(status, hub, &line);
-    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a seat");
+    let mut runner = writes_with_tee(status, hub, &line);
+    let mut all = hub.subscribe(Selector::EVERYTHING).expect("a reader slot");
     line.set(Does::StallsAfter(5));
     status.info("motor", "one");
     runner.rest();
-    // before the line has taken it or not
+    // whether the line takes it or not
     assert_eq!(reads(&mut all), ["#1 one"]);
-    status.reconfigure(status.config().queue_limit(1).expect("in range"));
+    status.reconfigure(status.config().with_queue_limit(1).expect("in range"));
     status.info("motor", "two");
     status.info("motor", "three");
     time.pass(Duration::from_secs(1)); // the line is given up
     runner.rest();
-    // the gap is not told to the line yet: readers wait for the line, as it may be told once only
+    // the line has not taken the gap yet, and it is reported once only: readers wait for the line
     assert_eq!(reads(&mut all), Vec::<String>::new());
     line.set(Does::Takes(usize::MAX));
     time.pass(Duration::from_secs(1));
@@ -283,6 +276,6 @@ fn readers_beside_a_line_that_stalls_get_everything_and_hear_of_no_loss_of_the_l
     let ledger = balanced(status);
     assert_eq!((ledger.delivered, ledger.dropped.sink, ledger.dropped.evicted), (1, 2, 1));
     assert_eq!(reads(&mut all), ["gap #4 of Unchecked(\"motor\") evicted=1", "#5 four"]);
-    let told = line.read().0;
-    assert_eq!(told, ["gap #4 motor/info evicted=1 sink=2", "#5 motor/info four"]);
+    let lines = line.read().0;
+    assert_eq!(lines, ["gap #4 motor/info evicted=1 sink=2", "#5 motor/info four"]);
 }

@@ -44,7 +44,7 @@ fn interrupt() {
             2 => {
                 let draft =
                     STATUS.update("interrupt", statusbus_embassy::Category::INFO, "a value");
-                draft.key("value").priority(Priority::State).send();
+                draft.key("value").priority(Priority::Normal).send();
             }
             3 => STATUS.request_flush(),
             _ => STATUS.info(":", "refused"),
@@ -65,9 +65,9 @@ fn an_interrupt_before_and_after_each_lock_loses_nothing() {
             let mut runner = STATUS.runner(&mut buffer).expect("the only one");
             let mut last = 0;
             while let Some(batch) = runner.next().await {
-                for handed in batch.updates() {
-                    assert!(handed.seq > last, "{} after {last}", handed.seq);
-                    last = handed.seq;
+                for update in batch.updates() {
+                    assert!(update.seq > last, "{} after {last}", update.seq);
+                    last = update.seq;
                     delivered += 1;
                 }
                 batch.delivered();

@@ -1,7 +1,7 @@
 //! The rules of this adapter, in virtual time.
 
 #![cfg(feature = "wire")]
-#![allow(clippy::expect_used)] // a test says what went wrong
+#![allow(clippy::expect_used)] // tests report what went wrong
 
 #[path = "../support/line.rs"]
 mod line;
@@ -9,15 +9,16 @@ mod line;
 mod support;
 
 mod cancel;
-mod doors;
 mod frames;
 mod hub;
 mod interrupts;
+mod metadata;
+mod send;
 mod settings;
 mod shutdown;
 mod tasks;
 mod telemetry;
-mod texts;
+mod text;
 mod wake;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
@@ -29,7 +30,7 @@ use crate::support::Task;
 /// A bus of 8, whose texts have 24 bytes.
 pub(crate) type Small = Status<CriticalSectionRawMutex, Message<24>, 8>;
 
-/// A new one. It lives as long as the test program.
+/// A new one, which lives as long as the test program.
 pub(crate) fn small() -> &'static Small {
     Box::leak(Box::new(Small::new()))
 }
@@ -53,7 +54,7 @@ pub(crate) fn balanced<M, U, const SLOTS: usize, T, const C: usize, const G: usi
 ) -> Ledger
 where
     M: embassy_sync::blocking_mutex::raw::RawMutex,
-    U: statusbus_embassy::Update,
+    U: statusbus_embassy::AnyMessage,
     T: Report,
 {
     let ledger = status.ledger();

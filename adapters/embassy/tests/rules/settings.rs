@@ -9,15 +9,15 @@ use crate::support::{Task, Time};
 use crate::{balanced, small};
 
 #[test]
-fn a_batch_is_at_most_what_the_buffer_holds() {
+fn a_batch_is_limited_by_the_buffer() {
     let (_time, status) = (Time::begin(), small());
     let mut buffer = Buffer::<_, 3>::new();
     let mut runner = status.runner(&mut buffer).expect("the only one");
-    assert_eq!(status.config().values().batch_size, 3);
-    status.reconfigure(status.config().batch_size(100).expect("in range"));
-    assert_eq!(status.config().values().batch_size, 3);
-    status.reconfigure(status.config().batch_size(2).expect("in range"));
-    assert_eq!(status.config().values().batch_size, 2);
+    assert_eq!(status.config().batch_size(), 3);
+    status.reconfigure(status.config().with_batch_size(100).expect("in range"));
+    assert_eq!(status.config().batch_size(), 3);
+    status.reconfigure(status.config().with_batch_size(2).expect("in range"));
+    assert_eq!(status.config().batch_size(), 2);
     for _ in 0..4 {
         status.info(SYSTEM, "full");
     }
@@ -29,17 +29,17 @@ fn a_batch_is_at_most_what_the_buffer_holds() {
 }
 
 #[test]
-fn a_smaller_limit_lets_go_of_what_it_has_no_room_for() {
+fn updates_beyond_a_smaller_limit_are_dropped() {
     let (_time, status) = (Time::begin(), small());
     for _ in 0..6 {
         status.info(SYSTEM, "queued");
     }
-    let config = status.config().queue_limit(2).expect("in range");
+    let config = status.config().with_queue_limit(2).expect("in range");
     assert_eq!(status.reconfigure(config), 4);
     assert_eq!((balanced(status).dropped.shrunk, balanced(status).queued), (4, 2));
-    let config = status.config().queue_limit(1_000).expect("in range");
+    let config = status.config().with_queue_limit(1_000).expect("in range");
     assert_eq!(status.reconfigure(config), 0);
-    assert_eq!(status.config().values().queue_limit, 8); // its slots
+    assert_eq!(status.config().queue_limit(), 8); // its slots
 }
 
 #[test]
@@ -56,14 +56,14 @@ fn categories_of_the_application_are_checked_and_found() {
     assert_eq!((b.index(), status.category_name(b)), (8, Some("b")));
     assert_eq!(status.category("error"), Some(Category::ERROR));
     assert_eq!(status.category("c"), None);
-    status.say(SYSTEM, b, "said");
+    status.send(SYSTEM, b, "said");
     assert_eq!(balanced(&status).queued, 1);
 }
 
 #[test]
-fn a_category_has_its_priority_and_its_time_to_live() {
+fn a_category_has_a_priority_and_a_ttl() {
     let (time, status) = (Time::begin(), small());
-    status.reconfigure_category(Category::INFO, Priority::State, Some(Duration::from_millis(5)));
+    status.reconfigure_category(Category::INFO, Priority::Normal, Some(Duration::from_millis(5)));
     status.info(SYSTEM, "short-lived");
     time.pass(embassy_time::Duration::from_millis(5));
     let mut buffer = Buffer::<_, 3>::new();
@@ -76,7 +76,7 @@ fn a_category_has_its_priority_and_its_time_to_live() {
 }
 
 #[test]
-fn depth_tells_how_many_slots_were_needed() {
+fn depth_shows_how_many_slots_were_needed() {
     let (time, status) = (Time::begin(), small());
     for _ in 0..5 {
         status.info(SYSTEM, "queued");

@@ -35,7 +35,7 @@ fn flush_waits_until_what_was_sent_before_is_delivered() {
 }
 
 #[test]
-fn many_can_wait_for_a_flush() {
+fn many_tasks_can_wait_for_a_flush() {
     let (_time, line, status) = (Time::begin(), Line::new(), small());
     let mut runner = writes::<8, 24, 0, ()>(status, &line);
     line.set(Does::StallsAfter(3));
@@ -65,7 +65,7 @@ fn shutdown_delivers_everything() {
     while shutdown.turn() || runner.turn() {}
     let ledger = balanced(status);
     assert_eq!(shutdown.output(), Some(&ledger));
-    assert_eq!((ledger.delivered, line.told().len()), (7, 7));
+    assert_eq!((ledger.delivered, line.lines().len()), (7, 7));
     status.info(SYSTEM, "too late");
     assert_eq!(balanced(status).refused.closed, 1);
 }
@@ -105,7 +105,7 @@ fn shutdown_without_a_runner_drops_and_counts() {
 }
 
 #[test]
-fn shutdown_does_not_wait_for_who_does_not_let_go() {
+fn shutdown_does_not_wait_for_a_sink_that_keeps_its_batch() {
     let (time, status) = (Time::begin(), small());
     let mut buffer = Buffer::<_, 4>::new();
     let mut runner = Task::new(async {
@@ -131,7 +131,7 @@ fn shutdown_does_not_wait_for_who_does_not_let_go() {
 }
 
 #[test]
-fn a_sink_of_ones_own_can_let_go_at_the_deadline() {
+fn a_custom_sink_can_let_go_at_the_deadline() {
     let (time, status) = (Time::begin(), small());
     let mut buffer = Buffer::<_, 4>::new();
     let mut runner = Task::new(async {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::{Duration, Timer};
-use statusbus_embassy::{About, Buffer, Config, Message, Overflow, Status};
+use statusbus_embassy::{Buffer, Config, Message, Overflow, Status, Subject};
 
 use crate::balanced;
 use crate::support::{Task, Time};
@@ -25,16 +25,16 @@ fn what_each_task_sends_arrives_in_order() {
     for overflow in Overflow::ALL {
         time.begin_anew();
         let status = Bus::new();
-        status.reconfigure(Config::new().overflow(overflow));
+        status.reconfigure(Config::new().with_overflow(overflow));
         let mut buffer = Buffer::<_, 8>::new();
         let mut last: BTreeMap<u32, i64> = BTreeMap::new();
         let mut delivered = 0;
         let mut runner = Task::new(async {
             let mut runner = status.runner(&mut buffer).expect("the only one");
             while let Some(batch) = runner.next().await {
-                for handed in batch.updates() {
-                    let About::Number(task) = handed.update.about() else { unreachable!() };
-                    let number: i64 = handed.update.text().parse().expect("a number");
+                for update in batch.updates() {
+                    let Subject::Number(task) = update.update.subject() else { unreachable!() };
+                    let number: i64 = update.update.text().parse().expect("a number");
                     let before = last.insert(task, number).unwrap_or(-1);
                     assert!(number > before, "{number} after {before} of {task}");
                     delivered += 1;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
-use statusbus_embassy::{Message, OverflowEdge, RefuseReason, Report, SYSTEM, Status, Telemetry};
+use statusbus_embassy::{Message, OverflowEvent, RefuseReason, Report, SYSTEM, Status, Telemetry};
 
 use crate::line::Line;
 use crate::support::Time;
@@ -13,42 +13,46 @@ type Bus<T> = Status<CriticalSectionRawMutex, Message<24>, 8, T>;
 
 #[derive(Default)]
 struct Counted {
-    dropped: u32,
-    edges: Vec<OverflowEdge>,
+    lost: u32,
+    overflow: Vec<OverflowEvent>,
 }
 
 thread_local! {
-    static REPORTS: RefCell<Vec<(u32, Vec<OverflowEdge>)>> = const { RefCell::new(Vec::new()) };
+    static REPORTS: RefCell<Vec<(u32, Vec<OverflowEvent>)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Telemetry for Counted {
-    fn dropped(&mut self, _: statusbus_embassy::DropReason) {
-        self.dropped += 1;
+    fn lost(&mut self, _: statusbus_embassy::Loss) {
+        self.lost += 1;
     }
-    fn overflow(&mut self, edge: OverflowEdge) {
-        self.edges.push(edge);
+    fn overflow(&mut self, edge: OverflowEvent) {
+        self.overflow.push(edge);
     }
 }
 
 impl Report for Counted {
-    fn report(&mut self, heard: Self) {
-        if heard.dropped > 0 || !heard.edges.is_empty() {
-            REPORTS.with_borrow_mut(|reports| reports.push((heard.dropped, heard.edges)));
+    fn report(&mut self, delta: Self) {
+        if delta.lost > 0 || !delta.overflow.is_empty() {
+            REPORTS.with_borrow_mut(|reports| reports.push((delta.lost, delta.overflow)));
         }
     }
 }
 
 #[test]
-fn the_runner_reports_what_was_heard_outside_of_the_lock() {
-    let (_time, line) = (Time::begin(), Line::new());
+fn the_runner_reports_the_counts_outside_of_the_lock() {
+    let (time, line) = (Time::begin(), Line::new());
     let status: &'static Bus<Counted> = Box::leak(Box::default());
     let mut runner = writes::<8, 24, 0, Counted>(status, &line);
     for _ in 0..10 {
         status.info(SYSTEM, "too many");
     }
     runner.rest();
-    let ended = OverflowEdge::Ended { lost: 2 };
-    assert_eq!(REPORTS.take(), [(2, vec![OverflowEdge::Started, ended])]);
+    assert_eq!(REPORTS.take(), [(2, vec![OverflowEvent::Started])]);
+    // the end is reported a second later
+    time.pass(embassy_time::Duration::from_secs(1));
+    status.info(SYSTEM, "one");
+    runner.rest();
+    assert_eq!(REPORTS.take(), [(0, vec![OverflowEvent::Ended { lost: 2 }])]);
     assert_eq!(balanced(status).dropped.evicted, 2);
 }
 

@@ -19,7 +19,7 @@ fn the_first_update_wakes_the_runner_and_the_others_only_store() {
     }
     assert_eq!(runner.wakes(), 1);
     runner.rest();
-    assert_eq!(line.told().len(), 4);
+    assert_eq!(line.lines().len(), 4);
     // what comes within the interval waits for its end
     status.info(SYSTEM, "soon");
     assert_eq!(runner.wakes(), 1);
@@ -34,7 +34,7 @@ fn the_first_update_wakes_the_runner_and_the_others_only_store() {
     assert_eq!(runner.wakes(), 1);
     let polls = runner.polls;
     runner.rest();
-    assert_eq!(line.told().len(), 8);
+    assert_eq!(line.lines().len(), 8);
     // once to hand on, once to see that there is no more
     assert_eq!(runner.polls - polls, 2);
     assert_eq!(balanced(status).delivered, 8);
@@ -56,7 +56,7 @@ fn a_full_batch_wakes_the_runner_while_it_sleeps() {
     status.info(SYSTEM, "4 of 4");
     assert_eq!(runner.wakes(), 1);
     runner.rest();
-    assert_eq!(line.told().len(), 5);
+    assert_eq!(line.lines().len(), 5);
     assert_eq!(balanced(status).delivered, 5);
 }
 
@@ -75,12 +75,12 @@ fn nothing_wakes_the_runner_while_nothing_is_queued() {
 }
 
 #[test]
-fn an_update_that_comes_before_the_runner_looks_is_not_missed() {
+fn an_update_before_the_first_poll_is_not_missed() {
     let (_time, line, status) = (Time::begin(), Line::new(), small());
     status.info(SYSTEM, "before it runs");
     let mut runner = writes::<8, 24, 0, ()>(status, &line);
     runner.rest();
-    assert_eq!(line.told(), ["#1 -/info before it runs"]);
+    assert_eq!(line.lines(), ["#1 -/info before it runs"]);
     balanced(status);
 }
 
@@ -94,7 +94,7 @@ fn batches_that_are_due_let_others_run_in_between() {
     }
     for expected in [2, 4, 6, 8] {
         assert!(runner.turn());
-        assert_eq!(line.told().len(), expected);
+        assert_eq!(line.lines().len(), expected);
     }
     balanced(status);
 }

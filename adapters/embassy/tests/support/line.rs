@@ -1,22 +1,22 @@
-//! A line that can be told to do anything, and a host at its other end.
+//! A line with chosen faults, and a host at its other end.
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::rc::Rc;
 
 use embedded_io_async::{ErrorKind, ErrorType, Write};
-use statusbus_core::wire::{Body, Counters, Decoder, FRAME_MAX, Scope};
+use statusbus_core::wire::{Counters, Decoder, FRAME_MAX, Record, Scope};
 
-/// What the line does with what is written.
+/// How the line treats writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Does {
     /// Takes at most so many bytes at once.
     Takes(usize),
-    /// Takes so many more bytes, and then nothing for ever.
+    /// Takes so many more bytes, then never returns.
     StallsAfter(usize),
     /// Takes so many more bytes, and then fails.
     FailsAfter(usize),
-    /// Says that it has taken nothing.
+    /// Returns zero bytes written.
     TakesNothing,
 }
 
@@ -53,56 +53,55 @@ impl Line {
         taken
     }
 
-    /// What a host has read of all that came.
+    /// What a host reads: a line for each record, and the counters of the decoder.
     pub(crate) fn read(&self) -> (Vec<String>, Counters) {
         let bytes = self.bytes();
         let (mut decoder, mut rest) = (Decoder::new([0; FRAME_MAX]), &bytes[..]);
-        let mut told = Vec::new();
+        let mut lines = Vec::new();
         while let Some(frame) = decoder.feed(&mut rest) {
-            match frame.body {
-                Body::Updates(updates) => {
-                    for update in updates {
-                        let update = update.expect("sound");
-                        let about =
-                            update.conversation.map_or("-".into(), |about| about.to_string());
+            for record in frame.records() {
+                match record {
+                    Record::Update(update) => {
+                        let subject = update
+                            .conversation
+                            .map_or("-".into(), |conversation| conversation.to_string());
                         let category = update.category.as_str();
-                        let cut = if update.cut { "…" } else { "" };
+                        let cut = if update.truncated { "…" } else { "" };
                         let metadata = update.metadata.unwrap_or_default();
                         let text = update.text;
                         let update =
-                            format!("#{} {about}/{category} {text}{cut} {metadata}", update.seq);
-                        told.push(update.trim_end().into());
+                            format!("#{} {subject}/{category} {text}{cut} {metadata}", update.seq);
+                        lines.push(update.trim_end().into());
                     }
-                }
-                Body::Gap(gap) => {
-                    for missing in gap {
-                        let losses: Vec<String> = missing
+                    Record::Loss(loss) => {
+                        let losses: Vec<String> = loss
                             .losses
                             .iter()
                             .map(|(loss, count)| format!("{}={count}", loss.as_str()))
                             .collect();
-                        let scope = match missing.scope {
+                        let scope = match loss.scope {
                             Scope::Bus => "elsewhere".into(),
                             Scope::Topic { conversation, category } => format!(
                                 "{}/{}",
-                                conversation.map_or("-".into(), |about| about.to_string()),
+                                conversation
+                                    .map_or("-".into(), |conversation| conversation.to_string()),
                                 category.as_str()
                             ),
                         };
-                        told.push(format!("gap #{} {scope} {}", missing.seq, losses.join(" ")));
+                        lines.push(format!("gap #{} {scope} {}", loss.seq, losses.join(" ")));
                     }
+                    other => unreachable!("{other:?}"),
                 }
-                _ => unreachable!("a frame of another kind"),
             }
         }
-        (told, *decoder.counters())
+        (lines, *decoder.counters())
     }
 
-    /// What a host has read of all that came: the line was sound.
-    pub(crate) fn told(&self) -> Vec<String> {
-        let (told, counters) = self.read();
+    /// What a host reads from an undamaged line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let (lines, counters) = self.read();
         assert_eq!(counters.bad(), 0, "{counters:?}");
-        told
+        lines
     }
 }
 

@@ -1,4 +1,4 @@
-//! A host that polls futures by hand, in time that stands still until it is moved.
+//! Polling futures by hand, in virtual time.
 
 #![allow(dead_code)] // each test program uses its part
 
@@ -10,8 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use embassy_time::{Duration, MockDriver};
 
-/// The clock of embassy-time, which a process has one of: who has this, has it alone. It begins at
-/// zero, with no timer set.
+/// The only clock of embassy-time in the process, held alone. It starts at zero, without timers.
 pub(crate) struct Time(#[allow(dead_code)] MutexGuard<'static, ()>);
 
 static TIME: Mutex<()> = Mutex::new(());
@@ -23,12 +22,12 @@ impl Time {
         Self(alone)
     }
 
-    /// From zero on again, with no timer set.
+    /// Sets time to zero and removes all timers.
     pub(crate) fn begin_anew(&self) {
         MockDriver::get().reset();
     }
 
-    /// Moves time, and wakes whose timers are due.
+    /// Advances time and wakes tasks whose timers are due.
     pub(crate) fn pass(&self, span: Duration) {
         MockDriver::get().advance(span);
     }

@@ -6,7 +6,7 @@ use statusbus_core::{Category, ConversationError, Priority};
 use tokio::time::Instant;
 
 use super::DeviceReport;
-use crate::{Conversation, Draft, Metadata, Status, Text};
+use crate::{Conversation, Metadata, Status, Text, UpdateBuilder};
 
 /// How often what could not be read is told at most.
 const UNREADABLE_EVERY: Duration = Duration::from_secs(1);
@@ -52,7 +52,7 @@ impl Notes {
     }
 
     /// An update about the device.
-    pub(super) fn draft(&self, text: impl Into<Text>) -> Draft<'_> {
+    pub(super) fn draft(&self, text: impl Into<Text>) -> UpdateBuilder<'_> {
         match &self.device {
             None => self.status.system_update(Category::INFO, text),
             Some(device) => device.update(Category::INFO, text),
@@ -61,10 +61,10 @@ impl Notes {
 
     pub(super) fn restarted(&self, restarts: u64) {
         let text = match restarts {
-            1 => "the device has started anew".to_owned(),
-            _ => format!("the device has started anew ({restarts} times in all)"),
+            1 => "the device has restarted".to_owned(),
+            _ => format!("the device has restarted ({restarts} times in all)"),
         };
-        self.draft(text).key("restarts").priority(Priority::State).send();
+        self.draft(text).key("restarts").priority(Priority::Normal).send();
     }
 
     /// Says what could not be read, if there is more than was said, and that was some time ago.
@@ -91,7 +91,7 @@ impl Notes {
             ),
             false => unreadable(report),
         };
-        self.draft(text).key("frames").priority(Priority::State).send();
+        self.draft(text).key("frames").priority(Priority::Normal).send();
     }
 
     /// Says what could not be read, if there is more than was said.
@@ -122,7 +122,6 @@ fn unreadable(report: &DeviceReport) -> String {
         ("too long", report.frames.too_long),
         ("with a wrong checksum", report.frames.checksum),
         ("of another version", report.frames.version),
-        ("of an unknown kind", report.frames.kind),
         ("malformed", report.frames.malformed),
     ];
     let reasons = reasons.into_iter().filter(|&(_, count)| count > 0);

@@ -78,9 +78,9 @@ impl Adapter {
 
 impl Bus {
     fn open(opening: &Opening<'_>) -> Result<Self, Invalid> {
-        let mut builder = Status::builder().capacity(SLOTS);
+        let mut builder = Status::builder().with_capacity(SLOTS);
         for category in opening.categories() {
-            builder = builder.category(category)?;
+            builder = builder.with_category(category)?;
         }
         let config = opening.settings.apply_to(Config::new())?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -91,7 +91,7 @@ impl Bus {
         let polls = Polls::default();
         let (reasons, due) = Reasons::new();
         let entered = runtime.enter();
-        let (status, runner) = builder.config(config).build();
+        let (status, runner) = builder.with_config(config).build();
         runtime.spawn(polls.of(runner.run()));
         let start = tokio::time::Instant::now();
         let readers = Readers::new(&status, due, start);
@@ -133,7 +133,7 @@ impl Bus {
         if let Some(ttl) = sent.ttl {
             draft = draft.ttl(ttl);
         }
-        draft.try_send().map_err(|refused| refused.reason).into()
+        draft.try_send().unwrap_or_else(|error| error.kind().into())
     }
 
     fn flush(&mut self, record: &mut Record<'_>) {

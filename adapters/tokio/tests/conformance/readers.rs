@@ -72,6 +72,7 @@ impl Readers {
                                 record.gap_topic(Some(about), name(*category), losses);
                             }
                             GapScope::Bus => record.gap_elsewhere(losses),
+                            _ => unreachable!("no other kind exists"),
                         }
                         if *told_at != at {
                             record.line(format_args!("= but {about} was told at {told_at:?}"));
@@ -164,5 +165,6 @@ fn seq_of(event: &Event) -> u64 {
         Event::Retained(batch) | Event::Batch(batch) => batch.seq(),
         Event::Gap(gap) => gap.seq,
         Event::Lagged(lagged) => lagged.seq,
+        _ => unreachable!("no other kind exists"),
     }
 }

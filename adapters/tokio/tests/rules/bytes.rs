@@ -33,6 +33,7 @@ fn read(reader: &mut Subscription) -> Vec<String> {
             }
             Event::Lagged(lagged) => all.push(format!("lagged {}", lagged.missed)),
             Event::Retained(_) | Event::Gap(_) => {}
+            _ => unreachable!("no other kind exists"),
         }
     }
     all
@@ -40,7 +41,7 @@ fn read(reader: &mut Subscription) -> Vec<String> {
 
 /// The words of a conversation's values that stand.
 fn standing(status: &Status, conversation: &str) -> Vec<String> {
-    let mut late = status.subscribe(of(conversation)).retained().open();
+    let mut late = status.subscribe(of(conversation)).with_retained().open();
     let Some(Event::Retained(batch)) = late.try_next() else { panic!("the values first") };
     texts(&batch).iter().map(|text| words(text).to_owned()).collect()
 }
@@ -51,7 +52,8 @@ fn resume(status: &Status, conversation: &str, seq: u64) -> Subscription {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_is_behind_by_more_bytes_than_the_window_has_lags() {
-    let status = Status::builder().epoch(1).window_bytes(10 * KIB).history(0).spawn();
+    let status =
+        Status::builder().with_epoch(1).with_window_bytes(10 * KIB).with_history(0).spawn();
     let mut all = everything(&status);
     for text in names("a", 0..10) {
         say(&status, "a", long(&text)).await;
@@ -68,7 +70,7 @@ async fn whoever_is_behind_by_more_bytes_than_the_window_has_lags() {
 
 #[tokio::test(start_paused = true)]
 async fn metadata_and_keys_count_and_what_takes_no_memory_of_its_own_does_not() {
-    let status = Status::builder().window_bytes(10 * KIB).history(0).spawn();
+    let status = Status::builder().with_window_bytes(10 * KIB).with_history(0).spawn();
     let mut all = everything(&status);
     for number in 0..1_000 {
         // Up to 40 bytes lie in the update itself, a text of the program in the program.
@@ -95,7 +97,7 @@ async fn metadata_and_keys_count_and_what_takes_no_memory_of_its_own_does_not() 
 
 #[tokio::test(start_paused = true)]
 async fn the_newest_batch_is_kept_whole_so_that_whoever_is_quick_misses_nothing() {
-    let status = Status::builder().config(config(100, 20)).window_bytes(KIB).spawn();
+    let status = Status::builder().with_config(config(100, 20)).with_window_bytes(KIB).spawn();
     let (mut a, mut all) = (reader(&status, "a"), everything(&status));
     let mut heard = Vec::new();
     for text in names("a", 0..100) {
@@ -114,7 +116,11 @@ async fn the_newest_batch_is_kept_whole_so_that_whoever_is_quick_misses_nothing(
 #[tokio::test(start_paused = true)]
 async fn a_conversation_keeps_of_its_last_updates_what_fits() {
     // Out of the window, as "b" fills it.
-    let builder = Status::builder().epoch(1).window(4).history(64).conversation_bytes(8 * KIB);
+    let builder = Status::builder()
+        .with_epoch(1)
+        .with_window(4)
+        .with_history(64)
+        .with_conversation_bytes(8 * KIB);
     let status = builder.spawn();
     let mut before = 0;
     for text in names("a", 0..20) {
@@ -138,8 +144,12 @@ async fn a_conversation_keeps_of_its_last_updates_what_fits() {
 
 #[tokio::test(start_paused = true)]
 async fn of_a_batch_that_is_too_large_the_last_updates_are_kept() {
-    let builder = Status::builder().epoch(1).config(config(100, 50)).window(4).history(64);
-    let status = builder.conversation_bytes(8 * KIB).spawn();
+    let builder = Status::builder()
+        .with_epoch(1)
+        .with_config(config(100, 50))
+        .with_window(4)
+        .with_history(64);
+    let status = builder.with_conversation_bytes(8 * KIB).spawn();
     for text in names("a", 0..50) {
         status.tool("a", long(&text));
     }
@@ -157,7 +167,7 @@ async fn of_a_batch_that_is_too_large_the_last_updates_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn an_update_that_does_not_fit_a_history_stands_all_the_same() {
-    let builder = Status::builder().epoch(1).window(1).conversation_bytes(KIB);
+    let builder = Status::builder().with_epoch(1).with_window(1).with_conversation_bytes(KIB);
     let status = builder.spawn();
     say(&status, "a", "short".to_owned()).await;
     say(&status, "a", long("huge").repeat(2)).await;
@@ -165,7 +175,7 @@ async fn an_update_that_does_not_fit_a_history_stands_all_the_same() {
     say(&status, "b", "b1".to_owned()).await;
     assert!(!resume(&status, "a", 1).recovered());
     assert!(resume(&status, "a", 2).recovered(), "what comes behind it can be had");
-    let mut late = status.subscribe(of("a")).retained().open();
+    let mut late = status.subscribe(of("a")).with_retained().open();
     let Some(Event::Retained(batch)) = late.try_next() else { panic!("the values first") };
     assert_eq!(texts(&batch), [long("huge").repeat(2)]);
     say(&status, "a", "after".to_owned()).await;
@@ -176,7 +186,7 @@ async fn an_update_that_does_not_fit_a_history_stands_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn the_least_recent_values_are_forgotten_when_they_take_too_much() {
-    let status = Status::builder().conversation_bytes(8 * KIB).spawn();
+    let status = Status::builder().with_conversation_bytes(8 * KIB).spawn();
     status.info("a", long("unkeyed"));
     delivered(&status).await;
     for key in names("k", 0..6) {
@@ -205,10 +215,14 @@ async fn the_least_recent_values_are_forgotten_when_they_take_too_much() {
 
 /// What the bus holds after so many long updates in each of these conversations.
 async fn held(conversations: usize, rounds: usize) -> isize {
-    let builder = Status::builder().config(config(1_000, 10)).conversations(1_000);
-    let builder = builder.window(500).window_bytes(256 * KIB).history(64).retained_keys(64);
+    let builder = Status::builder().with_config(config(1_000, 10)).with_conversations(1_000);
+    let builder = builder
+        .with_window(500)
+        .with_window_bytes(256 * KIB)
+        .with_history(64)
+        .with_retained_keys(64);
     let before = heap::held();
-    let status = builder.conversation_bytes(16 * KIB).spawn();
+    let status = builder.with_conversation_bytes(16 * KIB).spawn();
     let stuck = everything(&status);
     for round in 0..rounds {
         for name in names("c", 0..conversations) {

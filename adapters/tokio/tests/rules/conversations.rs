@@ -24,7 +24,7 @@ async fn idle(status: &Status) {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_conversation_is_forgotten_after_a_time() {
-    let status = Status::builder().idle_after(IDLE).spawn();
+    let status = Status::builder().with_idle_timeout(IDLE).spawn();
     status.tool("a", "one");
     status.tool("b", "two");
     delivered(&status).await;
@@ -37,13 +37,14 @@ async fn an_idle_conversation_is_forgotten_after_a_time() {
     status.tool("b", "four");
     delivered(&status).await;
     assert_eq!(status.conversations(), 1);
-    assert_eq!(found(&mut status.subscribe(of("a")).retained().open()), ["[]"]);
+    assert_eq!(found(&mut status.subscribe(of("a")).with_retained().open()), ["[]"]);
     end(status).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_conversation_that_is_read_is_not_forgotten() {
-    let status = Status::builder().idle_after(IDLE).epoch(1).conversations(1).spawn();
+    let status =
+        Status::builder().with_idle_timeout(IDLE).with_epoch(1).with_conversations(1).spawn();
     let mut a = reader(&status, "a");
     status.tool("a", "one");
     delivered(&status).await;
@@ -51,7 +52,7 @@ async fn a_conversation_that_is_read_is_not_forgotten() {
     idle(&status).await;
     assert_eq!(said(&mut a), ["one"]);
     assert!(resume(&status, "a", 0).recovered());
-    assert_eq!(found(&mut status.subscribe(of("a")).retained().open()), ["[one]"]);
+    assert_eq!(found(&mut status.subscribe(of("a")).with_retained().open()), ["[one]"]);
     drop(a);
     idle(&status).await;
     assert!(!resume(&status, "a", 0).recovered(), "now nobody reads it");
@@ -60,7 +61,7 @@ async fn a_conversation_that_is_read_is_not_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn conversations_beyond_a_number_are_forgotten() {
-    let status = Status::builder().conversations(10).spawn();
+    let status = Status::builder().with_conversations(10).spawn();
     for name in names("c", 0..10) {
         status.tool(&name, "something");
         delivered(&status).await;
@@ -76,7 +77,7 @@ async fn conversations_beyond_a_number_are_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn those_that_are_held_count_but_stay() {
-    let status = Status::builder().epoch(1).conversations(10).spawn();
+    let status = Status::builder().with_epoch(1).with_conversations(10).spawn();
     let held: Vec<_> =
         names("h", 0..20).iter().map(|name| status.conversation(name).expect("a name")).collect();
     for handle in &held {
@@ -106,7 +107,7 @@ async fn those_that_are_held_count_but_stay() {
 
 #[tokio::test(start_paused = true)]
 async fn a_conversation_with_an_update_in_the_queue_stays_the_same_one() {
-    let status = Status::builder().conversations(1).spawn();
+    let status = Status::builder().with_conversations(1).spawn();
     status.tool("a", "queued");
     for name in names("c", 0..50) {
         let _ = status.conversation(&name).expect("a name");
@@ -120,7 +121,7 @@ async fn a_conversation_with_an_update_in_the_queue_stays_the_same_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quiet_conversation_can_be_resumed_although_another_one_floods_the_window() {
-    let status = Status::builder().epoch(1).window(100).history(8).spawn();
+    let status = Status::builder().with_epoch(1).with_window(100).with_history(8).spawn();
     for name in names("a", 0..20) {
         status.tool("a", name);
         delivered(&status).await;
@@ -141,7 +142,7 @@ async fn a_quiet_conversation_can_be_resumed_although_another_one_floods_the_win
 #[tokio::test(start_paused = true)]
 async fn the_history_is_kept_also_of_a_batch_that_is_larger() {
     for size in 1..=100 {
-        let status = Status::builder().epoch(1).window(100).history(8).spawn();
+        let status = Status::builder().with_epoch(1).with_window(100).with_history(8).spawn();
         status.tool("b", "the first goes by itself");
         delivered(&status).await;
         // One batch, and it leaves the window as a whole.
@@ -170,7 +171,7 @@ async fn the_history_is_kept_also_of_a_batch_that_is_larger() {
 
 #[tokio::test(start_paused = true)]
 async fn a_history_costs_no_more_than_its_updates() {
-    let status = Status::builder().epoch(1).window(64).history(16).spawn();
+    let status = Status::builder().with_epoch(1).with_window(64).with_history(16).spawn();
     let mut after_few = 0;
     for number in 0..3_000 {
         for name in names("quiet", 0..5) {
@@ -191,7 +192,7 @@ async fn a_history_costs_no_more_than_its_updates() {
 
 #[tokio::test(start_paused = true)]
 async fn who_reads_while_the_history_is_copied_keeps_what_it_holds() {
-    let status = Status::builder().epoch(1).window(4).history(16).spawn();
+    let status = Status::builder().with_epoch(1).with_window(4).with_history(16).spawn();
     let mut a = reader(&status, "a");
     let mut held = Vec::new();
     for number in 0..40 {
@@ -219,11 +220,11 @@ async fn who_reads_while_the_history_is_copied_keeps_what_it_holds() {
 #[tokio::test(start_paused = true)]
 async fn a_million_conversations_take_the_memory_of_a_thousand() {
     const LIMIT: usize = 1_000;
-    let builder = Status::builder().conversations(LIMIT).window(1_000).history(4);
-    let status = builder.config(config(1_000, 100)).spawn();
+    let builder = Status::builder().with_conversations(LIMIT).with_window(1_000).with_history(4);
+    let status = builder.with_config(config(1_000, 100)).spawn();
     let mut after_few = 0;
     for number in 0..1_000_000 {
-        status.say(&format!("c{number}"), Category::TOOL, "something");
+        status.send(&format!("c{number}"), Category::TOOL, "something");
         if number % 1_000 == 999 {
             delivered(&status).await;
             // Those that wait in the queue cannot be forgotten.
@@ -240,7 +241,7 @@ async fn a_million_conversations_take_the_memory_of_a_thousand() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_mistakes_a_conversation_for_another_one() {
-    let status = Status::builder().conversations(16).retained_keys(2).spawn();
+    let status = Status::builder().with_conversations(16).with_retained_keys(2).spawn();
     let mut all = everything(&status);
     for number in 0..2_000_usize {
         let name = format!("c{}", number * 7919 % 97);
@@ -259,7 +260,7 @@ async fn nobody_mistakes_a_conversation_for_another_one() {
     }
     assert_eq!(updates, 2_000);
     for name in names("c", 0..97) {
-        let mut late = status.subscribe(of(&name)).retained().open();
+        let mut late = status.subscribe(of(&name)).with_retained().open();
         let Some(Event::Retained(batch)) = late.try_next() else {
             panic!("retained values first");
         };
@@ -294,12 +295,12 @@ async fn a_reader_that_goes_takes_nothing_from_what_is_queued() {
 
 #[tokio::test(start_paused = true)]
 async fn names_that_readers_make_up_take_no_places() {
-    let status = Status::builder().epoch(1).conversations(10).spawn();
+    let status = Status::builder().with_epoch(1).with_conversations(10).spawn();
     for name in 0..9 {
         status.tool(&name.to_string(), "value");
     }
     delivered(&status).await;
-    assert!(status.knows("8") && !status.knows("nobody"));
+    assert!(status.is_known("8") && !status.is_known("nobody"));
     for name in 0..1_000 {
         let mut nobody = reader(&status, &format!("nobody-{name}"));
         assert!(said(&mut nobody).is_empty());
@@ -307,7 +308,7 @@ async fn names_that_readers_make_up_take_no_places() {
     }
     assert_eq!(status.conversations(), 9);
     for name in 0..9 {
-        let mut late = status.subscribe(of(&name.to_string())).retained().open();
+        let mut late = status.subscribe(of(&name.to_string())).with_retained().open();
         assert_eq!(found(&mut late), ["[value]"]);
     }
     assert!(resume(&status, "nobody-1", 9).recovered(), "nothing was said in it");

@@ -22,7 +22,7 @@ fn long(number: usize) -> String {
 #[tokio::test(start_paused = true)]
 async fn what_is_queued_is_counted_as_dropped_and_freed_later() {
     for queued in [1_000, 60_000] {
-        let (status, runner) = Status::builder().config(config(queued, queued)).build();
+        let (status, runner) = Status::builder().with_config(config(queued, queued)).build();
         let readers: Vec<_> = (0..queued / 100).map(|_| reader(&status, "a")).collect();
         for number in 0..queued {
             status.tool("a", long(number));
@@ -71,7 +71,7 @@ async fn readers_that_leave_late_do_not_keep_it_from_noticing_its_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_readers_have_is_delivered_in_the_answer() {
-    let (status, runner) = Status::builder().config(config(1_000, 100)).build();
+    let (status, runner) = Status::builder().with_config(config(1_000, 100)).build();
     let mut a = reader(&status, "a");
     for name in names("a", 0..500) {
         status.tool("a", name);
@@ -109,7 +109,7 @@ async fn a_smaller_limit_behind_the_deadline_changes_no_answer() {
     }
     let ledger = status.shutdown(Duration::ZERO).await;
     assert_eq!((ledger.dropped.sink, ledger.dropped.shrunk), (6, 0));
-    let smaller = status.config().queue_limit(5).expect("a limit");
+    let smaller = status.config().with_queue_limit(5).expect("a limit");
     assert_eq!(status.reconfigure(smaller), 0, "none is left to be shrunk");
     assert_eq!(balanced(&status), ledger);
     runner.run().await;
@@ -169,8 +169,8 @@ async fn a_reader_whose_waker_panics_does_not_hold_it_up() {
 fn the_ledger_is_final_while_the_runner_is_busy_on_another_thread() {
     let runtime = runtime();
     for round in 0..60 {
-        let limits = config(20_000, [1, 100, 20_000][round % 3]).overflow(Overflow::Reject);
-        let (status, runner) = Status::builder().config(limits).build();
+        let limits = config(20_000, [1, 100, 20_000][round % 3]).with_overflow(Overflow::Reject);
+        let (status, runner) = Status::builder().with_config(limits).build();
         let all = everything(&status);
         for number in 0..5_000 {
             status.tool("a", long(number));

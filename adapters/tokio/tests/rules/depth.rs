@@ -14,7 +14,7 @@ fn say(status: &Status, count: usize) {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_asks_takes_nothing_away_from_others() {
-    let status = Status::builder().config(config(100, 100)).spawn();
+    let status = Status::builder().with_config(config(100, 100)).spawn();
     say(&status, 50);
     for _ in 0..3 {
         assert_eq!((status.depth().queued, status.depth().peak), (50, 50));
@@ -28,7 +28,7 @@ async fn whoever_asks_takes_nothing_away_from_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peak_that_nobody_asked_for_is_not_found_long_after() {
-    let status = Status::builder().config(config(100, 100)).spawn();
+    let status = Status::builder().with_config(config(100, 100)).spawn();
     say(&status, 70);
     delivered(&status).await;
     tokio::time::sleep(5 * SECOND).await;

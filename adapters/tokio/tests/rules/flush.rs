@@ -10,9 +10,9 @@ use crate::support::{SECOND, balanced, config, end, names, reader, said};
 
 /// A bus on which every update waits for an hour, unless somebody flushes.
 fn slow() -> Status {
-    let config = config(10_000, 5_000).leading(Leading::Delayed);
-    let config = config.flush_interval(Duration::from_secs(3_600)).expect("an interval");
-    Status::builder().config(config).spawn()
+    let config = config(10_000, 5_000).with_leading(Leading::Delayed);
+    let config = config.with_flush_interval(Duration::from_secs(3_600)).expect("an interval");
+    Status::builder().with_config(config).spawn()
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,7 +35,7 @@ async fn what_was_sent_before_is_there_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn it_comes_to_its_end_while_others_go_on_sending() {
-    let status = Status::builder().config(config(100, 10)).spawn();
+    let status = Status::builder().with_config(config(100, 10)).spawn();
     let flooding = |status: Status| async move {
         loop {
             for _ in 0..50 {

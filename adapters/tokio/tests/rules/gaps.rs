@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use statusbus_tokio::{
-    Category, CategorySet, Event, Overflow, Selector, Sent, Status, Subscription,
+    Category, CategorySet, Event, Outcome, Overflow, Selector, SendErrorKind, Status, Subscription,
 };
 
 use crate::support::{
@@ -26,13 +26,13 @@ fn lose_of_all(status: &Status) {
 }
 
 fn spawn() -> Status {
-    Status::builder().epoch(1).spawn()
+    Status::builder().with_epoch(1).spawn()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_loss_stands_where_the_missing_updates_would_have_been() {
-    let limits = config(4, 4).overflow(Overflow::DropNewest);
-    let status = Status::builder().config(limits).spawn();
+    let limits = config(4, 4).with_overflow(Overflow::DropNewest);
+    let status = Status::builder().with_config(limits).spawn();
     let mut a = reader(&status, "a");
     for name in names("a", 0..7) {
         status.tool("a", name);
@@ -48,11 +48,13 @@ async fn a_loss_stands_where_the_missing_updates_would_have_been() {
 
 #[tokio::test(start_paused = true)]
 async fn an_update_whose_time_is_over_takes_nobodys_place_and_its_sender_is_told() {
-    let status = Status::builder().config(config(1, 4)).spawn();
+    let status = Status::builder().with_config(config(1, 4)).spawn();
     let mut a = reader(&status, "a");
-    assert_eq!(status.update("a", Category::TOOL, "stays").try_send(), Ok(Sent::Queued));
+    assert_eq!(status.update("a", Category::TOOL, "stays").try_send(), Ok(Outcome::Queued));
     let over = status.update("a", Category::ERROR, "over").ttl(Duration::ZERO);
-    assert_eq!(over.try_send(), Ok(Sent::Expired));
+    let error = over.try_send().expect_err("it is not queued");
+    assert_eq!((error.kind(), error.reason()), (SendErrorKind::Expired, "expired"));
+    assert!(error.to_string().contains("with a longer TTL"), "{error}");
     delivered(&status).await;
     assert_eq!(found(&mut a), ["-1 expired of error", "stays"]);
     drop(a);
@@ -64,9 +66,9 @@ async fn each_category_is_told_its_own_losses() {
     let status = spawn();
     let mut both = reader(&status, "a");
     let tools = status.subscribe(of("a"));
-    let mut tools = tools.categories(CategorySet::NONE.with(Category::TOOL)).open();
+    let mut tools = tools.with_categories(CategorySet::NONE.with(Category::TOOL)).open();
     let mut infos =
-        status.subscribe(of("a")).categories(CategorySet::NONE.with(Category::INFO)).open();
+        status.subscribe(of("a")).with_categories(CategorySet::NONE.with(Category::INFO)).open();
     let mut other = reader(&status, "b");
     lose(&status, "a", Category::TOOL);
     lose(&status, "a", Category::INFO);
@@ -89,7 +91,7 @@ async fn a_loss_that_nothing_follows_comes_by_itself() {
     let start = tokio::time::Instant::now();
     let gap = a.next().await.expect("a gap");
     assert!(matches!(gap, Event::Gap(gap) if gap.losses.expired == 1), "{gap:?}");
-    assert!(start.elapsed() <= status.config().values().flush_interval);
+    assert!(start.elapsed() <= status.config().flush_interval());
     drop(a);
     assert_eq!(end(status).await.expired, 1);
 }
@@ -235,7 +237,7 @@ async fn losses_that_are_not_kept_one_by_one_are_reported_in_one_sum() {
 #[tokio::test(start_paused = true)]
 async fn a_loss_of_the_whole_bus_stands_in_its_place_in_a_kept_history_too() {
     // "a" is quiet, its updates leave the window one by one and are copied together.
-    let status = Status::builder().epoch(1).window(4).history(8).spawn();
+    let status = Status::builder().with_epoch(1).with_window(4).with_history(8).spawn();
     let mut a = reader(&status, "a");
     for round in names("a", 0..3) {
         status.info("a", round);
@@ -264,7 +266,7 @@ async fn a_loss_of_the_whole_bus_stands_in_its_place_in_a_kept_history_too() {
 
 /// Bytes that the bus takes more after many rounds than after a few.
 async fn growth(round: impl Fn(&Status)) -> isize {
-    let status = Status::builder().window(16).history(4).spawn();
+    let status = Status::builder().with_window(16).with_history(4).spawn();
     let mut stuck: Vec<Subscription> = vec![reader(&status, "a"), everything(&status)];
     let mut after_few = 0;
     for number in 0..5_000 {

@@ -8,7 +8,7 @@ use crate::support::{
 };
 
 fn small() -> Status {
-    Status::builder().epoch(1).window(10).history(3).spawn()
+    Status::builder().with_epoch(1).with_window(10).with_history(3).spawn()
 }
 
 async fn say(status: &Status, conversation: &str, texts: Vec<String>) {
@@ -55,7 +55,7 @@ async fn it_has_not_lagged_as_long_as_everything_is_there() {
 async fn whoever_chose_categories_missed_updates_of_all_and_gets_values_of_its_own() {
     let status = small();
     let infos = CategorySet::NONE.with(Category::INFO);
-    let mut slow = status.subscribe(of("a")).categories(infos).open();
+    let mut slow = status.subscribe(of("a")).with_categories(infos).open();
     status.info("a", "info");
     delivered(&status).await;
     say(&status, "a", names("a", 0..20)).await;
@@ -66,7 +66,7 @@ async fn whoever_chose_categories_missed_updates_of_all_and_gets_values_of_its_o
 
 #[tokio::test(start_paused = true)]
 async fn whoever_is_quick_never_lags_however_small_the_window() {
-    let status = Status::builder().window(0).history(0).spawn();
+    let status = Status::builder().with_window(0).with_history(0).spawn();
     let (mut a, mut all) = (reader(&status, "a"), everything(&status));
     for text in names("a", 0..1_000) {
         status.tool("a", text);
@@ -164,7 +164,7 @@ async fn whoever_resumes_behind_a_lag_gets_what_came_after() {
 
 /// A reader of a conversation, or of everything, that goes on with what is still kept.
 fn thorough(status: &Status, selector: Selector) -> Subscription {
-    status.subscribe(selector).on_lag(OnLag::Oldest).open()
+    status.subscribe(selector).with_on_lag(OnLag::Oldest).open()
 }
 
 #[tokio::test(start_paused = true)]

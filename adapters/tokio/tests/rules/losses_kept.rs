@@ -36,7 +36,7 @@ async fn a_reader_inside_the_window_never_lags_however_many_losses_lie_in_it() {
     for (selector, gap) in
         [(of("a"), "-1 expired of info"), (Selector::Everything, "-1 expired of all")]
     {
-        let status = Status::builder().epoch(1).spawn();
+        let status = Status::builder().with_epoch(1).spawn();
         let mut a = status.subscribe(selector.clone()).open();
         lose(&status, Category::INFO);
         delivered(&status).await;
@@ -58,8 +58,8 @@ async fn a_reader_inside_the_window_never_lags_however_many_losses_lie_in_it() {
 
 #[tokio::test(start_paused = true)]
 async fn the_newest_batch_is_kept_whole_after_any_number_of_batches_without_updates() {
-    let config = statusbus_tokio::Config::new().batch_size(300).expect("a batch size");
-    let status = Status::builder().config(config).window(200).history(0).spawn();
+    let config = statusbus_tokio::Config::new().with_batch_size(300).expect("a batch size");
+    let status = Status::builder().with_config(config).with_window(200).with_history(0).spawn();
     let mut readers = [everything(&status), reader(&status, "a")];
     for _ in 0..600 {
         lose(&status, Category::INFO);
@@ -84,9 +84,9 @@ async fn the_newest_batch_is_kept_whole_after_any_number_of_batches_without_upda
 #[tokio::test(start_paused = true)]
 async fn losses_inside_a_lag_are_reported_with_it() {
     for on_lag in [OnLag::Latest, OnLag::Oldest] {
-        let status = Status::builder().window(4).history(0).spawn();
-        let a = status.subscribe(of("a")).on_lag(on_lag).open();
-        let all = status.subscribe(Selector::Everything).on_lag(on_lag).open();
+        let status = Status::builder().with_window(4).with_history(0).spawn();
+        let a = status.subscribe(of("a")).with_on_lag(on_lag).open();
+        let all = status.subscribe(Selector::Everything).with_on_lag(on_lag).open();
         for _ in 0..60 {
             lose(&status, Category::INFO);
             status.tool("a", "said");
@@ -104,7 +104,7 @@ async fn losses_inside_a_lag_are_reported_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn losses_are_exact_however_many_there_are_and_in_whatever_a_reader_missed() {
-    let status = Status::builder().window(16).history(4).spawn();
+    let status = Status::builder().with_window(16).with_history(4).spawn();
     let readers = [reader(&status, "a"), reader(&status, "quiet"), everything(&status)];
     for round in 0..1_000 {
         lose_of_all(&status);
@@ -128,10 +128,10 @@ async fn losses_are_exact_however_many_there_are_and_in_whatever_a_reader_missed
 
 #[tokio::test(start_paused = true)]
 async fn what_was_reported_is_not_reported_again_when_the_other_log_has_dropped_it() {
-    let status = Status::builder().window(4).history(0).spawn();
+    let status = Status::builder().with_window(4).with_history(0).spawn();
     let readers = [OnLag::Latest, OnLag::Oldest].map(|on_lag| {
-        let reader = status.subscribe(of("a")).on_lag(on_lag).open();
-        (reader, status.subscribe(of("a")).on_lag(on_lag).open())
+        let reader = status.subscribe(of("a")).with_on_lag(on_lag).open();
+        (reader, status.subscribe(of("a")).with_on_lag(on_lag).open())
     });
     lose_of_all(&status);
     delivered(&status).await;
@@ -159,9 +159,9 @@ async fn what_was_reported_is_not_reported_again_when_the_other_log_has_dropped_
 
 #[tokio::test(start_paused = true)]
 async fn the_losses_of_a_lag_are_those_of_the_chosen_categories() {
-    let status = Status::builder().window(4).history(0).spawn();
+    let status = Status::builder().with_window(4).with_history(0).spawn();
     let tools = statusbus_tokio::CategorySet::NONE.with(Category::TOOL);
-    let mut a = status.subscribe(of("a")).categories(tools).open();
+    let mut a = status.subscribe(of("a")).with_categories(tools).open();
     for text in names("", 0..20) {
         lose(&status, Category::INFO);
         lose(&status, Category::TOOL);
@@ -175,7 +175,7 @@ async fn the_losses_of_a_lag_are_those_of_the_chosen_categories() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_resumes_behind_any_event_and_misses_and_repeats_nothing() {
-    let status = Status::builder().epoch(1).spawn();
+    let status = Status::builder().with_epoch(1).spawn();
     let mut first = reader(&status, "a");
     let mut all = everything(&status);
     for text in names("a", 0..4) {
@@ -207,7 +207,7 @@ async fn a_reader_resumes_behind_any_event_and_misses_and_repeats_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_resume_from_within_losses_that_were_merged_is_refused_rather_than_reported_twice() {
-    let status = Status::builder().epoch(1).spawn();
+    let status = Status::builder().with_epoch(1).spawn();
     let mut a = reader(&status, "a");
     let mut points = vec![0];
     for _ in 0..1_000 {
@@ -232,12 +232,12 @@ async fn a_resume_from_within_losses_that_were_merged_is_refused_rather_than_rep
 
 #[tokio::test(start_paused = true)]
 async fn retained_values_are_not_rewound_into() {
-    let status = Status::builder().epoch(1).spawn();
+    let status = Status::builder().with_epoch(1).spawn();
     for text in names("a", 0..4) {
         status.tool("a", text);
         delivered(&status).await;
     }
-    let mut a = status.subscribe(of("a")).retained().open();
+    let mut a = status.subscribe(of("a")).with_retained().open();
     let Some(Event::Retained(values)) = a.try_next() else { panic!("retained values come first") };
     a.rewind(&values, 0);
     assert_eq!(a.resume_point(), Some(values.seq()));

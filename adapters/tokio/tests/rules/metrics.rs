@@ -29,7 +29,7 @@ fn expect_counted(measured: &Measured, ledger: &Ledger) {
 /// Sends something that ends in every way there is.
 async fn a_bit_of_everything(status: &Status) {
     for overflow in Overflow::ALL {
-        status.reconfigure(config(10, 5).overflow(overflow));
+        status.reconfigure(config(10, 5).with_overflow(overflow));
         for number in 0..30 {
             let draft = status.update("a", Category::TOOL, format!("{number}"));
             match number % 10 {
@@ -44,7 +44,7 @@ async fn a_bit_of_everything(status: &Status) {
             status.error("a", "over");
         }
         status.progress("a", "outranked, where that counts");
-        status.reconfigure(config(3, 5).overflow(overflow));
+        status.reconfigure(config(3, 5).with_overflow(overflow));
         delivered(status).await;
     }
     status.refuse(RefuseReason::Unauthorized);
@@ -55,7 +55,7 @@ async fn a_bit_of_everything(status: &Status) {
 async fn after_a_shutdown_every_counter_equals_the_ledger() {
     let meters = Meters::default();
     let _gathering = meters.gather();
-    let status = Status::builder().config(config(10, 5)).spawn();
+    let status = Status::builder().with_config(config(10, 5)).spawn();
     for _ in 0..20 {
         a_bit_of_everything(&status).await;
         status.tool("a", "what was refused is told with the next batch");
@@ -93,7 +93,7 @@ fn what_is_lost_with_the_runtime_is_told_too() {
 async fn each_batch_is_measured() {
     let meters = Meters::default();
     let _gathering = meters.gather();
-    let status = Status::builder().config(config(100, 10)).spawn();
+    let status = Status::builder().with_config(config(100, 10)).spawn();
     status.tool("a", "the first goes at once");
     tokio::time::sleep(Duration::from_millis(10)).await;
     for name in names("a", 0..14) {
@@ -122,7 +122,7 @@ async fn each_batch_is_measured() {
 async fn the_last_peak_of_the_queue_is_there_for_whoever_asks() {
     let meters = Meters::default();
     let _gathering = meters.gather();
-    let status = Status::builder().config(config(100, 100)).spawn();
+    let status = Status::builder().with_config(config(100, 100)).spawn();
     for name in names("a", 0..50) {
         status.tool("a", name);
     }
@@ -148,7 +148,7 @@ async fn the_last_peak_of_the_queue_is_there_for_whoever_asks() {
 async fn a_recorder_that_panics_costs_no_update() {
     let recorder = Failing::times(u64::MAX);
     let _failing = metrics::set_default_local_recorder(&recorder);
-    let (status, runner) = Status::builder().config(config(20, 10)).build();
+    let (status, runner) = Status::builder().with_config(config(20, 10)).build();
     let polls = Polls::default();
     let running = tokio::spawn(polls.of(runner.run()));
     let mut a = reader(&status, "a");
@@ -170,7 +170,7 @@ async fn a_recorder_that_panics_costs_no_update() {
 #[tokio::test(start_paused = true)]
 async fn a_recorder_that_panicked_once_is_told_what_comes_after() {
     let meters = Meters::default();
-    let status = Status::builder().config(config(20, 10)).spawn();
+    let status = Status::builder().with_config(config(20, 10)).spawn();
     {
         let recorder = Failing::times(1);
         let _failing = metrics::set_default_local_recorder(&recorder);

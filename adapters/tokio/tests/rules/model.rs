@@ -98,11 +98,14 @@ impl Case {
                 overflow,
             },
         };
-        let config = config(knobs.limit, knobs.batch_size).overflow(knobs.overflow);
-        let builder = Status::builder().config(config).epoch(7).retained_keys(knobs.keys);
-        let builder = builder.window(knobs.window as usize).history(knobs.history as usize);
+        let config = config(knobs.limit, knobs.batch_size).with_overflow(knobs.overflow);
+        let builder =
+            Status::builder().with_config(config).with_epoch(7).with_retained_keys(knobs.keys);
+        let builder =
+            builder.with_window(knobs.window as usize).with_history(knobs.history as usize);
         let bytes = knobs.bytes.unwrap_or(1 << 20);
-        let (status, runner) = builder.window_bytes(bytes).conversation_bytes(bytes).build();
+        let (status, runner) =
+            builder.with_window_bytes(bytes).with_conversation_bytes(bytes).build();
         let seen = status.ledger();
         Self {
             number,
@@ -214,8 +217,8 @@ impl Case {
             None => Selector::Everything,
         };
         let on_lag = [OnLag::Latest, OnLag::Oldest][self.random.below(2)];
-        let subscribe = self.status.subscribe(selector).categories(categories);
-        let mut subscribe = subscribe.on_lag(on_lag);
+        let subscribe = self.status.subscribe(selector).with_categories(categories);
+        let mut subscribe = subscribe.with_on_lag(on_lag);
         if let Some(seq) = resume {
             subscribe = subscribe.resume(7, seq);
         }

@@ -33,7 +33,7 @@ async fn what_is_given_back_comes_again_and_nothing_twice() {
     let status = Status::builder().spawn();
     let mut readers = [
         reader(&status, "a"),
-        status.subscribe(of("a")).categories(CategorySet::NONE.with(Category::TOOL)).open(),
+        status.subscribe(of("a")).with_categories(CategorySet::NONE.with(Category::TOOL)).open(),
     ];
     say_together(&status, names("a", 0..10)).await;
     for a in &mut readers {
@@ -52,7 +52,7 @@ async fn what_is_given_back_comes_again_and_nothing_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn what_has_left_the_window_before_it_is_read_again_is_told_as_missed() {
-    let status = Status::builder().epoch(1).window(30).history(3).spawn();
+    let status = Status::builder().with_epoch(1).with_window(30).with_history(3).spawn();
     let (mut a, mut all) = (reader(&status, "a"), everything(&status));
     say_together(&status, names("a", 0..10)).await;
     assert_eq!(part(&mut a, 4), names("a", 0..4));
@@ -67,7 +67,7 @@ async fn what_has_left_the_window_before_it_is_read_again_is_told_as_missed() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_read_from_the_history_can_be_given_back_too() {
-    let status = Status::builder().epoch(1).window(8).history(6).spawn();
+    let status = Status::builder().with_epoch(1).with_window(8).with_history(6).spawn();
     say_together(&status, names("a", 0..4)).await;
     for _ in 0..20 {
         status.tool("b", "leaves no room");

@@ -27,8 +27,8 @@ fn a_reader_that_begins_to_wait_while_a_loss_is_published_is_woken_for_it() {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
     let interval = Duration::from_micros(100);
-    let config = statusbus_tokio::Config::new().flush_interval(interval).expect("an interval");
-    let status = runtime.block_on(async { Status::builder().config(config).spawn() });
+    let config = statusbus_tokio::Config::new().with_flush_interval(interval).expect("an interval");
+    let status = runtime.block_on(async { Status::builder().with_config(config).spawn() });
     let mut reader = reader(&status, "c");
     let flag = Arc::new(Flag(AtomicBool::new(false)));
     let waker = Waker::from(Arc::clone(&flag));

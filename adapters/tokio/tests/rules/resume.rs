@@ -20,7 +20,7 @@ fn a() -> Selector {
 
 /// A bus on which "a" has said `a0` to `a9` at the positions 1, 3, 5 … 19, and "b" in between.
 async fn ten() -> Status {
-    let status = Status::builder().epoch(EPOCH).spawn();
+    let status = Status::builder().with_epoch(EPOCH).spawn();
     for number in 0..10 {
         status.tool("a", format!("a{number}"));
         status.tool("b", format!("b{number}"));
@@ -104,7 +104,7 @@ async fn a_conversation_that_has_said_nothing_can_be_resumed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_position_that_is_too_old_is_not_recovered() {
-    let status = Status::builder().epoch(EPOCH).window(10).history(3).spawn();
+    let status = Status::builder().with_epoch(EPOCH).with_window(10).with_history(3).spawn();
     for name in names("a", 0..50) {
         status.tool("a", name);
         delivered(&status).await;
@@ -127,7 +127,7 @@ async fn a_position_that_is_too_old_is_not_recovered() {
 #[tokio::test(start_paused = true)]
 async fn a_conversation_that_was_forgotten_in_between_is_not_recovered() {
     let idle = Duration::from_secs(60);
-    let status = Status::builder().epoch(EPOCH).idle_after(idle).spawn();
+    let status = Status::builder().with_epoch(EPOCH).with_idle_timeout(idle).spawn();
     status.tool("a", "one");
     delivered(&status).await;
     status.tool("a", "two");
@@ -151,7 +151,7 @@ async fn a_conversation_that_was_forgotten_in_between_is_not_recovered() {
 #[tokio::test(start_paused = true)]
 async fn a_conversation_that_is_held_is_forgotten_all_the_same() {
     let idle = Duration::from_secs(60);
-    let status = Status::builder().epoch(EPOCH).idle_after(idle).spawn();
+    let status = Status::builder().with_epoch(EPOCH).with_idle_timeout(idle).spawn();
     let held = status.conversation("a").expect("a name");
     held.tool("one");
     delivered(&status).await;
@@ -222,8 +222,9 @@ fn readers_who_resume_while_others_send_miss_nothing_and_get_nothing_twice() {
     for _ in 0..10 {
         let status = runtime.block_on(async {
             let limits = crate::support::config(UPDATES * 2, 16);
-            let limits = limits.flush_interval(Duration::from_micros(200)).expect("an interval");
-            Status::builder().config(limits).epoch(EPOCH).spawn()
+            let limits =
+                limits.with_flush_interval(Duration::from_micros(200)).expect("an interval");
+            Status::builder().with_config(limits).with_epoch(EPOCH).spawn()
         });
         let last = |name: &str| format!("{name}{}", UPDATES - 1);
         runtime.block_on(async {

@@ -8,7 +8,7 @@ use crate::support::{SECOND, delivered, end, found, heap, names, of, reader, sai
 
 /// A reader who first gets the values that stand.
 fn joiner(status: &Status, selector: Selector) -> Subscription {
-    status.subscribe(selector).retained().open()
+    status.subscribe(selector).with_retained().open()
 }
 
 /// What somebody who joins now gets first.
@@ -78,7 +78,7 @@ async fn who_does_not_ask_gets_only_what_comes() {
 
 #[tokio::test(start_paused = true)]
 async fn where_nothing_stands_a_joiner_is_told_so_with_the_position_of_that_moment() {
-    let status = Status::builder().epoch(1).spawn();
+    let status = Status::builder().with_epoch(1).spawn();
     status.info("b", "other");
     delivered(&status).await;
     let mut late = joiner(&status, a());
@@ -101,7 +101,10 @@ async fn only_the_chosen_categories_are_given() {
     status.info("a", "info");
     delivered(&status).await;
     let tools = CategorySet::NONE.with(Category::TOOL);
-    assert_eq!(found(&mut status.subscribe(a()).categories(tools).retained().open()), ["[tool]"]);
+    assert_eq!(
+        found(&mut status.subscribe(a()).with_categories(tools).with_retained().open()),
+        ["[tool]"]
+    );
     end(status).await;
 }
 
@@ -127,7 +130,7 @@ async fn a_value_stands_until_its_time_to_live_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_category_may_say_how_long_its_values_stand() {
     let ttl = Some(5 * SECOND);
-    let builder = Status::builder().defaults(Category::PROGRESS, Priority::Progress, ttl);
+    let builder = Status::builder().with_defaults(Category::PROGRESS, Priority::Low, ttl);
     let status = builder.spawn();
     status.progress("a", "41 %");
     status.update("a", Category::PROGRESS, "longer").key("k").ttl(9 * SECOND).send();
@@ -185,7 +188,7 @@ async fn of_64_keys_the_least_recent_is_forgotten_first() {
 
 #[tokio::test(start_paused = true)]
 async fn values_outlive_the_window_that_they_were_delivered_in() {
-    let status = Status::builder().window(8).history(2).spawn();
+    let status = Status::builder().with_window(8).with_history(2).spawn();
     say(&status, Category::TOOL, "k", "kept");
     status.info("a", "a text that is too long to lie inline, so that it has to be shared");
     delivered(&status).await;
@@ -201,7 +204,7 @@ async fn values_outlive_the_window_that_they_were_delivered_in() {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_does_not_keep_its_batch_in_memory() {
-    let status = Status::builder().window(200).history(0).spawn();
+    let status = Status::builder().with_window(200).with_history(0).spawn();
     let mut after_few = 0;
     for number in 0..200 {
         // Each of them says one thing, among a hundred that somebody else says.
@@ -221,8 +224,8 @@ async fn a_value_does_not_keep_its_batch_in_memory() {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_says_all_that_was_said() {
-    let status = Status::builder().window(1).history(0).spawn();
-    let draft = status.update("a", Category::TOOL, "text").key("k").priority(Priority::Terminal);
+    let status = Status::builder().with_window(1).with_history(0).spawn();
+    let draft = status.update("a", Category::TOOL, "text").key("k").priority(Priority::High);
     draft.metadata(r#"{"hits":3}"#.parse::<statusbus_tokio::Metadata>().expect("JSON")).send();
     delivered(&status).await;
     status.info("b", "1");
@@ -235,7 +238,7 @@ async fn a_value_says_all_that_was_said() {
     let update = batch.iter().next().expect("a value");
     assert_eq!((update.seq(), update.conversation(), update.text()), (1, Some("a"), "text"));
     assert_eq!((update.key(), update.metadata()), (Some("k"), Some(r#"{"hits":3}"#)));
-    assert_eq!((update.category(), update.priority()), (Category::TOOL, Priority::Terminal));
+    assert_eq!((update.category(), update.priority()), (Category::TOOL, Priority::High));
     end(status).await;
 }
 
@@ -252,7 +255,7 @@ async fn what_is_system_wide_is_retained_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bus_that_retains_no_keys_retains_what_has_none() {
-    let status = Status::builder().retained_keys(0).spawn();
+    let status = Status::builder().with_retained_keys(0).spawn();
     say(&status, Category::TOOL, "k", "keyed");
     status.tool("a", "plain");
     delivered(&status).await;
@@ -267,7 +270,7 @@ async fn the_values_of_very_many_conversations_keep_their_names() {
     for category in 0..7 {
         let category = Category::from_index(category).expect("a category");
         for name in names("c", 0..10_000) {
-            status.say(&name, category, name.as_str());
+            status.send(&name, category, name.as_str());
         }
         delivered(&status).await;
     }

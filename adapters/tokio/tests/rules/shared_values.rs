@@ -18,7 +18,7 @@ async fn with_values(status: Status) -> Status {
 }
 
 fn joiner(status: &Status, selector: Selector) -> (Subscription, Batch) {
-    let mut reader = status.subscribe(selector).retained().open();
+    let mut reader = status.subscribe(selector).with_retained().open();
     let Some(Event::Retained(values)) = reader.try_next() else { panic!("values come first") };
     (reader, values)
 }
@@ -31,7 +31,7 @@ async fn readers_that_begin_at_one_position_share_the_values() {
         let (second, two) = joiner(&status, selector.clone());
         assert!(one.ptr_eq(&two));
         let chosen = CategorySet::NONE.with(Category::TOOL);
-        let mut third = status.subscribe(selector).categories(chosen).retained().open();
+        let mut third = status.subscribe(selector).with_categories(chosen).with_retained().open();
         let Some(Event::Retained(three)) = third.try_next() else { panic!("values come first") };
         assert!(!one.ptr_eq(&three), "other categories are another view");
         assert_eq!(texts(&one), texts(&three));
@@ -83,13 +83,13 @@ async fn a_value_that_was_removed_or_has_expired_is_shared_no_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_value_of_a_conversation_that_was_forgotten_can_be_removed_from_those_that_are_shared() {
-    let status = with_values(Status::builder().conversations(VALUES).spawn()).await;
+    let status = with_values(Status::builder().with_conversations(VALUES).spawn()).await;
     let (first, one) = joiner(&status, Selector::Everything);
     for name in names("new", 0..20) {
         status.tool(&name, name.clone());
     }
     delivered(&status).await;
-    let forgotten = texts(&one).into_iter().find(|name| !status.knows(name));
+    let forgotten = texts(&one).into_iter().find(|name| !status.is_known(name));
     let forgotten = forgotten.expect("others have taken its place");
     let (second, two) = joiner(&status, Selector::Everything);
     assert!(two.ptr_eq(&one));
@@ -102,7 +102,7 @@ async fn a_value_of_a_conversation_that_was_forgotten_can_be_removed_from_those_
 
 #[tokio::test(start_paused = true)]
 async fn values_are_not_shared_beyond_the_window() {
-    let status = with_values(Status::builder().window(8).history(0).spawn()).await;
+    let status = with_values(Status::builder().with_window(8).with_history(0).spawn()).await;
     let (mut first, one) = joiner(&status, Selector::Everything);
     for text in names("new", 0..20) {
         status.tool("c7", text);
@@ -120,7 +120,7 @@ async fn values_are_not_shared_beyond_the_window() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_begins_with_shared_values_has_half_of_the_window_before_it() {
-    let status = with_values(Status::builder().window(16).history(0).spawn()).await;
+    let status = with_values(Status::builder().with_window(16).with_history(0).spawn()).await;
     let (first, one) = joiner(&status, Selector::Everything);
     for text in names("new", 0..16) {
         status.tool("c7", text);

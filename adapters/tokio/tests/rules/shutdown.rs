@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, Event, RefuseReason, Status};
+use statusbus_tokio::{Category, Event, RefuseReason, SendErrorKind, Status};
 use tokio::time::Instant;
 
 use crate::support::log::Log;
@@ -70,7 +70,7 @@ async fn what_a_reader_has_not_read_by_the_deadline_is_unread() {
 #[tokio::test(start_paused = true)]
 async fn what_a_starved_runner_cannot_deliver_is_counted() {
     let log = Log::gather();
-    let (status, runner) = Status::builder().config(config(1_000, 100)).build();
+    let (status, runner) = Status::builder().with_config(config(1_000, 100)).build();
     let mut a = reader(&status, "a");
     for name in names("a", 0..500) {
         status.tool("a", name);
@@ -95,8 +95,11 @@ async fn nobody_can_send_any_more() {
     assert!(status.shutdown(SECOND).await.is_balanced());
     let refused = held.update(Category::TOOL, "too late").try_send().expect_err("it is closed");
     assert_eq!(
-        (refused.reason, refused.to_string()),
-        (RefuseReason::Closed, "the bus is closed".into())
+        (refused.kind(), refused.to_string()),
+        (
+            SendErrorKind::Refused(RefuseReason::Closed),
+            "the bus is closed: send before it is shut down".into()
+        )
     );
     held.tool("too late");
     status.system().tool("too late");
@@ -139,7 +142,7 @@ async fn whoever_sends_meanwhile_is_delivered_or_refused() {
         loop {
             match sender.update("a", Category::TOOL, "something").try_send() {
                 Ok(_) => taken += 1,
-                Err(refused) => return (taken, refused.reason),
+                Err(error) => return (taken, error.kind()),
             }
             tokio::task::yield_now().await;
         }
@@ -158,7 +161,8 @@ async fn whoever_sends_meanwhile_is_delivered_or_refused() {
     let ledger = status.shutdown(SECOND).await;
     let (taken, reason) = sending.await.expect("no panic");
     assert!(balanced(&status).is_balanced() && taken > 0);
-    assert_eq!((reason, ledger.delivered), (RefuseReason::Closed, taken));
+    let closed = SendErrorKind::Refused(RefuseReason::Closed);
+    assert_eq!((reason, ledger.delivered), (closed, taken));
     assert_eq!(reading.await.expect("no panic"), taken);
 }
 

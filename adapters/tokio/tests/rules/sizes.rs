@@ -1,16 +1,20 @@
 //! What is too large or not of the right form is refused at the door, by itself, with a reason that
 //! says what to do.
 
+use std::collections::HashSet;
+
 use statusbus_tokio::{
-    Category, ConversationError, Draft, Metadata, Priority, RefuseReason, Refused, Selector, Sent,
-    Status, Text,
+    Category, CheckedName, ConversationError, DropReason, Metadata, Outcome, Priority,
+    RefuseReason, Selector, SendErrorKind, Status, Text, UpdateBuilder,
 };
 
 use crate::support::{delivered, end, reader, said};
 
-fn refused(draft: Draft<'_>) -> (RefuseReason, String) {
-    let refused: Refused = draft.try_send().expect_err("it is refused");
-    (refused.reason, refused.to_string())
+fn refused(draft: UpdateBuilder<'_>) -> (RefuseReason, String) {
+    let error = draft.try_send().expect_err("it is refused");
+    let SendErrorKind::Refused(reason) = error.kind() else { panic!("not refused: {error:?}") };
+    assert_eq!(error.reason(), reason.as_str());
+    (reason, error.to_string())
 }
 
 fn object(len: usize) -> Metadata {
@@ -25,21 +29,27 @@ async fn each_part_may_have_its_size_and_not_a_byte_more() {
     let status = Status::builder().spawn();
     let tool = |text: String| status.update("a", Category::TOOL, text);
     let plain = || tool("text".to_owned());
-    assert_eq!(tool("x".repeat(16_384)).try_send(), Ok(Sent::Queued));
-    assert_eq!(plain().metadata(object(4_096)).try_send(), Ok(Sent::Queued));
-    assert_eq!(plain().key("k".repeat(128)).try_send(), Ok(Sent::Queued));
+    assert_eq!(tool("x".repeat(16_384)).try_send(), Ok(Outcome::Queued));
+    assert_eq!(plain().metadata(object(4_096)).try_send(), Ok(Outcome::Queued));
+    assert_eq!(plain().key("k".repeat(128)).try_send(), Ok(Outcome::Queued));
     let too_large = |text: &str| (RefuseReason::TooLarge, text.to_owned());
     assert_eq!(
         refused(tool("x".repeat(16_385))),
-        too_large("the text has 16385 bytes: at most 16384 are taken")
+        too_large(
+            "the text has 16385 bytes: shorten it to 16384, or raise the limit when the bus is built"
+        )
     );
     assert_eq!(
         refused(plain().metadata(object(4_097))),
-        too_large("the metadata has 4097 bytes: at most 4096 are taken")
+        too_large(
+            "the metadata has 4097 bytes: shorten it to 4096, or raise the limit when the bus is built"
+        )
     );
     assert_eq!(
         refused(plain().key("k".repeat(129))),
-        too_large("the key has 129 bytes: at most 128 are taken")
+        too_large(
+            "the key has 129 bytes: shorten it to 128, or raise the limit when the bus is built"
+        )
     );
     // Bytes, not characters.
     assert_eq!(refused(tool("ä".repeat(8_193))).0, RefuseReason::TooLarge);
@@ -51,16 +61,25 @@ async fn each_part_may_have_its_size_and_not_a_byte_more() {
 
 #[tokio::test(start_paused = true)]
 async fn the_sizes_can_be_chosen() {
-    let status = Status::builder().max_text(3).max_metadata(10).max_key(1).spawn();
+    let status = Status::builder().with_max_text(3).with_max_metadata(10).with_max_key(1).spawn();
     let plain = || status.update("a", Category::TOOL, "abc");
-    assert_eq!(plain().key("k").metadata(object(10)).try_send(), Ok(Sent::Queued));
+    assert_eq!(plain().key("k").metadata(object(10)).try_send(), Ok(Outcome::Queued));
     let long = status.update("a", Category::TOOL, "abcd");
-    assert_eq!(refused(long).1, "the text has 4 bytes: at most 3 are taken");
+    assert_eq!(
+        refused(long).1,
+        "the text has 4 bytes: shorten it to 3, or raise the limit when the bus is built"
+    );
     let long = plain().metadata(object(11));
-    assert_eq!(refused(long).1, "the metadata has 11 bytes: at most 10 are taken");
-    assert_eq!(refused(plain().key("kk")).1, "the key has 2 bytes: at most 1 are taken");
+    assert_eq!(
+        refused(long).1,
+        "the metadata has 11 bytes: shorten it to 10, or raise the limit when the bus is built"
+    );
+    assert_eq!(
+        refused(plain().key("kk")).1,
+        "the key has 2 bytes: shorten it to 1, or raise the limit when the bus is built"
+    );
     assert_eq!(end(status).await.refused.too_large, 3);
-    let nothing = Status::builder().max_text(0).max_metadata(0).max_key(0).spawn();
+    let nothing = Status::builder().with_max_text(0).with_max_metadata(0).with_max_key(0).spawn();
     nothing.tool("a", "");
     nothing.tool("a", "x");
     let ledger = end(nothing).await;
@@ -155,9 +174,9 @@ async fn names_up_to_the_longest_are_taken_as_they_are() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_category_is_refused_by_its_name() {
-    let status = Status::builder().category("deploy").expect("a category").spawn();
+    let status = Status::builder().with_category("deploy").expect("a category").spawn();
     let draft = || status.update("a", Category::TOOL, "text");
-    assert_eq!(draft().category("deploy").try_send(), Ok(Sent::Queued));
+    assert_eq!(draft().category("deploy").try_send(), Ok(Outcome::Queued));
     let expected = "the bus has no category \"gossip\": use one of the built-in ones or register it \
                     when the bus is built";
     let gossip = (RefuseReason::UnknownCategory, expected.to_owned());
@@ -167,8 +186,9 @@ async fn an_unknown_category_is_refused_by_its_name() {
     }
     // Of another bus.
     let foreign = Category::from_index(8).expect("below 32");
-    let expected = (RefuseReason::UnknownCategory, "the bus has no such category".to_owned());
-    assert_eq!(refused(status.update("a", foreign, "text")), expected);
+    let (reason, text) = refused(status.update("a", foreign, "text"));
+    assert_eq!(reason, RefuseReason::UnknownCategory);
+    assert!(text.starts_with("the bus has no such category: use one of"), "{text}");
     let ledger = end(status).await;
     assert_eq!((ledger.delivered, ledger.refused.unknown_category), (1, 6));
 }
@@ -184,10 +204,31 @@ async fn the_name_comes_first_when_several_things_are_wrong() {
 }
 
 #[test]
+fn names_and_texts_convert_as_strings_do() {
+    let name = CheckedName::try_from("a").expect("a name");
+    assert_eq!("a".parse(), Ok(name.clone()));
+    assert_eq!(name.as_ref(), "a");
+    assert_eq!(Selector::try_from("a"), Ok(Selector::from(name)));
+    assert_eq!(Selector::try_from("a:b"), Err(ConversationError::Character(':')));
+    assert_eq!("*".parse::<CheckedName>(), Err(ConversationError::Character('*')));
+    let long = "a text of more than forty bytes, which is shared by its readers";
+    let texts = HashSet::from([Text::from(long), Text::from_static(long), Text::from("short")]);
+    assert_eq!(texts.len(), 2, "equal however they are stored: {texts:?}");
+    assert_eq!(Text::from_static(long).as_ref(), long);
+    for (kind, name) in [
+        (SendErrorKind::Refused(RefuseReason::TooLarge), "too_large"),
+        (SendErrorKind::Dropped(DropReason::Outranked), "outranked"),
+        (SendErrorKind::Expired, "expired"),
+    ] {
+        assert_eq!((kind.to_string().as_str(), kind.as_str()), (name, name));
+    }
+}
+
+#[test]
 fn metadata_is_a_json_object_on_one_line() {
     for json in ["", "1", "null", "[]", "\"x\"", "{", "{}x", "{\"a\":}", "{a:1}"] {
         let error = json.parse::<Metadata>().expect_err("no object");
-        assert!(error.to_string().starts_with("metadata has to be a JSON object: "), "{error}");
+        assert!(error.to_string().starts_with("metadata must be a JSON object: "), "{error}");
     }
     let metadata: Metadata = " {\n \"a\" :\r\n [1, \"\\n\"]\n} ".parse().expect("an object");
     assert!(!metadata.as_json().contains(['\r', '\n']), "{metadata:?}");
@@ -198,7 +239,7 @@ fn metadata_is_a_json_object_on_one_line() {
 #[tokio::test(start_paused = true)]
 async fn a_draft_that_is_not_sent_counts_nothing() {
     let status = Status::builder().spawn();
-    drop(status.update("a", Category::TOOL, "text").priority(Priority::Terminal));
+    drop(status.update("a", Category::TOOL, "text").priority(Priority::High));
     drop(status.update("a:b", Category::TOOL, "text"));
     assert_eq!(end(status).await.sent, 0);
 }

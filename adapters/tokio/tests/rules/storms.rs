@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use statusbus_tokio::{
-    Category, DropReason, Ledger, Loss, Overflow, RefuseReason, Refused, Sent, Status,
+    Category, DropReason, Ledger, Loss, Outcome, Overflow, RefuseReason, SendError, SendErrorKind,
+    Status,
 };
 
 use crate::support::random::Random;
@@ -23,15 +24,16 @@ struct Told {
 }
 
 impl Told {
-    fn hear(&mut self, sent: Result<Sent, Refused>) {
-        match sent {
-            Ok(Sent::Queued) => self.queued += 1,
-            Ok(Sent::Merged) => self.merged += 1,
-            Ok(Sent::Displaced(loss)) => *self.displaced.entry(loss.as_str()).or_default() += 1,
-            Ok(Sent::Expired) => unreachable!("nothing in a storm has a time-to-live"),
-            Ok(Sent::Dropped(reason)) => *self.dropped.entry(reason.as_str()).or_default() += 1,
-            Err(refused) => *self.refused.entry(refused.reason.as_str()).or_default() += 1,
-        }
+    fn hear(&mut self, sent: Result<Outcome, SendError>) {
+        let count = match sent.map_err(|error| error.kind()) {
+            Ok(Outcome::Queued) => &mut self.queued,
+            Ok(Outcome::Merged) => &mut self.merged,
+            Ok(Outcome::Displaced(loss)) => self.displaced.entry(loss.as_str()).or_default(),
+            Err(SendErrorKind::Dropped(why)) => self.dropped.entry(why.as_str()).or_default(),
+            Err(SendErrorKind::Refused(why)) => self.refused.entry(why.as_str()).or_default(),
+            other => unreachable!("nothing in a storm has a TTL: {other:?}"),
+        };
+        *count += 1;
     }
 
     fn add(mut self, other: Self) -> Self {
@@ -94,7 +96,7 @@ fn the_ledger_is_exact_under_four_threads_and_a_small_queue() {
         let runtime = runtime();
         let status = {
             let _entered = runtime.enter();
-            Status::builder().config(config(50, 10).overflow(overflow)).spawn()
+            Status::builder().with_config(config(50, 10).with_overflow(overflow)).spawn()
         };
         let told = storm(&status, 50_000);
         let ledger = runtime.block_on(end(status));
@@ -108,7 +110,11 @@ fn reconfiguring_meanwhile_loses_nothing_uncounted() {
     let runtime = runtime();
     let status = {
         let _entered = runtime.enter();
-        Status::builder().config(config(50, 10)).capacity(1_000).window(1_000_000).spawn()
+        Status::builder()
+            .with_config(config(50, 10))
+            .with_capacity(1_000)
+            .with_window(1_000_000)
+            .spawn()
     };
     let reading = runtime.spawn(numbers(everything(&status)));
     let done = AtomicBool::new(false);
@@ -119,9 +125,10 @@ fn reconfiguring_meanwhile_loses_nothing_uncounted() {
             while !done.load(Ordering::Relaxed) {
                 let config = config(random.among(1, 1_200), random.among(1, 200));
                 let interval = Duration::from_micros(random.among(1, 2_000) as u64);
-                let config = config.overflow(Overflow::ALL[random.below(4)]);
-                shrunk += status.reconfigure(config.flush_interval(interval).expect("an interval"));
-                assert!(status.config().values().queue_limit <= 1_000, "the capacity");
+                let config = config.with_overflow(Overflow::ALL[random.below(4)]);
+                shrunk +=
+                    status.reconfigure(config.with_flush_interval(interval).expect("an interval"));
+                assert!(status.config().queue_limit() <= 1_000, "the capacity");
                 std::thread::yield_now();
             }
             shrunk as u64
@@ -143,7 +150,9 @@ fn a_runtime_that_goes_meanwhile_leaves_an_exact_ledger() {
         let runtime = runtime();
         let status = {
             let _entered = runtime.enter();
-            Status::builder().config(config(500, 16).overflow(Overflow::DropOldest)).spawn()
+            Status::builder()
+                .with_config(config(500, 16).with_overflow(Overflow::DropOldest))
+                .spawn()
         };
         let mut told = Told::default();
         std::thread::scope(|scope| {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_core::stream::FusedStream;
 use statusbus_tokio::{Category, CategorySet, Event, Selector, Status, Subscription};
 
 use crate::support::{
@@ -29,11 +30,42 @@ async fn a_reader_gets_its_conversation_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handle_subscribes_to_its_conversation() {
+    let status = Status::builder().spawn();
+    let conversation = status.conversation("a").expect("a name");
+    let (mut a, mut system) = (conversation.subscribe().open(), status.system().subscribe().open());
+    drop(conversation);
+    status.tool("a", "a");
+    status.tool("b", "b");
+    status.system().tool("s");
+    delivered(&status).await;
+    assert_eq!((said(&mut a), said(&mut system)), (vec!["a".to_owned()], vec!["s".to_owned()]));
+    drop((a, system));
+    assert_eq!(end(status).await.delivered, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subscription_is_terminated_when_it_has_yielded_everything() {
+    let status = Status::builder().spawn();
+    let mut a = status.subscribe(of("a")).with_retained().open();
+    assert!(!a.is_terminated(), "the retained values come");
+    assert!(matches!(a.try_next(), Some(Event::Retained(_))));
+    assert!(a.try_next().is_none() && !a.is_terminated(), "it waits");
+    status.tool("a", "last");
+    let ledger = status.shutdown(Duration::ZERO).await;
+    assert!(ledger.is_balanced(), "{ledger:?}");
+    while a.next().await.is_some() {}
+    assert!(a.is_terminated());
+    assert!(a.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reader_gets_the_categories_it_chose() {
     let status = Status::builder().spawn();
-    let mut infos = status.subscribe(of("a")).categories(INFOS).open();
-    let mut nothing = status.subscribe(Selector::Everything).categories(CategorySet::NONE).open();
-    let mut all_infos = status.subscribe(Selector::Everything).categories(INFOS).open();
+    let mut infos = status.subscribe(of("a")).with_categories(INFOS).open();
+    let mut nothing =
+        status.subscribe(Selector::Everything).with_categories(CategorySet::NONE).open();
+    let mut all_infos = status.subscribe(Selector::Everything).with_categories(INFOS).open();
     for category in 0..7 {
         let category = Category::from_index(category).expect("a category");
         status.update("a", category, "a").send();
@@ -69,11 +101,11 @@ async fn a_reader_can_choose_other_categories() {
 
 #[tokio::test(start_paused = true)]
 async fn registered_categories_can_be_chosen() {
-    let builder = Status::builder().category("deploy").expect("a category");
+    let builder = Status::builder().with_category("deploy").expect("a category");
     let status = builder.spawn();
     let deploy = status.categories().find("deploy").expect("it is registered");
     let chosen = CategorySet::NONE.with(deploy);
-    let mut reading = status.subscribe(Selector::Everything).categories(chosen).open();
+    let mut reading = status.subscribe(Selector::Everything).with_categories(chosen).open();
     status.update("a", deploy, "by constant").send();
     status.update("a", Category::INFO, "by name").category("deploy").send();
     status.info("a", "another");
@@ -85,7 +117,7 @@ async fn registered_categories_can_be_chosen() {
 
 #[tokio::test(start_paused = true)]
 async fn everything_has_one_order_and_each_conversation_keeps_its_own() {
-    let status = Status::builder().config(config(10_000, 7)).spawn();
+    let status = Status::builder().with_config(config(10_000, 7)).spawn();
     let mut all = everything(&status);
     let mut parts: Vec<_> =
         names("c", 0..5).into_iter().map(|name| (reader(&status, &name), name)).collect();
@@ -107,7 +139,7 @@ async fn everything_has_one_order_and_each_conversation_keeps_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn positions_only_grow_and_are_the_same_for_everyone() {
-    let status = Status::builder().config(config(100, 3)).spawn();
+    let status = Status::builder().with_config(config(100, 3)).spawn();
     let (mut a, mut all) = (reader(&status, "a"), everything(&status));
     for number in 0..30 {
         status.tool(if number % 3 == 0 { "a" } else { "b" }, format!("{number}"));
@@ -178,7 +210,7 @@ async fn whoever_comes_after_the_end_is_told_so() {
         let words = rest(&mut late).await;
         assert!(words.is_empty(), "{selector:?}: {words:?}");
     }
-    let mut late = status.subscribe(of("a")).retained().open();
+    let mut late = status.subscribe(of("a")).with_retained().open();
     assert_eq!(rest(&mut late).await, ["[last words]"]);
     assert_eq!(status.readers(), 0);
     assert!(status.ledger().is_balanced());
@@ -253,7 +285,7 @@ async fn the_time_of_sending_is_kept() {
     status.tool("a", "then");
     let event = a.next().await.expect("an update");
     let Event::Batch(batch) = &event else { panic!("an update: {event:?}") };
-    let waited = status.config().values().flush_interval;
+    let waited = status.config().flush_interval();
     let then = batch.iter().next().expect("an update").at();
     assert!(then <= std::time::SystemTime::now() - waited, "{then:?}");
     drop(a);
@@ -262,7 +294,7 @@ async fn the_time_of_sending_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_knows_how_many_updates_it_has_not_come_to() {
-    let status = Status::builder().epoch(1).window(10).history(3).spawn();
+    let status = Status::builder().with_epoch(1).with_window(10).with_history(3).spawn();
     let (mut a, mut all) = (reader(&status, "a"), everything(&status));
     assert_eq!((a.unread(), all.unread()), (0, 0));
     for (name, text) in [("a", "one"), ("b", "two"), ("a", "three")] {
@@ -290,12 +322,12 @@ async fn a_reader_knows_how_many_updates_it_has_not_come_to() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_says_how_many_updates_of_it_this_reader_gets() {
-    let status = Status::builder().epoch(1).spawn();
+    let status = Status::builder().with_epoch(1).spawn();
     let readers = [
         reader(&status, "a"),
         everything(&status),
-        status.subscribe(Selector::Everything).categories(INFOS).open(),
-        status.subscribe(of("b")).categories(INFOS).open(),
+        status.subscribe(Selector::Everything).with_categories(INFOS).open(),
+        status.subscribe(of("b")).with_categories(INFOS).open(),
     ];
     status.info("x", "goes at once");
     delivered(&status).await;
@@ -315,7 +347,7 @@ async fn a_batch_says_how_many_updates_of_it_this_reader_gets() {
     };
     let [a, all, infos, infos_of_b] = readers.map(last);
     assert_eq!((a, all, infos, infos_of_b, last(resumed)), (3, 7, 3, 3, 4));
-    let none = status.subscribe(of("nobody")).retained().open().try_next();
+    let none = status.subscribe(of("nobody")).with_retained().open().try_next();
     assert!(
         matches!(none, Some(Event::Retained(batch)) if (batch.len(), batch.is_empty()) == (0, true))
     );

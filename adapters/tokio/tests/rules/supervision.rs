@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
-use statusbus_tokio::{Category, Event, RefuseReason, Selector, Status};
+use statusbus_tokio::{Category, Event, RefuseReason, Selector, SendErrorKind, Status};
 
 use crate::support::log::Log;
 use crate::support::polled::Polls;
@@ -18,7 +18,7 @@ use crate::support::{
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_never_reads_holds_up_nobody() {
-    let status = Status::builder().window(100).history(10).spawn();
+    let status = Status::builder().with_window(100).with_history(10).spawn();
     let never = (reader(&status, "a"), everything(&status));
     let mut quick = reader(&status, "a");
     let (mut heard, mut after_few) = (0, 0);
@@ -200,8 +200,9 @@ async fn a_reader_whose_waker_panics_hurts_nobody_else() {
 #[tokio::test(start_paused = true)]
 async fn a_log_that_panics_is_contained_and_counted() {
     let log = Log::panic();
-    let limits = crate::support::config(10, 10).overflow(statusbus_tokio::Overflow::DropNewest);
-    let (status, runner) = Status::builder().config(limits).build();
+    let limits =
+        crate::support::config(10, 10).with_overflow(statusbus_tokio::Overflow::DropNewest);
+    let (status, runner) = Status::builder().with_config(limits).build();
     let polls = Polls::default();
     let running = tokio::spawn(polls.of(runner.run()));
     let mut a = reader(&status, "a");
@@ -271,7 +272,8 @@ fn a_runtime_that_goes_counts_what_is_lost_and_says_so() {
 
     status.tool("a", "too late");
     let refused = status.update("a", Category::TOOL, "too late").try_send();
-    assert_eq!(refused.expect_err("it is closed").reason, RefuseReason::Closed);
+    let closed = SendErrorKind::Refused(RefuseReason::Closed);
+    assert_eq!(refused.expect_err("it is closed").kind(), closed);
     let ledger = balanced(&status);
     assert_eq!((ledger.sent, ledger.refused.closed), (252, 2));
     assert_eq!(found(&mut a), ["-250 sink of tool"], "readers are told too");

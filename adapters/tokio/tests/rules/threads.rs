@@ -18,7 +18,7 @@ fn each_senders_updates_arrive_in_its_order() {
     let runtime = runtime();
     let status = {
         let _entered = runtime.enter();
-        let builder = Status::builder().config(config(60_000, 64)).window(200_000);
+        let builder = Status::builder().with_config(config(60_000, 64)).with_window(200_000);
         builder.spawn()
     };
     let tool = runtime.spawn(numbers(reader(&status, "a")));
@@ -67,8 +67,11 @@ fn conversations_that_come_and_go_meanwhile_keep_their_order() {
     let runtime = runtime();
     let status = {
         let _entered = runtime.enter();
-        let builder = Status::builder().conversations(8).window(400_000).history(2);
-        builder.config(config(60_000, 32)).idle_after(Duration::from_micros(100)).spawn()
+        let builder = Status::builder().with_conversations(8).with_window(400_000).with_history(2);
+        builder
+            .with_config(config(60_000, 32))
+            .with_idle_timeout(Duration::from_micros(100))
+            .spawn()
     };
     let reading = runtime.spawn(numbers(everything(&status)));
     let sent = on_threads(|number| {
@@ -91,7 +94,7 @@ fn conversations_that_come_and_go_meanwhile_keep_their_order() {
                     held.push(handle);
                 }
                 1 => {
-                    let mut late = status.subscribe(of(&name)).retained();
+                    let mut late = status.subscribe(of(&name)).with_retained();
                     late = late.resume(status.epoch(), round);
                     let mut late = late.open();
                     let _ = late.try_next();
@@ -119,7 +122,7 @@ fn a_flush_is_true_on_every_thread() {
     let runtime = runtime();
     let status = {
         let _entered = runtime.enter();
-        Status::builder().config(config(10_000, 100)).spawn()
+        Status::builder().with_config(config(10_000, 100)).spawn()
     };
     let flooding = Arc::new(AtomicBool::new(true));
     let flood = {
@@ -159,13 +162,13 @@ fn whoever_joins_meanwhile_gets_the_last_value_and_then_exactly_what_comes() {
     let runtime = runtime();
     let status = {
         let _entered = runtime.enter();
-        Status::builder().config(config(60_000, 16)).window(1_000_000).spawn()
+        Status::builder().with_config(config(60_000, 16)).with_window(1_000_000).spawn()
     };
     let joining = [of("a"), Selector::Everything].map(|selector| {
         let status = status.clone();
         runtime.spawn(async move {
             for _ in 0..300 {
-                let mut joiner = status.subscribe(selector.clone()).retained().open();
+                let mut joiner = status.subscribe(selector.clone()).with_retained().open();
                 let Some(Event::Retained(batch)) = joiner.next().await else {
                     panic!("the values first");
                 };

@@ -10,7 +10,7 @@ use crate::support::{SECOND, balanced, config, delivered, end, found, names, rea
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_sends_wake_the_runner_as_often_as_there_are_batches() {
-    let (status, runner) = Status::builder().config(config(10_000, 100)).build();
+    let (status, runner) = Status::builder().with_config(config(10_000, 100)).build();
     let polls = Polls::default();
     let running = tokio::spawn(polls.of(runner.run()));
     let mut a = reader(&status, "a");
@@ -35,8 +35,8 @@ async fn ten_thousand_sends_wake_the_runner_as_often_as_there_are_batches() {
 
 #[tokio::test(start_paused = true)]
 async fn the_runner_sleeps_until_the_deadline_or_until_a_batch_is_full() {
-    let limits = config(1_000, 100).leading(Leading::Delayed);
-    let (status, runner) = Status::builder().config(limits).build();
+    let limits = config(1_000, 100).with_leading(Leading::Delayed);
+    let (status, runner) = Status::builder().with_config(limits).build();
     let polls = Polls::default();
     let running = tokio::spawn(polls.of(runner.run()));
     let pause = Duration::from_millis(10);

@@ -76,6 +76,7 @@ impl Follower {
                     (GapScope::Topic(category), Some(source)) => Some((source, category)),
                     (GapScope::Topic(_), None) => panic!("everything has gaps of the whole bus"),
                     (GapScope::Bus, _) => None,
+                    _ => unreachable!("no other kind exists"),
                 };
                 assert!(gap.losses.total() > 0);
                 *self.owed.entry(scope).or_default() -= gap.losses.total() as i64;
@@ -90,6 +91,7 @@ impl Follower {
                 self.expect_nothing_owed();
                 self.check_retained(batch, &expected, model);
             }
+            _ => unreachable!("no other kind exists"),
         }
         self.seq = seq_of(&event);
         Some(event)

@@ -22,8 +22,8 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// The default configuration with these limits.
 pub(crate) fn config(queue_limit: usize, batch_size: usize) -> Config {
-    let config = Config::new().queue_limit(queue_limit).expect("a queue limit");
-    config.batch_size(batch_size).expect("a batch size")
+    let config = Config::new().with_queue_limit(queue_limit).expect("a queue limit");
+    config.with_batch_size(batch_size).expect("a batch size")
 }
 
 /// What is said in one conversation.
@@ -97,6 +97,7 @@ pub(crate) fn told(event: &Event) -> String {
         Event::Batch(batch) => texts(batch).join(" "),
         Event::Gap(gap) => format!("{} of {}", losses(gap), scope(gap.scope)),
         Event::Lagged(lagged) => format!("lagged {}", lagged.missed),
+        _ => unreachable!("no other kind exists"),
     }
 }
 
@@ -109,6 +110,7 @@ fn scope(scope: GapScope) -> &'static str {
     match scope {
         GapScope::Topic(category) => Category::BUILT_IN[category.index()],
         GapScope::Bus => "all",
+        _ => unreachable!("no other kind exists"),
     }
 }
 
@@ -118,6 +120,7 @@ pub(crate) fn seq_of(event: &Event) -> u64 {
         Event::Retained(batch) | Event::Batch(batch) => batch.seq(),
         Event::Gap(gap) => gap.seq,
         Event::Lagged(lagged) => lagged.seq,
+        _ => unreachable!("no other kind exists"),
     }
 }
 

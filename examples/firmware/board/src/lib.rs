@@ -45,8 +45,8 @@ pub fn start() {
     chip::start();
 }
 
-/// Lets the software interrupt happen; it has, when this returns, unless interrupts are masked.
-/// [`soft_interrupt!`] says what it does.
+/// Raises the software interrupt, whose handler [`soft_interrupt!`] names. It has run when this returns, unless
+/// interrupts are masked.
 #[inline]
 pub fn interrupt() {
     chip::interrupt();

@@ -1,4 +1,4 @@
-//! A panic ends QEMU with status 101, and says where.
+//! A panic ends QEMU with status 101 and prints its place.
 
 use core::fmt::Write;
 use core::panic::PanicInfo;

@@ -4,8 +4,8 @@ use core::convert::Infallible;
 
 use embedded_io_async::{ErrorType, Write};
 
-/// The line's writer. On the Cortex-M boards its interrupt sends what waits in 64 bytes of memory;
-/// on `virt` each byte is written where it is said.
+/// The line's writer. On the Cortex-M boards its interrupt sends from a buffer of 64 bytes;
+/// on `virt` each byte is written at once.
 #[derive(Debug)]
 pub struct Serial(());
 
@@ -151,7 +151,7 @@ mod hardware {
     }
 }
 
-/// The UART of an nRF51, which says when a byte is sent.
+/// The UART of an nRF51, which signals that a byte is sent.
 #[cfg(board = "microbit")]
 mod hardware {
     use core::sync::atomic::{AtomicBool, Ordering};

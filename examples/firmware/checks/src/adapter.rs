@@ -8,18 +8,21 @@ use core::time::Duration;
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use statusbus_conformance::{Invalid, Opening, Outcome, Record, Sent, Settings, Shown, Subject};
 use statusbus_embassy::{
-    About, Buffer, Category, Config, Key, Ledger, Message, Outgoing, Priority, Status,
+    Buffer, Category, Config, Key, Ledger, Losses, Message, Outgoing, Priority, SYSTEM, Status,
+    Subject as Of,
 };
 
 use crate::time;
 
 type Update = Message<24, 12, 0, Key<12>>;
 type Bus = Status<CriticalSectionRawMutex, Update, SLOTS, (), 9>;
-type Batch<'r, 's, 'b> = Outgoing<'r, 's, 'b, CriticalSectionRawMutex, Update, SLOTS, (), 9>;
+type Batch<'r, 'a> = Outgoing<'r, 'a, Bus>;
 
 // what the traces need
 const SLOTS: usize = 16;
 const BATCH: usize = 8;
+/// The entries of a gap: four topics, and the others.
+const ENTRIES: usize = 5;
 const STEP: embassy_time::Duration = embassy_time::Duration::from_millis(1);
 
 /// The application's own categories: the bus keeps a reference to them that lives for ever.
@@ -88,23 +91,38 @@ fn run(bus: &Bus, buffer: &mut Buffer<Update, BATCH>, record: &mut Record<'_>) {
     record.line(format_args!("= but batches without end"));
 }
 
-fn show(batch: Batch<'_, '_, '_>, record: &mut Record<'_>) {
+fn show(mut batch: Batch<'_, '_>, record: &mut Record<'_>) {
     let now = moment();
-    if let Some(gap) = batch.gap() {
-        record.gap(now, gap.seq(), &gap.total());
-        for (topic, losses) in gap.topics() {
-            record.gap_topic(name(topic.about()), batch.category_name(topic.category()), losses);
+    // the total comes first
+    let mut entries: heapless::Vec<_, ENTRIES> = heapless::Vec::new();
+    let mut total = Losses::default();
+    while let Some(entry) = batch.gap() {
+        batch.confirm_loss();
+        total.add(&entry.losses);
+        if entries.push(entry).is_err() {
+            record.line(format_args!("= but a gap of more entries than there are rows"));
         }
-        record.gap_elsewhere(gap.elsewhere());
+    }
+    if let Some(first) = entries.first() {
+        record.gap(now, first.seq, &total);
+    }
+    for entry in &entries {
+        match &entry.topic {
+            Some(topic) => {
+                let category = batch.category_name(topic.category());
+                record.gap_topic(name(topic.subject()), category, &entry.losses);
+            }
+            None => record.gap_elsewhere(&entry.losses),
+        }
     }
     let len = batch.updates().count();
-    if len > 0 || batch.gap().is_none() {
+    if len > 0 || entries.is_empty() {
         record.batch(now, batch.reason(), len);
     }
     for handed in batch.updates() {
         let update = handed.update;
         let shown = Shown {
-            conversation: name(update.about()),
+            conversation: name(update.subject()),
             category: batch.category_name(update.category()),
             text: update.text(),
             key: update.key(),
@@ -118,11 +136,11 @@ fn moment() -> statusbus_core::Instant {
     statusbus_core::Instant::from_micros(embassy_time::Instant::now().as_micros())
 }
 
-fn name(about: About<'_>) -> Option<&str> {
-    match about {
-        About::Name(name) => Some(name.as_str()),
-        About::Unchecked(name) => Some(name),
-        About::System | About::Number(_) => None,
+fn name(subject: Of<'_>) -> Option<&str> {
+    match subject {
+        Of::Name(name) => Some(name.as_str()),
+        Of::Unchecked(name) => Some(name),
+        Of::System | Of::Number(_) => None,
     }
 }
 
@@ -141,18 +159,18 @@ impl Subject for Adapter {
         // one that the bus does not have: it is refused where it is sent
         let unknown = Category::from_index(Category::MAX - 1).unwrap_or(Category::INFO);
         let category = self.bus.category(sent.category).unwrap_or(unknown);
-        let about = sent.conversation.map_or(About::System, About::from);
-        let mut draft = self.bus.update(about, category, sent.text);
+        let subject = sent.conversation.map_or(SYSTEM, Into::into);
+        let mut update = self.bus.update(subject, category, sent.text);
         if let Some(key) = sent.key {
-            draft = draft.key(key);
+            update = update.key(key);
         }
         if let Some(priority) = sent.priority {
-            draft = draft.priority(priority);
+            update = update.priority(priority);
         }
         if let Some(ttl) = sent.ttl {
-            draft = draft.ttl(ttl);
+            update = update.ttl(ttl);
         }
-        draft.try_send().map_err(|refused| refused.reason).into()
+        update.try_send().unwrap_or_else(|error| error.outcome)
     }
 
     fn run(&mut self, record: &mut Record<'_>) {

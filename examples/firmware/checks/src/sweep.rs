@@ -6,21 +6,21 @@ use core::pin::pin;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Duration;
-use statusbus_embassy::{About, Buffer, Key, Ledger, Message, Status};
+use statusbus_embassy::{Buffer, Key, Ledger, Message, Status, Subject};
 
 use crate::time;
 
+mod action;
 pub mod interrupt;
-mod say;
 mod work;
 
-pub use say::Say;
+pub use action::Action;
 pub use work::Work;
 
 const SLOTS: usize = 8;
 const BATCH: usize = 4;
 
-/// Who sends: conversations.
+/// The senders, as conversations.
 const TASK: u32 = 1;
 const INTERRUPT: u32 = 2;
 
@@ -33,27 +33,27 @@ pub struct Case {
     /// What is interrupted.
     pub work: Work,
     /// What the interrupt does.
-    pub say: Say,
+    pub action: Action,
 }
 
-/// What came of it once.
+/// The result of one run.
 pub struct Trial {
-    /// The interrupt came while the work was at it.
-    pub came_inside: bool,
-    /// Whether everything was as it should be.
+    /// The interrupt came during the work.
+    pub was_inside: bool,
+    /// Whether everything was right.
     pub outcome: Result<(), Wrong>,
 }
 
-/// What was not as it should be.
+/// What was wrong.
 #[derive(Clone, Debug)]
 pub enum Wrong {
-    /// The counters do not add up, or not to what was sent and has come.
+    /// The counters do not balance, or do not match what was sent and received.
     Ledger(Ledger),
-    /// It has come out of order, or twice.
+    /// Updates arrived out of order, or twice.
     Order,
-    /// Another number was told as lost than was lost.
+    /// The gaps reported another number than was lost.
     Gap,
-    /// The last word is not there.
+    /// The last update is missing.
     Last,
     /// Nothing is queued, and a timer is armed.
     Timer,
@@ -67,92 +67,94 @@ pub const fn works() -> [Work; 8] {
 
 /// Everything that an interrupt can do.
 #[must_use]
-pub const fn says() -> [Say; 3] {
-    Say::ALL
+pub const fn actions() -> [Action; 3] {
+    Action::ALL
 }
 
 impl Case {
-    /// Does the work on a new bus, with the interrupt `after` so many instructions, and looks at what
-    /// came of it.
+    /// Does the work on a new bus, with the interrupt `after` so many instructions, and checks the result.
     #[must_use]
     pub fn run(&self, after: u32) -> Trial {
-        let Self { work, say } = *self;
+        let Self { work, action } = *self;
         time::begin_anew();
         let bus = Bus::new();
-        let may_step_back = matches!(work, Work::Merge);
-        let come = RefCell::new(Come { may_step_back, ..Come::default() });
-        let mut runner = pin!(collect(&bus, &come));
-        // it sleeps; the first update would go out at once otherwise
+        let may_step_back = matches!(work, Work::Merge | Work::Raise);
+        let received = RefCell::new(Received { may_step_back, ..Received::default() });
+        let mut runner = pin!(collect(&bus, &received));
+        // asleep, and behind a batch: the first update would be due at once otherwise
         work::poll(runner.as_mut(), 1);
         work.prepare(&bus);
-        let came_inside = interrupt::during(&bus, say, after, || work.work(&bus, runner.as_mut()));
+        let was_inside =
+            interrupt::during(&bus, action, after, || work.work(&bus, runner.as_mut()));
         for _ in 0..2 * SLOTS {
             time::pass(Duration::from_millis(60));
             work::poll(runner.as_mut(), 3);
         }
-        let sent = work.before() + work.sent() + say.sent();
-        let outcome = come.borrow().judge(&bus.ledger(), sent, *self);
-        Trial { came_inside, outcome }
+        let sent = work.before() + work.sent() + action.sent();
+        let outcome = received.borrow().check(&bus.ledger(), sent, *self);
+        Trial { was_inside, outcome }
     }
 }
 
-/// What has come to the sink.
+/// What the sink received.
 #[derive(Default)]
-struct Come {
-    /// The updates of the task, and the next that may come.
+struct Received {
+    /// Updates of the task, and the next number that may arrive.
     of_task: u64,
     next: u8,
     of_interrupt: u64,
     lost: u64,
-    /// The position of the last.
+    /// The last position.
     seq: u64,
     out_of_order: bool,
-    /// The task's updates may step back once.
+    /// The numbers of the task may step back once.
     may_step_back: bool,
 }
 
 /// The runner's task.
-async fn collect(bus: &Bus, come: &RefCell<Come>) {
+async fn collect(bus: &Bus, received: &RefCell<Received>) {
     let mut buffer = Buffer::<_, BATCH>::new();
     let Ok(mut runner) = bus.runner(&mut buffer) else { return };
-    while let Some(batch) = runner.next().await {
-        if let Ok(mut come) = come.try_borrow_mut() {
-            if let Some(gap) = batch.gap() {
-                come.take_gap(gap.seq(), gap.total().total());
+    while let Some(mut batch) = runner.next().await {
+        if let Ok(mut received) = received.try_borrow_mut() {
+            while let Some(entry) = batch.gap() {
+                received.take_gap(entry.seq, entry.losses.total());
+                batch.confirm_loss();
             }
             for handed in batch.updates() {
-                come.take(handed.seq, handed.update);
+                received.take(handed.seq, handed.update);
             }
         }
         batch.delivered();
     }
 }
 
-impl Come {
+impl Received {
     fn take_gap(&mut self, seq: u64, lost: u64) {
         self.lost += lost;
-        self.out_of_order |= seq <= self.seq;
+        // the entries of a gap have one position
+        self.out_of_order |= seq < self.seq;
         self.seq = seq;
     }
 
     fn take(&mut self, seq: u64, update: &Update) {
         self.out_of_order |= seq <= self.seq;
         self.seq = seq;
-        match (update.about(), update.text().as_bytes()) {
-            (About::Number(TASK), &[number]) => {
-                // what replaces another one comes in its place
+        match (update.subject(), update.text().as_bytes()) {
+            (Subject::Number(TASK), &[number]) => {
+                // an update that replaces another one takes its place
                 self.out_of_order |= number < self.next && !self.may_step_back;
                 self.may_step_back &= number >= self.next;
                 self.next = self.next.max(number + 1);
                 self.of_task += 1;
             }
-            (About::Number(INTERRUPT), b"i") => self.of_interrupt += 1,
+            (Subject::Number(INTERRUPT), b"i") => self.of_interrupt += 1,
             _ => self.out_of_order = true,
         }
     }
 
-    #[allow(clippy::result_large_err)] // the whole ledger is what tells why
-    fn judge(&self, ledger: &Ledger, sent: u64, case: Case) -> Result<(), Wrong> {
+    #[allow(clippy::result_large_err)] // the ledger shows the reason
+    fn check(&self, ledger: &Ledger, sent: u64, case: Case) -> Result<(), Wrong> {
         let Ledger { delivered, coalesced, dropped, refused, queued, in_flight, expired, .. } =
             *ledger;
         let exact = ledger.is_balanced()
@@ -160,12 +162,12 @@ impl Come {
             && delivered == self.of_task + self.of_interrupt
             && (queued, in_flight, expired) == (0, 0, 0)
             && refused.total() == u64::from(matches!(case.work, Work::Refuse))
-            && coalesced == u64::from(matches!(case.work, Work::Merge | Work::End))
+            && coalesced == u64::from(matches!(case.work, Work::Merge | Work::Raise))
             && (dropped.total() == 0) == !matches!(case.work, Work::Evict);
         if !exact {
             return Err(Wrong::Ledger(*ledger));
         }
-        // it has stepped back where it had to
+        // it must have stepped back if it may
         if self.out_of_order || self.may_step_back {
             return Err(Wrong::Order);
         }
@@ -175,16 +177,16 @@ impl Come {
         if time::alarm().is_some() {
             return Err(Wrong::Timer);
         }
-        // whoever sends last is not the one who goes, and what ends something never
+        // the last update is never the one that is evicted
         let last_task = b'0' + (case.work.before() + case.work.sent() - 1) as u8;
-        let said_by_task = matches!(case.work, Work::Refuse) || self.next == last_task + 1;
-        if said_by_task && self.of_interrupt == 1 { Ok(()) } else { Err(Wrong::Last) }
+        let sent_by_task = matches!(case.work, Work::Refuse) || self.next == last_task + 1;
+        if sent_by_task && self.of_interrupt == 1 { Ok(()) } else { Err(Wrong::Last) }
     }
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, an interrupt {}", self.work.name(), self.say.name())
+        write!(f, "{}, an interrupt {}", self.work.name(), self.action.name())
     }
 }
 
@@ -194,7 +196,7 @@ impl fmt::Display for Wrong {
             Self::Ledger(ledger) => write!(f, "{ledger:?}"),
             Self::Order => f.write_str("out of order"),
             Self::Gap => f.write_str("the gap is not what was lost"),
-            Self::Last => f.write_str("what was said last is missing"),
+            Self::Last => f.write_str("the last update is missing"),
             Self::Timer => f.write_str("nothing is queued, and a timer is armed"),
         }
     }

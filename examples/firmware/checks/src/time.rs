@@ -1,5 +1,5 @@
-//! The time of embassy-time, moved by hand, and when it was last asked to wake somebody. Nobody is
-//! woken: who tests polls.
+//! The time of embassy-time, moved by hand, and when it was last asked to wake somebody. No task is
+//! woken: tests poll.
 
 use core::cell::Cell;
 use core::task::Waker;

@@ -1,8 +1,8 @@
 //! A pump station, as an example of firmware with a status bus: tasks at different rates and an
-//! interrupt say what they do; frames of it leave over the serial line, the log (defmt) by itself.
+//! interrupt send updates, which leave over the serial line as frames; the log (defmt) is apart.
 //!
-//! In some eleven seconds it goes through what happens to devices: work, an overload, a cable that is
-//! pulled, the end. `scripts/firmware.sh run` shows it.
+//! In some eleven seconds it goes through a device's life: work, an overload, a cable that is pulled, a
+//! shutdown. `scripts/firmware.sh run` shows it.
 
 #![no_std]
 #![no_main]
@@ -21,17 +21,17 @@ use statusbus_embassy::{Buffer, Frames, Key, Ledger, Log, Message, Status};
 
 use crate::cable::{Cable, plugged_in};
 
-/// 32 updates may wait: text up to 48 bytes, names up to 8, keys up to 8.
-/// What becomes of them is logged: overflow when it begins and when it is over, not each loss.
+/// 32 slots: text up to 48 bytes, names up to 8, keys up to 8. Overflow is logged when it starts and ends,
+/// not each loss.
 static STATUS: Status<CriticalSectionRawMutex, Message<48, 8, 0, Key<8>>, 32, Log> =
     Status::with_telemetry(Log::new());
 
 board::soft_interrupt!(station::pulse);
 
-/// Hands everything on.
+/// Delivers everything.
 #[embassy_executor::task]
 async fn report(line: Serial) {
-    // This run of the device. A real one has a random number, or counts its starts in the flash.
+    // This run of the device: in a real one a random number, or a counter in flash.
     let epoch = 1;
     let mut buffer = Buffer::<_, 8>::new();
     match STATUS.runner(&mut buffer) {
@@ -57,7 +57,7 @@ async fn main(spawner: Spawner) {
     end().await
 }
 
-/// Four seconds in which the flow meter's interrupt comes now and then.
+/// Four seconds with some interrupts of the flow meter.
 async fn work() {
     for _ in 0..16 {
         Timer::after_millis(250).await;
@@ -65,20 +65,20 @@ async fn work() {
     }
 }
 
-/// More than the bus can hold, and faster than the line takes it: what matters less goes, is counted,
-/// and is told where it is missing.
+/// More than the bus can hold, and faster than the line takes it: lower priorities are dropped, counted,
+/// and reported as gaps.
 async fn overload() {
-    defmt::info!("overload: 200 updates at once, for 32 places");
+    defmt::info!("overload: 200 updates at once, for 32 slots");
     STATUS.engine("pump", "diagnosis begins");
     for line in 0..200 {
         STATUS.info("pump", format_args!("diagnosis, line {line}"));
     }
     STATUS.error("pump", "bearing 2 is warm: 71 degrees");
     Timer::after_millis(200).await;
-    tell("after the overload", &STATUS.ledger());
+    log("after the overload", &STATUS.ledger());
 }
 
-/// The line takes nothing: everything goes on, and what has waited too long is counted.
+/// The line takes nothing: the tasks are not held up, and what waits too long is counted.
 async fn pull_the_cable() {
     defmt::info!("the cable is pulled for 2.5 s");
     plugged_in(false);
@@ -89,20 +89,20 @@ async fn pull_the_cable() {
     plugged_in(true);
     defmt::info!("the cable is back");
     Timer::after_millis(200).await;
-    tell("after the cable", &STATUS.ledger());
+    log("after the cable", &STATUS.ledger());
 }
 
-/// Nothing is lost that is not counted.
+/// Every loss is counted.
 async fn end() -> ! {
     STATUS.engine("pump", "stops");
     STATUS.flush().await;
     Timer::after_millis(100).await;
-    // everything is handed on, and nobody waits for anything but this
+    // everything is delivered, and only this task waits
     defmt::assert_eq!(board::time::next_alarm(), None, "idle, and a timer is armed");
     STATUS.workflow("pump", "done: the tank is full");
     let before = Instant::now();
     let ledger = STATUS.shutdown(Duration::from_secs(1)).await;
-    tell("at the end", &ledger);
+    log("at the end", &ledger);
     defmt::info!("{}", ledger);
     defmt::info!("shutdown took {} ms", before.elapsed().as_millis());
     defmt::info!("stack at its deepest: {} bytes", board::stack::deepest());
@@ -110,14 +110,14 @@ async fn end() -> ! {
     board::console::exit(if is_exact { 0 } else { 3 })
 }
 
-fn tell(when: &str, ledger: &Ledger) {
+fn log(when: &str, ledger: &Ledger) {
     let (sent, delivered, dropped) = (ledger.sent, ledger.delivered, ledger.dropped.total());
     defmt::info!("{=str}: {} sent, {} delivered, {} dropped", when, sent, delivered, dropped);
 }
 
-/// What defmt calls when it has told of a panic of its own.
+/// Called by defmt after it has logged a panic of its own.
 #[defmt::panic_handler]
-fn told() -> ! {
+fn defmt_panicked() -> ! {
     board::console::exit(101)
 }
 

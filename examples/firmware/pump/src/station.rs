@@ -1,4 +1,4 @@
-//! What goes on in the station. Each task says what it does and knows nothing of who reads it.
+//! The tasks of the station. Each sends updates and knows nothing of their readers.
 
 use embassy_time::{Duration, Timer};
 use statusbus_embassy::{Category, Priority};
@@ -10,7 +10,7 @@ use crate::STATUS;
 #[embassy_executor::task]
 pub(crate) async fn tank() {
     for reading in 0_u32..500 {
-        // it fills, and is emptied a little by whoever takes water
+        // it fills, with some water taken in between
         let level = (reading / 6 + 4 * u32::from(reading % 50 > 25)).min(95);
         STATUS
             .update("tank", Category::PROGRESS, format_args!("{level} %"))
@@ -22,7 +22,7 @@ pub(crate) async fn tank() {
     STATUS
         .update("tank", Category::PROGRESS, "full, 100 %")
         .key("level")
-        .priority(Priority::Terminal)
+        .priority(Priority::High)
         .send();
 }
 
@@ -61,11 +61,11 @@ pub(crate) async fn update() {
     STATUS
         .update("update", Category::PROGRESS, "done: version 2.1 starts with the next reset")
         .key("image")
-        .priority(Priority::Terminal)
+        .priority(Priority::High)
         .send();
 }
 
-/// What the flow meter's interrupt says.
+/// The update of the flow meter's interrupt.
 pub(crate) fn pulse() {
     STATUS.info("flow", "10 litres");
 }

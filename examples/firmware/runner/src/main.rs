@@ -7,11 +7,11 @@
 //!     --serial WHERE    the first serial line, as QEMU's `-serial` takes it; default `null`
 //!     --limit SECONDS   ends it, with status 124; default 60
 //!
-//! It is the runner of `cargo run` for these targets. What a program says by semihosting goes to
-//! the standard output; defmt is decoded.
+//! It is the runner of `cargo run` for these targets. The program's output by semihosting goes
+//! to the standard output; defmt is decoded.
 
 mod board;
-mod said;
+mod output;
 
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use crate::board::Board;
-use crate::said::Said;
+use crate::output::Output;
 
 /// As `timeout` has it.
 const TIMED_OUT: u8 = 124;
@@ -67,9 +67,9 @@ fn wanted(mut words: impl Iterator<Item = String>) -> Result<Wanted, String> {
 
 fn run(wanted: &Wanted) -> Result<u8, String> {
     let elf = fs::read(&wanted.program).map_err(|error| format!("{}: {error}", wanted.program))?;
-    let mut said = Said::of(&elf)?;
+    let mut output = Output::of(&elf)?;
     let mut qemu = start(wanted)?;
-    let ended = listen(&mut qemu, &mut said, Instant::now() + wanted.limit);
+    let ended = listen(&mut qemu, &mut output, Instant::now() + wanted.limit);
     if ended.is_none() {
         // it may have ended by itself meanwhile
         let _ = qemu.kill();
@@ -91,8 +91,8 @@ fn start(wanted: &Wanted) -> Result<Child, String> {
     command
         .args(["-machine", board.machine, "-display", "none", "-monitor", "none"])
         .args(["-serial", serial, "-kernel", program])
-        .args(["-chardev", "stdio,id=said", "-semihosting-config"])
-        .arg("enable=on,target=native,chardev=said")
+        .args(["-chardev", "stdio,id=output", "-semihosting-config"])
+        .arg("enable=on,target=native,chardev=output")
         .args(board.more);
     if let Some(shift) = icount {
         command.args(["-icount", &format!("shift={shift},sleep=off")]);
@@ -101,16 +101,16 @@ fn start(wanted: &Wanted) -> Result<Child, String> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("{}: {error} (scripts/qemu.sh gets it)", board.qemu))
+        .map_err(|error| format!("{}: {error} (scripts/firmware.sh installs it)", board.qemu))
 }
 
-/// Shows what it says until it ends; `None` if it does not in time.
-fn listen(qemu: &mut Child, said: &mut Said, limit: Instant) -> Option<()> {
-    let mut output = qemu.stdout.take()?;
+/// Prints its output until it ends; `None` if it does not end in time.
+fn listen(qemu: &mut Child, output: &mut Output, limit: Instant) -> Option<()> {
+    let mut bytes = qemu.stdout.take()?;
     let (pieces, arriving) = mpsc::channel();
     thread::spawn(move || {
         let mut piece = [0; 4096];
-        while let Ok(count @ 1..) = output.read(&mut piece) {
+        while let Ok(count @ 1..) = bytes.read(&mut piece) {
             if pieces.send(piece[..count].to_vec()).is_err() {
                 return;
             }
@@ -120,8 +120,8 @@ fn listen(qemu: &mut Child, said: &mut Said, limit: Instant) -> Option<()> {
     loop {
         match arriving.recv_timeout(limit.saturating_duration_since(Instant::now())) {
             Ok(piece) => {
-                // whoever reads may have gone; the program runs on to its end
-                let _ = shown.write_all(&said.text(&piece)).and_then(|()| shown.flush());
+                // The reader may have gone; the program runs on to its end.
+                let _ = shown.write_all(&output.text(&piece)).and_then(|()| shown.flush());
             }
             Err(RecvTimeoutError::Disconnected) => return Some(()),
             Err(RecvTimeoutError::Timeout) => return None,

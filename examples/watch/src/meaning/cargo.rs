@@ -200,7 +200,7 @@ impl CompilerMessage<'_> {
             ..Facts::default()
         };
         // One error among many is not the end: cargo goes on.
-        let priority = error.then_some(Priority::State);
+        let priority = error.then_some(Priority::Normal);
         Said { priority, ..update(if error { "error" } else { "info" }, text, &facts) }
     }
 }
@@ -279,7 +279,7 @@ mod tests {
         let reason = line.split('"').nth(3).unwrap();
         let said = read(reason, line).unwrap();
         let error = said.category == "error";
-        assert_eq!(said.priority, error.then_some(Priority::State), "no message is the end");
+        assert_eq!(said.priority, error.then_some(Priority::Normal), "no message is the end");
         (said.category.into(), said.text.into(), said.metadata.unwrap().into())
     }
 

@@ -58,7 +58,7 @@ impl Level {
         match self {
             // Most programs go on after an error: it is no end.
             Self::Error => {
-                Said { category: Cow::Borrowed("error"), priority: Some(Priority::State), ..said }
+                Said { category: Cow::Borrowed("error"), priority: Some(Priority::Normal), ..said }
             }
             Self::Warning | Self::Info => {
                 Said { category: Cow::Borrowed("info"), priority: None, ..said }

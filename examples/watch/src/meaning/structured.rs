@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use statusbus_core::{ConversationName, Priority};
+use statusbus_core::ConversationName;
 
 use super::level::Level;
 use super::{About, Said, Stream, cargo};
@@ -92,7 +92,7 @@ impl<'a> Fields<'a> {
     fn said(self, text: Cow<'a, str>, stream: Stream) -> Result<Said<'a>, &'static str> {
         let category = optional(self.category, string).ok_or("category")?;
         let priority =
-            optional(self.priority, |raw| Priority::from_name(&string(raw)?)).ok_or("priority")?;
+            optional(self.priority, |raw| string(raw)?.parse().ok()).ok_or("priority")?;
         Ok(Said {
             conversation: about(self.conversation).ok_or("conversation")?,
             // As it is with a plain line: without a category it is no end.
@@ -152,6 +152,8 @@ fn about(raw: Option<&RawValue>) -> Option<About<'_>> {
 
 #[cfg(test)]
 mod tests {
+    use statusbus_core::Priority;
+
     use super::*;
 
     fn said(line: &str, stream: Stream) -> Said<'_> {
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn a_line_with_all_fields_says_them_all() {
         let line = r#" {"conversation":"conv-1","category":"tool","text":"done","metadata":{"a": [1]},
-            "key":"k","priority":"terminal","ttl_ms":5000,"at":"2026-11-23T14:00:00Z"}"#;
+            "key":"k","priority":"high","ttl_ms":5000,"at":"2026-11-23T14:00:00Z"}"#;
         let said = said(line, Stream::Stdout);
         assert_eq!(
             said,
@@ -173,7 +175,7 @@ mod tests {
                 category: "tool".into(),
                 text: "done".into(),
                 key: Some("k".into()),
-                priority: Some(Priority::Terminal),
+                priority: Some(Priority::High),
                 ttl: Some(Duration::from_secs(5)),
                 metadata: Some(r#"{"a": [1]}"#.into()),
                 fraction: None,
@@ -190,7 +192,7 @@ mod tests {
             let out = said(&line, Stream::Stdout);
             assert_eq!((&*out.category, &*out.text, out.priority), ("info", "a\nb", None));
             let err = said(&line, Stream::Stderr);
-            assert_eq!((&*err.category, err.priority), ("error", Some(Priority::State)));
+            assert_eq!((&*err.category, err.priority), ("error", Some(Priority::Normal)));
             assert_eq!((err.key, err.ttl, err.metadata), (None, None, None));
         }
         // An error that calls itself one is what the bus takes an error for.

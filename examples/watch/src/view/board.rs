@@ -132,7 +132,7 @@ impl Board {
         let standing = self.standing(seen.conversation, now);
         standing.last = now;
         standing.rate.count(now);
-        let goes_on = seen.priority < Priority::Terminal;
+        let goes_on = seen.priority < Priority::High;
         standing.errors += u64::from(seen.category == Category::ERROR && goes_on);
         if let Some(key) = &seen.replaces {
             standing.values.retain(|value| value.key != **key);
@@ -147,7 +147,7 @@ impl Board {
             seen.text.clone_into(&mut standing.text);
             standing.category = seen.category;
         }
-        if seen.priority == Priority::Terminal {
+        if seen.priority == Priority::High {
             standing.state =
                 if seen.category == Category::ERROR { State::Failed } else { State::Done };
             standing.over = Some(now);
@@ -251,7 +251,7 @@ impl Standing {
         value.fraction = fraction;
         value.confirmed |= confirmed;
         value.last = now;
-        let over = seen.priority == Priority::Terminal || fraction.is_some_and(|f| f >= 1.0);
+        let over = seen.priority == Priority::High || fraction.is_some_and(|f| f >= 1.0);
         let ends = over && value.over.is_none();
         value.over = over.then(|| value.over.unwrap_or(now));
         ends
@@ -318,7 +318,7 @@ mod tests {
         category: Category::INFO,
         text: "text",
         key: None,
-        priority: Priority::State,
+        priority: Priority::Normal,
         fraction: None,
         replaces: None,
     };
@@ -356,18 +356,15 @@ mod tests {
     fn the_end_of_a_conversation_ends_what_is_left_of_it() {
         let mut board = Board::default();
         board.take(value("a", 0.1), at(0));
-        board.take(Seen { priority: Priority::Terminal, ..SEEN }, at(100));
+        board.take(Seen { priority: Priority::High, ..SEEN }, at(100));
         assert_eq!(board.conversations()[0].state, State::Done);
         assert_eq!(board.conversations()[0].age(at(900)), at(100));
         assert!(keys(&board).is_empty());
-        board.take(
-            Seen { priority: Priority::Terminal, category: Category::ERROR, ..SEEN },
-            at(200),
-        );
+        board.take(Seen { priority: Priority::High, category: Category::ERROR, ..SEEN }, at(200));
         assert_eq!(board.conversations()[0].state, State::Failed);
         board.take(SEEN, at(300));
         assert_eq!(board.conversations()[0].state, State::Active, "it goes on");
-        let of_a_key = Seen { priority: Priority::Terminal, ..value("a", 0.2) };
+        let of_a_key = Seen { priority: Priority::High, ..value("a", 0.2) };
         assert!(board.take(of_a_key, at(400)));
         assert_eq!(board.conversations()[0].state, State::Active, "only the key is over");
     }

@@ -48,8 +48,9 @@ pub(super) struct Entry {
 impl Account {
     /// The entries for a person: what was sent, what of it was delivered, and what else there is.
     pub(super) fn entries(&self) -> Vec<Entry> {
-        let Ledger { sent, delivered, coalesced, expired, dropped, refused, queued, in_flight } =
-            self.ledger;
+        let Ledger {
+            sent, delivered, coalesced, expired, dropped, refused, queued, in_flight, ..
+        } = self.ledger;
         let dropped_for = DropReason::ALL.map(|reason| (reason.as_str(), dropped.count(reason)));
         let refused_for = RefuseReason::ALL.map(|reason| (reason.as_str(), refused.count(reason)));
         let entry = |name, number, loss: bool| {
@@ -117,7 +118,8 @@ mod tests {
 
     #[test]
     fn an_account_tells_every_loss_and_why() {
-        let mut ledger = Ledger { sent: 1_010, delivered: 1_000, ..Ledger::default() };
+        let mut ledger = Ledger::default();
+        (ledger.sent, ledger.delivered) = (1_010, 1_000);
         assert_eq!(closing(&ledger, 0), "watch: sent 1,010, delivered 1,000, coalesced 0");
         ledger.dropped.evicted = 7;
         ledger.dropped.outranked = 1;

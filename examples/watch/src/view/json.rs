@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use statusbus_tokio::json::{self, Epoch};
-use statusbus_tokio::{Event, Status, Subscription};
+use statusbus_tokio::{Event, Ledger, Status, Subscription};
 
 use super::{Progress, pour, updates, write_all};
 
@@ -18,7 +18,7 @@ pub(super) async fn show(
     let mut lines = Lines { epoch: Epoch(status.epoch()) };
     pour(&mut reader, out, progress, |text, event| lines.write(text, event, status)).await?;
     let mut last = Vec::new();
-    line(&mut last, &Record::Ledger(json::Ledger::from(&status.ledger())))?;
+    line(&mut last, &Record::Ledger(status.ledger()))?;
     write_all(out, &last)?;
     out.flush()
 }
@@ -39,6 +39,7 @@ impl Lines {
             },
             Event::Gap(gap) => Record::Gap { gap: json::Gap::from(gap), seq: gap.seq },
             Event::Lagged(lagged) => Record::Gap { gap: json::Gap::from(lagged), seq: lagged.seq },
+            _ => return Ok(()),
         };
         line(text, &record)
     }
@@ -62,7 +63,7 @@ enum Record<'a> {
         gap: json::Gap,
         seq: u64,
     },
-    Ledger(json::Ledger),
+    Ledger(Ledger),
 }
 
 #[cfg(test)]
@@ -73,7 +74,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_line_says_what_it_is() {
-        let status = Status::builder().epoch(0xab).spawn();
+        let status = Status::builder().with_epoch(0xab).spawn();
         let mut reader = status.subscribe(Selector::Everything).open();
         status.update("conv-1", Category::PROGRESS, "half \"way\"\n").send();
         status.flush().await;
@@ -82,9 +83,9 @@ mod tests {
         while let Some(event) = reader.try_next() {
             lines.write(&mut text, &event, &status).expect("memory");
         }
-        let lagged = Event::Lagged(Lagged { seq: 9, missed: 7, resume: None });
+        let lagged = Event::Lagged(Lagged::new(9, 7));
         lines.write(&mut text, &lagged, &status).expect("memory");
-        line(&mut text, &Record::Ledger(json::Ledger::from(&status.ledger()))).expect("memory");
+        line(&mut text, &Record::Ledger(status.ledger())).expect("memory");
         let text = String::from_utf8(text).expect("text");
         let [batch, gap, ledger] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
         let update = r#"{"type":"batch","epoch":"00000000000000ab","updates":[{"seq":1,"conversation":"conv-1","category":"progress","text":"half \"way\"\n","#;

@@ -214,7 +214,7 @@ mod tests {
         category: Category::TOOL,
         text: "cc -c main.c",
         key: None,
-        priority: Priority::State,
+        priority: Priority::Normal,
         fraction: None,
         replaces: None,
     };
@@ -224,7 +224,8 @@ mod tests {
     }
 
     fn drawn(board: &Board, size: (usize, usize), now: Duration) -> Vec<String> {
-        let ledger = Ledger { sent: 1_234, delivered: 1_200, coalesced: 34, ..Ledger::default() };
+        let mut ledger = Ledger::default();
+        (ledger.sent, ledger.delivered, ledger.coalesced) = (1_234, 1_200, 34);
         let account = Account { ledger, ..Account::default() };
         let rows = rows(board, &account, size, now, &Marks::ASCII);
         assert!(rows.len() <= size.1 && rows.iter().all(|row| row.width() <= size.0), "{rows:?}");
@@ -246,7 +247,7 @@ mod tests {
                 "  sent 1,234, delivered 1,200, coalesced 34, queued 0",
             ]
         );
-        let over = Seen { priority: Priority::Terminal, text: "exited with 0", ..SEEN };
+        let over = Seen { priority: Priority::High, text: "exited with 0", ..SEEN };
         board.take(over, at(2_000));
         assert_eq!(
             drawn(&board, (40, 10), at(9_000))[1..],

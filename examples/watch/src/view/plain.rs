@@ -39,7 +39,7 @@ impl Lines {
         let missing = match event {
             Event::Gap(gap) => Some(lost(gap)),
             Event::Lagged(lagged) => Some(missed(lagged.missed)),
-            Event::Batch(_) | Event::Retained(_) => None,
+            _ => None,
         };
         if let Some(missing) = missing {
             self.clock.push(&mut self.line, SystemTime::now());

@@ -68,7 +68,7 @@ impl Screen {
         match event {
             Event::Gap(gap) => self.scroll.lost(&gap.losses),
             Event::Lagged(lagged) => self.scroll.lagged(lagged.missed),
-            Event::Batch(_) | Event::Retained(_) => {}
+            _ => {}
         }
         // After a lag the values that stand come again, some of them known.
         let before = self.seq;
@@ -78,7 +78,7 @@ impl Screen {
             // A value that will be replaced is in the panel. Its end is worth a line, but for that of a
             // line that is being redrawn, which becomes one when it is finished.
             if let Some(key) = update.key()
-                && update.priority() == Priority::Progress
+                && update.priority() == Priority::Low
                 && (!ends || meaning::is_live(key))
             {
                 continue;
@@ -316,7 +316,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_a_lag_the_values_that_stand_are_shown_and_known_ones_not_again() {
-        let mut drawn = Drawn::of(Status::builder().window(10).spawn(), 60, 16);
+        let mut drawn = Drawn::of(Status::builder().with_window(10).spawn(), 60, 16);
         drawn.status.tool("make", "cc one.c");
         drawn.frame().await;
         drawn.status.update("make", Category::PROGRESS, "copy 50%").key("copy").send();

@@ -2,8 +2,8 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
-use statusbus_core::wire::{Conversation, Encoder, Missing, Record, Scope, Update};
-use statusbus_core::{Category, ConversationName, Losses};
+use statusbus_core::wire::{Conversation, Encoder, LossRecord, Scope, UpdateRecord};
+use statusbus_core::{Category, ConversationName};
 
 /// A run of a device: everything that it says has a position.
 pub(crate) struct Run {
@@ -19,23 +19,29 @@ impl Run {
     /// The frame that says `text` in `conversation`; system-wide if that is empty.
     pub(crate) fn says(&mut self, conversation: &str, text: &str) -> Vec<u8> {
         self.seq += 1;
-        let conversation = ConversationName::new(conversation).ok().map(Conversation::from);
-        self.frame(Update { conversation, ..Update::new(self.seq, Category::TOOL, text) })
+        let mut update = UpdateRecord::new(self.seq, Category::TOOL, text);
+        update.conversation = named(conversation);
+        self.frame(|encoder| encoder.update(&update))
     }
 
     /// The frame that tells that so many updates of `conversation` had no room in the device.
     pub(crate) fn lost(&mut self, conversation: &str, evicted: u64) -> Vec<u8> {
         self.seq += 1;
-        let conversation = ConversationName::new(conversation).ok().map(Conversation::from);
-        let scope = Scope::Topic { conversation, category: Category::TOOL.into() };
-        let mut losses = Losses::default();
-        losses.dropped.evicted = evicted;
-        self.frame(Missing { seq: self.seq, index: 0, scope, losses, other: 0, retold: 0 })
+        let mut loss = LossRecord::new(self.seq, 0);
+        let conversation = named(conversation);
+        loss.scope = Scope::Topic { conversation, category: Category::TOOL.into() };
+        loss.losses.dropped.evicted = evicted;
+        self.frame(|encoder| encoder.loss(&loss))
     }
 
-    fn frame<'a>(&self, record: impl Into<Record<'a>>) -> Vec<u8> {
-        let mut encoder = Encoder::new(self.epoch, std::iter::once(record.into()));
+    fn frame(&self, add: impl FnOnce(&mut Encoder<'_>) -> bool) -> Vec<u8> {
         let mut buffer = [0; 256];
-        encoder.next_frame(&mut buffer).expect("a record").expect("it is small").to_vec()
+        let mut encoder = Encoder::new(self.epoch, &mut buffer);
+        assert!(add(&mut encoder), "it is small");
+        encoder.frame().expect("a record").to_vec()
     }
+}
+
+fn named(conversation: &str) -> Option<Conversation<&str>> {
+    ConversationName::new(conversation).ok().map(Conversation::from)
 }

@@ -7,31 +7,24 @@ use core::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use statusbus_embassy::{
-    About, Category, CategorySet, Config, ConversationName, Event, Hub, Key, Keying, Message,
-    Priority, Ranking, RefuseReason, Report, Runner, SYSTEM, Selector, Sent, Status, Value,
+    AnyMessage, Category, CategorySet, Config, ConversationName, Event, Hub, Key, Message, Outcome,
+    Priority, RefuseReason, Report, Runner, SYSTEM, Selector, Status, Subject, Value,
 };
 
 use crate::input::{long, number, text, told, word};
 
+/// Messages that have everything.
+pub(crate) type Full = Message<64, 16, 48, Key<12>>;
+
 /// Any call on a bus whose messages have everything.
-pub(crate) fn any<
-    M: RawMutex,
-    const TEXT: usize,
-    const NAME: usize,
-    const META: usize,
-    const LEN: usize,
-    const SLOTS: usize,
-    T: Report,
-    const CATEGORIES: usize,
-    const GAPS: usize,
->(
-    status: &Status<M, Message<TEXT, NAME, META, Key<LEN>>, SLOTS, T, CATEGORIES, GAPS>,
+pub(crate) fn any<M: RawMutex, const SLOTS: usize, T: Report, const C: usize, const GAPS: usize>(
+    status: &Status<M, Full, SLOTS, T, C, GAPS>,
 ) {
     let category = Category::from_index(number()).unwrap_or(Category::INFO);
-    let draft = status
-        .update(about(), category, text())
+    let update = status
+        .update(subject(), category, text())
         .key(text())
-        .priority(Priority::from_name(text()).unwrap_or_default())
+        .priority(text().parse::<Priority>().unwrap_or_default())
         .ttl(span())
         .metadata(text(), word() > 0)
         .metadata(text(), word())
@@ -40,11 +33,11 @@ pub(crate) fn any<
         .metadata(text(), text())
         .metadata(text(), Value::Decimal { digits: word() as i32, places: word() as u8 });
     match number() {
-        0 => draft.send(),
-        1 => match draft.try_send() {
-            Ok(Sent::Displaced(loss)) => told(loss.as_str().len() as u32),
+        0 => update.send(),
+        1 => match update.try_send() {
+            Ok(Outcome::Displaced(loss)) => told(loss.as_str().len() as u32),
             Ok(_) => told(1),
-            Err(refused) => told(refused.reason.as_str().len() as u32),
+            Err(error) => told(error.outcome.is_queued().into()),
         },
         _ => plain(status),
     }
@@ -53,17 +46,13 @@ pub(crate) fn any<
 /// Any call on a bus.
 pub(crate) fn plain<
     M: RawMutex,
-    const TEXT: usize,
-    const NAME: usize,
-    const META: usize,
-    K: Keying,
-    R: Ranking,
+    U: AnyMessage,
     const SLOTS: usize,
     T: Report,
-    const CATEGORIES: usize,
+    const C: usize,
     const GAPS: usize,
 >(
-    status: &Status<M, Message<TEXT, NAME, META, K, R>, SLOTS, T, CATEGORIES, GAPS>,
+    status: &Status<M, U, SLOTS, T, C, GAPS>,
 ) {
     let category = Category::from_index(number()).unwrap_or(Category::INFO);
     match number() {
@@ -72,15 +61,15 @@ pub(crate) fn plain<
         2 => status.workflow(number() as u16, text()),
         3 => status.progress(number() as u8, text()),
         4 => status.error(text(), text()),
-        5 => status.info(about(), text()),
-        6 => status.planning(about(), text()),
-        7 => status.say(about(), category, text()),
+        5 => status.info(subject(), text()),
+        6 => status.planning(subject(), text()),
+        7 => status.send(subject(), category, text()),
         8 => status.refuse(RefuseReason::Full),
         9 => status.request_flush(),
         10 => status.close(),
         11 => told(status.reconfigure(config()) as u32),
-        12 => status.reconfigure_category(category, Priority::State, Some(span())),
-        13 => told(status.config().values().queue_limit as u32),
+        12 => status.reconfigure_category(category, Priority::Normal, Some(span())),
+        13 => told(status.config().queue_limit() as u32),
         14 => told(status.ledger().is_balanced().into()),
         20 => told(status.shortened().texts ^ status.shortened().fields),
         15 => told(status.depth().peak as u32 ^ status.seq() as u32),
@@ -96,13 +85,13 @@ pub(crate) fn plain<
 /// Waits for what was sent.
 pub(crate) fn wait<
     M: RawMutex,
-    U: statusbus_embassy::Update,
+    U: AnyMessage,
     const SLOTS: usize,
     T: Report,
-    const CATEGORIES: usize,
+    const C: usize,
     const GAPS: usize,
 >(
-    status: &Status<M, U, SLOTS, T, CATEGORIES, GAPS>,
+    status: &Status<M, U, SLOTS, T, C, GAPS>,
     cx: &mut Context<'_>,
 ) {
     let mut flush = pin!(status.flush());
@@ -118,38 +107,29 @@ pub(crate) fn wait<
 }
 
 /// Any way of reading a batch.
-pub(crate) fn take<
-    M: RawMutex,
-    const TEXT: usize,
-    const NAME: usize,
-    const META: usize,
-    K: Keying,
-    R: Ranking,
-    const SLOTS: usize,
-    T: Report,
-    const CATEGORIES: usize,
-    const GAPS: usize,
->(
-    mut runner: Runner<'_, '_, M, Message<TEXT, NAME, META, K, R>, SLOTS, T, CATEGORIES, GAPS>,
+pub(crate) fn take<M: RawMutex, const SLOTS: usize>(
+    mut runner: Runner<'_, Status<M, Full, SLOTS>>,
     cx: &mut Context<'_>,
 ) {
     while word() > 0 {
         let mut next = pin!(runner.next());
         while word() > 0 {
             let Poll::Ready(Some(mut batch)) = next.as_mut().poll(cx) else { continue };
-            if let Some(gap) = batch.gap() {
-                told(gap.total().total() as u32);
+            while let Some(entry) = batch.gap() {
+                told(entry.losses.total() as u32 ^ u32::from(entry.index));
+                batch.confirm_loss();
             }
             for handed in batch.updates() {
                 told(handed.waited_micros() as u32);
                 told(handed.update.text().len() as u32 ^ u32::from(handed.update.is_cut()));
+                told(handed.update.text_bytes().len() as u32);
                 told(handed.update.key().map_or(0, str::len) as u32);
                 told(handed.update.metadata().map_or(0, str::len) as u32);
                 told(batch.category_name(Category::INFO).len() as u32);
             }
-            batch.gap_told();
+            batch.confirm_gap();
             batch.accept(long());
-            told(batch.leave_out(long()).into());
+            told(batch.reject(long()).into());
             told(batch.age_micros() as u32 ^ batch.reason().as_str().len() as u32);
             let waited = core::future::poll_fn(|_| match word() {
                 0 => Poll::Pending,
@@ -164,20 +144,12 @@ pub(crate) fn take<
 }
 
 /// A reader of a hub.
-pub(crate) fn follow<
-    M: RawMutex,
-    const TEXT: usize,
-    const NAME: usize,
-    const META: usize,
-    K: Keying,
-    R: Ranking,
-    const RING: usize,
-    const READERS: usize,
->(
-    hub: &Hub<M, Message<TEXT, NAME, META, K, R>, RING, READERS>,
+pub(crate) fn follow<M: RawMutex, const RING: usize, const READERS: usize>(
+    hub: &Hub<M, Full, RING, READERS>,
     cx: &mut Context<'_>,
 ) {
-    let selector = Selector::about(about()).categories(CategorySet::NONE.with(Category::INFO));
+    let selector =
+        Selector::subject(subject()).with_categories(CategorySet::NONE.with(Category::INFO));
     let Ok(mut subscription) = hub.subscribe(selector) else { return };
     while word() > 0 {
         let mut next = pin!(subscription.next());
@@ -185,7 +157,7 @@ pub(crate) fn follow<
             Poll::Ready(Some(Event::Update(received))) => {
                 told(received.update.text().len() as u32 ^ received.age_micros() as u32);
             }
-            Poll::Ready(Some(Event::Gap { losses, .. })) => told(losses.total() as u32),
+            Poll::Ready(Some(Event::Gap(entry))) => told(entry.losses.total() as u32),
             Poll::Ready(Some(Event::Lagged(missed))) => told(missed as u32),
             _ => {}
         }
@@ -193,12 +165,12 @@ pub(crate) fn follow<
     told(subscription.unread() as u32 ^ hub.missed() as u32);
 }
 
-fn about() -> About<'static> {
+fn subject() -> Subject<'static> {
     match number() {
-        0 => About::System,
-        1 => About::Number(word()),
-        2 => ConversationName::new(text()).map_or(About::System, About::Name),
-        _ => About::Unchecked(text()),
+        0 => Subject::System,
+        1 => Subject::Number(word()),
+        2 => ConversationName::new(text()).map_or(Subject::System, Subject::Name),
+        _ => Subject::Unchecked(text()),
     }
 }
 
@@ -208,7 +180,7 @@ fn span() -> Duration {
 
 fn config() -> Config {
     let config = Config::new();
-    let config = config.queue_limit(number()).unwrap_or(config);
-    let config = config.batch_size(number()).unwrap_or(config);
-    config.flush_interval(span()).unwrap_or(config)
+    let config = config.with_queue_limit(number()).unwrap_or(config);
+    let config = config.with_batch_size(number()).unwrap_or(config);
+    config.with_flush_interval(span()).unwrap_or(config)
 }

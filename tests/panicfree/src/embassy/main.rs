@@ -15,12 +15,12 @@ use core::pin::pin;
 use core::task::{Context, Waker};
 
 use embassy_sync::blocking_mutex::raw::{CriticalSectionRawMutex, NoopRawMutex};
-use statusbus_embassy::{Buffer, Frames, Hub, Key, Message, NoKey, Runner, Status, Unranked};
+use statusbus_embassy::{Buffer, Frames, Hub, Message, NoKey, Runner, Status, Unranked};
 
 use crate::board::Line;
+use crate::calls::Full;
 use crate::input::{long, number, told};
 
-type Full = Message<64, 16, 48, Key<12>>;
 type Small = Message<40, 0, 0, NoKey, Unranked>;
 
 #[unsafe(no_mangle)]
@@ -43,7 +43,8 @@ extern "C" fn start() -> ! {
     else {
         halt()
     };
-    let mut frames = pin!(Frames::<_, 300>::sized(Line, long()).beside(&HUB).run(runner));
+    let mut frames = Frames::<_, 300>::sized(Line, long()).with_tee(&HUB);
+    let mut frames = pin!(frames.run(runner));
     let mut hub_buffer = Buffer::<_, 4>::new();
     let Ok(hub_runner) = BUS_OF_10000.runner(&mut hub_buffer) else { halt() };
     let mut hub = pin!(HUB.run(hub_runner));
@@ -71,13 +72,13 @@ extern "C" fn start() -> ! {
 }
 
 /// A task of the application, which never ends.
-async fn read(mut runner: Runner<'_, '_, CriticalSectionRawMutex, Small, 32>) -> ! {
+async fn read(mut runner: Runner<'_, Status<CriticalSectionRawMutex, Small, 32>>) -> ! {
     loop {
         let Some(mut batch) = runner.next().await else { continue };
         for handed in batch.updates() {
             told(handed.update.text().len() as u32);
         }
-        batch.leave_out(long());
+        batch.reject(long());
         batch.accept(long());
     }
 }

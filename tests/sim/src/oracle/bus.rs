@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use statusbus_tokio::{
-    Config, ConfigValues, DropReason, Leading, Loss, Overflow, Priority, RefuseReason, Sent,
+    Config, DropReason, Leading, Loss, Outcome, Overflow, Priority, RefuseReason,
 };
 
 use super::{Counts, Topic};
@@ -25,7 +25,8 @@ pub(crate) struct Queued {
     pub(crate) update: Update,
     pub(crate) priority: Priority,
     pub(crate) expiry: u64,
-    /// When its slot was taken: the earliest and the latest time that the bus may have recorded.
+    /// When it came, or the update came that it replaced at the front: the earliest and the latest time
+    /// that the bus may have recorded.
     since: (u64, u64),
     /// The order among updates of one priority.
     rank: u64,
@@ -69,7 +70,7 @@ pub(crate) struct Handed {
 }
 
 pub(crate) struct BusOracle {
-    pub(crate) config: ConfigValues,
+    pub(crate) config: Config,
     capacity: usize,
     /// Priority and time-to-live by category.
     pub(crate) defaults: [(Priority, Option<u64>); 7],
@@ -97,12 +98,12 @@ pub(crate) struct BusOracle {
 
 impl BusOracle {
     pub(crate) fn new(config: Config, capacity: usize) -> Self {
-        let normal = (Priority::State, None);
+        let normal = (Priority::Normal, None);
         let mut defaults = [normal; 7];
-        defaults[statusbus_tokio::Category::PROGRESS.index()].0 = Priority::Progress;
-        defaults[statusbus_tokio::Category::ERROR.index()].0 = Priority::Terminal;
-        let mut bus = Self {
-            config: config.values(),
+        defaults[statusbus_tokio::Category::PROGRESS.index()].0 = Priority::Low;
+        defaults[statusbus_tokio::Category::ERROR.index()].0 = Priority::High;
+        Self {
+            config: limited(config, capacity),
             capacity,
             defaults,
             queue: VecDeque::new(),
@@ -123,13 +124,11 @@ impl BusOracle {
             refused: [0; 6],
             delivered: 0,
             in_flight: 0,
-        };
-        bus.config.queue_limit = bus.config.queue_limit.min(capacity);
-        bus
+        }
     }
 
     fn interval(&self) -> u64 {
-        self.config.flush_interval.as_micros() as u64
+        self.config.flush_interval().as_micros() as u64
     }
 
     pub(crate) fn refuse(&mut self, reason: RefuseReason) {
@@ -145,14 +144,14 @@ impl BusOracle {
     }
 
     /// The outcome of an update.
-    pub(crate) fn send(&mut self, update: Update, now: u64) -> Result<Sent, RefuseReason> {
+    pub(crate) fn send(&mut self, update: Update, now: u64) -> Outcome {
         if self.closed {
             self.refuse(RefuseReason::Closed);
-            return Err(RefuseReason::Closed);
+            return Outcome::Refused(RefuseReason::Closed);
         }
         let (priority, ttl) = self.defaults[update.topic.category.index()];
         let (priority, ttl) = (update.priority.unwrap_or(priority), update.ttl.or(ttl));
-        let limit = self.config.queue_limit;
+        let limit = self.config.queue_limit();
         if ttl.is_some() || self.queue.is_empty() || self.queue.len() >= limit {
             self.reading = now;
         }
@@ -166,40 +165,36 @@ impl BusOracle {
         });
         if let Some(index) = same {
             let old = self.queue[index];
-            if priority == Priority::Terminal {
-                self.queue.remove(index);
-                self.append(new, now);
-                self.sent += 1;
-                self.coalesced += 1;
-                return Ok(Sent::Merged);
-            }
             if priority >= old.priority {
                 let rank = if priority == old.priority { old.rank } else { self.next_rank() };
-                self.queue[index] = Queued { since: old.since, rank, ..new };
+                // Only the front keeps its age: a value that changes all the time cannot hide that
+                // nothing leaves.
+                let since = if index == 0 { old.since } else { new.since };
+                self.queue[index] = Queued { since, rank, ..new };
                 self.sent += 1;
                 self.coalesced += 1;
-                return Ok(Sent::Merged);
+                return Outcome::Merged;
             }
         }
         if self.queue.len() < limit {
             self.sent += 1;
             self.append(new, now);
-            return Ok(Sent::Queued);
+            return Outcome::Queued;
         }
         self.send_to_full(new, now)
     }
 
-    fn send_to_full(&mut self, new: Queued, now: u64) -> Result<Sent, RefuseReason> {
+    fn send_to_full(&mut self, new: Queued, now: u64) -> Outcome {
         let topic = new.update.topic;
         if new.expiry <= now {
             self.sent += 1;
             self.lose(topic, Loss::Expired);
-            return Ok(Sent::Expired);
+            return Outcome::Expired;
         }
-        let (leaving, reason) = match self.config.overflow {
+        let (leaving, reason) = match self.config.overflow() {
             Overflow::Reject => {
                 self.refuse(RefuseReason::Full);
-                return Err(RefuseReason::Full);
+                return Outcome::Refused(RefuseReason::Full);
             }
             Overflow::DropNewest => (None, DropReason::Newest),
             Overflow::DropOldest => (Some(0), DropReason::Oldest),
@@ -212,16 +207,17 @@ impl BusOracle {
                     (Some(least), DropReason::Evicted)
                 }
             }
+            other => unreachable!("{other}"),
         };
         self.sent += 1;
         let Some(old) = leaving.and_then(|index| self.queue.remove(index)) else {
             self.lose(topic, Loss::Dropped(reason));
-            return Ok(Sent::Dropped(reason));
+            return Outcome::Dropped(reason);
         };
         let loss = if old.expiry <= now { Loss::Expired } else { Loss::Dropped(reason) };
         self.append(new, now);
         self.lose(old.update.topic, loss);
-        Ok(Sent::Displaced(loss))
+        Outcome::Displaced(loss)
     }
 
     const fn next_rank(&mut self) -> u64 {
@@ -232,7 +228,7 @@ impl BusOracle {
     fn append(&mut self, mut new: Queued, now: u64) {
         if self.deadline.is_none() {
             let latest = now + self.interval();
-            let at = match (self.config.leading, self.last_flush) {
+            let at = match (self.config.leading(), self.last_flush) {
                 (Leading::Delayed, _) => latest,
                 (Leading::Immediate, None) => now,
                 (Leading::Immediate, Some(last)) => latest.min(now.max(last + self.interval())),
@@ -249,7 +245,7 @@ impl BusOracle {
             let of_it = self.queue.iter().enumerate().filter(|(_, q)| q.priority == priority);
             of_it.min_by_key(|(_, q)| q.rank).map(|(index, _)| index)
         };
-        let fronts = [Priority::Progress, Priority::State, Priority::Terminal].map(oldest);
+        let fronts = [Priority::Low, Priority::Normal, Priority::High].map(oldest);
         let mut present = fronts.iter().flatten().copied();
         let expired = present.clone().find(|&index| self.queue[index].expiry <= now);
         expired.or_else(|| present.next()).unwrap_or(0)
@@ -257,14 +253,14 @@ impl BusOracle {
 
     pub(crate) fn reconfigure(&mut self, config: Config, now: u64) -> usize {
         self.reading = now;
-        self.config = config.values();
-        self.config.queue_limit = self.config.queue_limit.min(self.capacity);
+        self.config = limited(config, self.capacity);
         let mut left = 0;
-        while self.queue.len() > self.config.queue_limit {
-            let index = match self.config.overflow {
+        while self.queue.len() > self.config.queue_limit() {
+            let index = match self.config.overflow() {
                 Overflow::Evict => self.least(now),
                 Overflow::DropOldest => 0,
                 Overflow::DropNewest | Overflow::Reject => self.queue.len() - 1,
+                other => unreachable!("{other}"),
             };
             let Some(old) = self.queue.remove(index) else { break };
             let expired = old.expiry <= now;
@@ -296,7 +292,7 @@ impl BusOracle {
 
     fn is_due_whatever_the_time(&self) -> bool {
         let len = self.queue.len();
-        let full = self.config.batch_size.min(self.config.queue_limit);
+        let full = self.config.batch_size().min(self.config.queue_limit());
         len > 0 && (len >= full || self.passed < self.flush_to)
             || self.gap_flush
             || self.closed && (len > 0 || self.missing)
@@ -329,7 +325,7 @@ impl BusOracle {
     pub(crate) fn hand(&mut self, now: u64) -> Handed {
         self.reading = now;
         let (mut updates, mut expired) = (Vec::new(), 0);
-        while updates.len() < self.config.batch_size {
+        while updates.len() < self.config.batch_size() {
             let Some(first) = self.queue.pop_front() else { break };
             self.passed += 1;
             if first.expiry <= now {
@@ -384,4 +380,10 @@ impl BusOracle {
         let Some(front) = self.queue.front() else { return (0, 0) };
         (self.reading.saturating_sub(front.since.1), now - front.since.0)
     }
+}
+
+/// `config` with a queue limit of at most `capacity`.
+fn limited(config: Config, capacity: usize) -> Config {
+    let limit = config.queue_limit().min(capacity);
+    config.with_queue_limit(limit).expect("a bus has a slot")
 }

@@ -69,9 +69,10 @@ impl World<'_> {
                 }
             },
         };
-        let mut subscribe = self.status.subscribe(selector).categories(categories).on_lag(on_lag);
+        let mut subscribe =
+            self.status.subscribe(selector).with_categories(categories).with_on_lag(on_lag);
         if retained {
-            subscribe = subscribe.retained();
+            subscribe = subscribe.with_retained();
         }
         if let Some((epoch, seq)) = resume {
             subscribe = subscribe.resume(epoch, seq);

@@ -378,6 +378,7 @@ fn observed(event: &Event) -> Result<Observed, Failure> {
             Observed::Gap { seq: gap.seq, scope: gap.scope, counts: Counts::of(&gap.losses) }
         }
         Event::Lagged(lagged) => Observed::Lagged(*lagged),
+        _ => unreachable!("no other kind exists"),
     })
 }
 

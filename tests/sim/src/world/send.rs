@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, DropReason, RefuseReason, Sent};
+use statusbus_tokio::{Category, DropReason, Outcome, RefuseReason, SendErrorKind};
 
 use super::{World, name};
 use crate::coverage::cover;
@@ -33,18 +33,18 @@ impl World<'_> {
         if let Some(ttl) = new.ttl {
             written = written.ttl(Duration::from_micros(ttl));
         }
-        let outcome = written.try_send().map_err(|refused| refused.reason);
+        let outcome = written.try_send().unwrap_or_else(|error| error.kind().into());
         let topic = Topic { conversation, category: new.category };
         let (key, priority, ttl) = (new.key, new.priority, new.ttl);
         let expected = self.bus.send(Update { id, topic, key, priority, ttl }, now);
         ensure!("outcome", outcome == expected, "{new:?}: {outcome:?}, expected {expected:?}");
         match outcome {
-            Ok(Sent::Merged) => cover("merged"),
-            Ok(Sent::Dropped(DropReason::Outranked)) => cover("outranked"),
+            Outcome::Merged => cover("merged"),
+            Outcome::Dropped(DropReason::Outranked) => cover("outranked"),
             _ => {}
         }
-        self.sent[conversation] += u64::from(outcome.is_ok());
-        self.merged[conversation] += u64::from(outcome == Ok(Sent::Merged));
+        self.sent[conversation] += u64::from(!matches!(outcome, Outcome::Refused(_)));
+        self.merged[conversation] += u64::from(outcome == Outcome::Merged);
         Ok(())
     }
 
@@ -62,8 +62,9 @@ impl World<'_> {
                 return Ok(());
             }
         };
-        let outcome = outcome.map_err(|refused| refused.reason);
-        ensure!("outcome", outcome == Err(reason), "{outcome:?}, expected {reason:?}");
+        let kind = outcome.map_err(|error| error.kind());
+        let expected = Err(SendErrorKind::Refused(reason));
+        ensure!("outcome", kind == expected, "{kind:?}, expected {reason:?}");
         self.bus.refuse(reason);
         Ok(())
     }

@@ -1,4 +1,4 @@
-// A Chromium to look at the page with.
+// A Chromium that opens the dashboard.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -17,7 +17,7 @@ const FLAGS = [
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
 ];
 
-/** Where the screenshots go. */
+/** The directory of the screenshots. */
 const PICTURES = process.env.STATUSBUS_PICTURES ?? fileURLToPath(new URL('../pictures', import.meta.url));
 
 function executable() {
@@ -38,8 +38,8 @@ export function launch() {
 }
 
 /**
- * A page that has to keep the policy it was sent with: what it must not do, and what it throws, is
- * told by `problems()`.
+ * Opens a page. `problems()` lists the violations of its content security policy and its uncaught
+ * errors.
  */
 export async function open(test, browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1600, height: 900 }, ...options });
@@ -48,7 +48,7 @@ export async function open(test, browser, url, options = {}) {
   const problems = [];
   page.on('pageerror', (error) => problems.push(`thrown: ${error.message}`));
   page.on('console', (message) => {
-    // That the server is away is what some tests are about.
+    // Some tests stop the server.
     const network = message.text().startsWith('Failed to load resource');
     if (message.type() === 'error' && !network) problems.push(`console: ${message.text()}`);
   });
@@ -66,7 +66,7 @@ export async function open(test, browser, url, options = {}) {
   return { page, problems: () => problems };
 }
 
-/** A picture for people to look at, in the tests' output. */
+/** A screenshot for people, in the output of the tests. */
 export async function picture(page, name, options = {}) {
   mkdirSync(PICTURES, { recursive: true });
   const path = join(PICTURES, `${name}.png`);
@@ -74,7 +74,7 @@ export async function picture(page, name, options = {}) {
   console.log(`# picture: ${path}`);
 }
 
-/** Such a picture in each of the two themes. */
+/** A screenshot in each of the two themes. */
 export async function pictures(page, name) {
   for (const colorScheme of ['dark', 'light']) {
     await page.emulateMedia({ colorScheme });

@@ -1,4 +1,4 @@
-// What lies between the browser and the server, where a test can cut it.
+// The connection between the browser and the server, which a test can cut.
 
 import { once } from 'node:events';
 import { createServer, request } from 'node:http';
@@ -9,9 +9,9 @@ export class Cable {
   #sockets = new Set();
   #open = [];
   #turned = () => {};
-  /** The requests of the stream that came through: their addresses and `Last-Event-ID`. */
+  /** The requests for the stream that passed: their addresses and `Last-Event-ID`. */
   streams = [];
-  /** `whole`; `cut`: nothing comes through; or the status that is answered instead of the server. */
+  /** `whole`; `cut`: nothing passes; or a status, with which requests are answered. */
   state = 'whole';
 
   /** @returns {Promise<Cable>} a cable to a server on this machine */
@@ -30,25 +30,25 @@ export class Cable {
     return cable;
   }
 
-  /** Ends all that is on its way; what comes next fares as `state` says. */
+  /** Ends all open streams. Later ones are treated according to `state`. */
   cut(state = 'cut') {
     this.state = state;
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Waits until somebody has asked for a stream and not got it. */
+  /** Waits until a request for a stream was refused. */
   async turnsAway() {
     await new Promise((resolve) => {
       this.#turned = resolve;
     });
   }
 
-  /** Nothing more comes through the streams that are open, and nobody is told. */
+  /** Blocks the open streams without closing them. */
   hold() {
     for (const [answered, answer] of this.#open) answered.unpipe(answer);
   }
 
-  /** Lets everything through again, to `port` if that has changed. */
+  /** Passes everything again, to `port` if that has changed. */
   mend(port = this.#port) {
     this.#port = port;
     this.state = 'whole';

@@ -1,5 +1,5 @@
-// A command that does what it is told: says each line of its input, and ends with it. A line that begins
-// with `flood ` and a number is that many lines.
+// A command that prints each line of its input, and ends with it. A line that begins with `flood ` and a
+// number prints that many lines.
 
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -1,27 +1,27 @@
-// What is to be seen, waited for by what happens in the page and not by a clock of the test.
+// Waiting for the content of the page, driven by its frames and not by a clock of the test.
 
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 
-/** When something is taken not to come any more, in milliseconds. */
+/** Timeout in milliseconds. */
 const HANGS = 30_000;
 
-/** Waits until an element says this: a text, or what a pattern finds. */
+/** Waits until an element has a text, or matches a pattern. */
 export async function until(locator, wanted) {
   const first = locator.first();
   const fits = (text) => (wanted instanceof RegExp ? wanted.test(text) : wanted === text);
-  // The element may be replaced while it is waited for: it is looked up each time.
+  // The element may be replaced meanwhile, so it is looked up each time.
   const [text, came] = await look(first.page(), async () => (await first.textContent({ timeout: HANGS })).trim(), fits);
   assert.ok(came, `${locator} says ${JSON.stringify(text)}, not ${wanted}`);
 }
 
-/** Waits until what is read of a page is this. */
+/** Waits until a value read from the page equals `wanted`. */
 export async function untilEqual(page, read, wanted) {
   const [value] = await look(page, read, (value) => isDeepStrictEqual(value, wanted));
   assert.deepEqual(value, wanted);
 }
 
-/** Reads after each frame until it fits or takes too long: what was read last, and whether it fits. */
+/** Reads after each frame until it fits or times out. Returns the last value, and whether it fits. */
 async function look(page, read, fits) {
   const deadline = Date.now() + HANGS;
   for (;;) {
@@ -34,7 +34,7 @@ async function look(page, read, fits) {
   }
 }
 
-/** What the updates in the stream say, in order. */
+/** The texts of the updates in the stream, in order. */
 export function texts(page) {
   return page.locator('.line[data-kind=update] .text').allTextContents();
 }

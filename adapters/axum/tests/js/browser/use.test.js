@@ -14,7 +14,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core'), 'ut
 const WALL = { width: 1920, height: 1080 };
 const PHONE = { width: 390, height: 844 };
 
-/** What is to be done when all tests are through. */
+/** Clean-up after all tests. */
 const ends = [];
 let browser;
 let watch;
@@ -30,7 +30,7 @@ after(async () => {
   await browser?.close();
 });
 
-/** What a team may see on a day: some at work, some done, one failed. */
+/** A typical day: some conversations active, some done, one failed. */
 function scene(job) {
   const say = (conversation, category, text, more = {}) => {
     job.says(JSON.stringify({ conversation, category, text, ...more }));
@@ -45,10 +45,10 @@ function scene(job) {
   say('import-berlin', 'workflow', 'step 3 of 5: transform');
   step('import-berlin', 'rows', 0.41, '41,230/100,000 rows');
   step('import-berlin', 'images', 0.87, '87 % at 12 MB/s');
-  say('import-berlin', 'error', 'row 17 has no date: left out', { priority: 'state' });
+  say('import-berlin', 'error', 'row 17 has no date: left out', { priority: 'normal' });
   step('sensor-12', 'firmware', 0.08, 'firmware: 8 %');
-  say('nightly-backup', 'info', '1,204 files in 3 min 12 s', { priority: 'terminal' });
-  say('mail-digest', 'error', 'the mail server refused: 554 5.7.1', { priority: 'terminal' });
+  say('nightly-backup', 'info', '1,204 files in 3 min 12 s', { priority: 'high' });
+  say('mail-digest', 'error', 'the mail server refused: 554 5.7.1', { priority: 'high' });
   say(null, 'info', 'deploy window opens at 18:00');
   say('deploy', 'tool', 'compiling 214 crates');
   step('deploy', 'Building', 0.73, 'Building 156/214: serde, syn');
@@ -69,8 +69,8 @@ for (const [name, options] of [
   ['phone-light', { viewport: PHONE, colorScheme: 'light', deviceScaleFactor: 2 }],
   ['4k-dark', { viewport: { width: 3840, height: 2160 }, colorScheme: 'dark' }],
 ]) {
-  test(`everybody can use it: ${name}`, async (t) => {
-    // The checker is a script of its own, which the policy of the page would not let in.
+  test(`it is accessible: ${name}`, async (t) => {
+    // The policy of the page would block the script of the checker.
     const { page, problems } = await look(t, { ...options, bypassCSP: true });
     await picture(page, `wall-${name}`);
     if (name.startsWith('phone')) {
@@ -125,7 +125,7 @@ test('everything can be done with the keyboard', async (t) => {
   assert.deepEqual(problems(), []);
 });
 
-test('what is chosen is in the address, and comes back from it', async (t) => {
+test('the filter is in the address, and is restored from it', async (t) => {
   const { page } = await look(t);
   const shown = page.locator('.line[data-kind=update] .category');
   const categories = async () => [...new Set(await shown.allTextContents())].sort();
@@ -150,7 +150,7 @@ test('what is chosen is in the address, and comes back from it', async (t) => {
   await until(page.locator('#rest'), 'no conversation has “nobody”');
 });
 
-test('the theme that is chosen is remembered', async (t) => {
+test('the selected theme is remembered', async (t) => {
   const { page } = await look(t, { colorScheme: 'light' });
   const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();
@@ -167,7 +167,7 @@ test('the theme that is chosen is remembered', async (t) => {
   assert.equal(await ground(), light, 'auto');
 });
 
-test('paused, it stands still, and goes on with what came in the meantime', async (t) => {
+test('a paused stream continues with the lines that arrived meanwhile', async (t) => {
   const { page } = await look(t);
   await page.locator('#pause').click();
   const before = await texts(page);
@@ -178,21 +178,21 @@ test('paused, it stands still, and goes on with what came in the meantime', asyn
   await until(page.locator('.line .text').last(), 'said while it was paused');
 });
 
-test('a screen reader is told of ends, not of every line', async (t) => {
+test('a screen reader announces ends, not every line', async (t) => {
   const { page } = await look(t);
   const status = page.locator('#announcement');
   await until(status, /^Live/);
   watch.says('{"conversation":"one-1","category":"tool","text":"begins"}');
-  watch.says('{"conversation":"one-1","category":"info","text":"over","priority":"terminal"}');
+  watch.says('{"conversation":"one-1","category":"info","text":"over","priority":"high"}');
   watch.says('{"conversation":"one-2","category":"error","text":"over"}');
   await until(status, 'one-2 failed. one-1 done.');
 });
 
-test('where nothing has been said it says how, and that works as pasted', async (t) => {
+test('an empty dashboard shows a command that works as pasted', async (t) => {
   const empty = await start(t, ['serve', '--listen', '127.0.0.1:0']);
   const { page, problems } = await open(t, browser, empty.url);
   await page.locator('#nothing').waitFor({ state: 'visible' });
-  await until(page.locator('#nothing p'), 'Nothing has been said yet. Say something:');
+  await until(page.locator('#nothing p'), 'There are no updates yet. Publish one:');
   await until(page.locator('.tile', { hasText: 'Updates' }).locator('.figure'), /\d/);
   await picture(page, 'empty-light');
   const answer = execFileSync('sh', ['-c', await page.locator('#example').textContent()], { stdio: 'pipe' });
@@ -202,7 +202,7 @@ test('where nothing has been said it says how, and that works as pasted', async 
   assert.deepEqual(problems(), []);
 });
 
-test('where a token is needed it is asked for, and kept out of the address', async (t) => {
+test('a required token is asked for, and kept out of the address', async (t) => {
   const token = 'a-token-of-forty-characters-or-so-0123456789';
   const closed = await start(t, ['serve', '--listen', '127.0.0.1:0'], { WATCH_TOKEN: token });
   const { page, problems } = await open(t, browser, closed.url, { colorScheme: 'dark' });

@@ -1,4 +1,4 @@
-// `watch`, started as a stranger would.
+// `watch`, started from the command line.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -11,7 +11,7 @@ const JOB = fileURLToPath(new URL('job.js', import.meta.url));
 
 let built = null;
 
-/** The program: named in STATUSBUS_WATCH, or built now. */
+/** The program: from STATUSBUS_WATCH, or built now. */
 function program() {
   built ??= process.env.STATUSBUS_WATCH ?? build();
   return built;
@@ -26,19 +26,19 @@ function build() {
   return made.executable;
 }
 
-/** A running `watch`, and where it serves. */
+/** A running `watch`, and its address. */
 class Watch {
   constructor(child, url) {
     [this.child, this.url] = [child, url];
     this.port = new URL(url).port;
   }
 
-  /** Has the job say a line. */
+  /** Lets the job print a line. */
   says(line) {
     this.child.stdin.write(`${line}\n`);
   }
 
-  /** Lets the job end, and waits until `watch` has. */
+  /** Ends the job, and waits until `watch` has ended. */
   async ends() {
     this.child.stdin.end();
     if (this.child.exitCode === null && this.child.signalCode === null) await once(this.child, 'exit');
@@ -47,8 +47,8 @@ class Watch {
 }
 
 /**
- * `watch run` of a job that says each line that the test gives it; on `port`, or any that is free. It
- * is gone after the test, however that ends.
+ * `watch run` of a job that prints the lines of the test, on `port` or a free one. It is killed after
+ * the test.
  * @returns {Promise<Watch>}
  */
 export function watchJob(test, { port = 0, name = 'job', options = [] } = {}) {

@@ -1,13 +1,13 @@
-// An agent of AG-UI's own client that is the reading of an event stream. The client refuses what
-// is no event of its protocol, in an order that is none, and warns of what it does not know.
+// An agent of AG-UI's client that reads an event stream. The client refuses invalid events and invalid
+// orders of events, and warns about unknown ones.
 //
 //     node ag-ui.mjs METHOD URL
 
 import { HttpAgent } from "@ag-ui/client";
 import { obey, say } from "./lines.mjs";
 
-// When a connection breaks, the client cancels what it reads, and what that answers it throws where
-// nobody can catch it; its run has failed already and says so.
+// When a connection breaks, the client cancels its reader, which throws where no handler can catch it.
+// The run has failed and reported it already.
 process.on("unhandledRejection", ({ message }) => say({ on: "unhandled", message }));
 console.warn = (...words) => say({ on: "warning", words: words.map(String) });
 
@@ -15,7 +15,7 @@ const [method, url] = process.argv.slice(2);
 const agent = new HttpAgent({
   url,
   threadId: "thread-1",
-  // By itself it asks with POST.
+  // By default it sends POST.
   ...(method === "GET" && { fetch: (url, { headers, signal }) => fetch(url, { headers, signal }) }),
 });
 agent.subscribe({

@@ -1,5 +1,5 @@
-// A chat of the AI SDK that reads an event stream. What `useChat` keeps in the state of React is
-// kept in a field here; all the rest is the package's own: its transport, its parser, its chat.
+// A chat of the AI SDK that reads an event stream. A field replaces the React state of `useChat`; the
+// transport, the parser and the chat are the package's.
 //
 //     node ai-sdk.mjs PACKAGE URL
 

@@ -1,7 +1,7 @@
-// Reads CloudEvents from an event stream with the `eventsource` package, and what stands as a batch.
-// Each is read and checked by the SDK of CloudEvents.
+// Reads CloudEvents from an event stream with the `eventsource` package, and retained values as a batch.
+// The SDK of CloudEvents parses and validates each.
 //
-//     node cloudevents.mjs URL_OF_THE_STREAM URL_OF_WHAT_STANDS
+//     node cloudevents.mjs STREAM_URL RETAINED_URL
 
 import { HTTP } from "cloudevents";
 import { EventSource } from "eventsource";

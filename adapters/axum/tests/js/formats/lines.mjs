@@ -1,10 +1,10 @@
-// What a reader says goes out as lines of JSON, and what it is to do comes in as such.
+// The interface of a reader: commands are lines of input, events are lines of JSON.
 
 import { createInterface } from "node:readline";
 
 export const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-/** Does what it is told, and ends when nobody can tell it anything any more. */
+/** Executes commands until the end of the input. */
 export function obey(actions) {
   const lines = createInterface({ input: process.stdin });
   lines.on("line", (line) => actions[line]());

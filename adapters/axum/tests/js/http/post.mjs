@@ -1,4 +1,4 @@
-// Publishes more than is taken, and prints what each of Node's clients gets: one line for each.
+// Publishes a body over the size limit with each of Node's clients, and prints a line for each response.
 import { request } from 'node:http';
 
 const [url, bytes] = process.argv.slice(2);

@@ -1,5 +1,5 @@
-// A client that a test drives: what it is to do comes in as lines of JSON, and what happens goes
-// out as such. Everything between it and the server is the `phoenix` package as it is published.
+// A client that a test drives: commands and events are lines of JSON. The rest is the `phoenix` package
+// as published.
 
 import { createInterface } from "node:readline";
 import { Socket } from "phoenix";
@@ -13,7 +13,7 @@ const socket = new Socket(url, {
   ...rest,
   ...(token ? { authToken: token } : {}),
   transport: WebSocket,
-  // Many tries: a server that is started again is found soon.
+  // Short delays, so that a restarted server is found soon.
   reconnectAfterMs: () => 50,
   rejoinAfterMs: () => 50,
 });
@@ -29,7 +29,7 @@ const actions = {
   ping: () => socket.ping(() => out({ on: "pong" })),
   join({ name, topic, params = {} }) {
     let last;
-    // The params are asked for at each join, so that a rejoin resumes where this one was.
+    // The params are evaluated at each join, so that a rejoin resumes.
     const channel = socket.channel(topic, () => (last ? { ...params, last_event_id: last } : params));
     const note = (id) => (last = id ?? last);
     for (const event of ["status_update", "gap"]) {

@@ -1,5 +1,5 @@
-// Reads an event stream with the `EventSource` of Chromium and writes each event as a line of JSON. It
-// does so in a page of the same server, as the server lets no other read.
+// Reads an event stream with the `EventSource` of Chromium and writes each event as a line of JSON, in a
+// page of the same server, because the server refuses other origins.
 //
 //     node browser.mjs URL
 

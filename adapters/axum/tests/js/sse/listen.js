@@ -1,6 +1,6 @@
-// What is told of an event stream, the same for every `EventSource` there is.
+// Reports the events of any `EventSource`.
 
-/** Tells each event as `{on, id, data}`, and each time that the stream breaks off. */
+/** Reports each event as `{on, id, data}`, and each interruption. */
 export function listen(source, say) {
   for (const on of ['ready', 'status', 'gap']) {
     source.addEventListener(on, ({ lastEventId, data }) => say({ on, id: lastEventId, data: JSON.parse(data) }));

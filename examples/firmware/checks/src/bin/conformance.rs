@@ -1,6 +1,6 @@
 //! Plays the conformance traces: against the core, with all that comes of it, which
-//! `scripts/firmware.sh` compares with what the same says on the host, byte for byte; then against the
-//! adapter, which has to do in its turn what the traces say, byte for byte.
+//! `scripts/firmware.sh` compares with the output on the host, byte for byte; then against the adapter,
+//! which must match the traces byte for byte.
 
 #![no_std]
 #![no_main]

@@ -1,5 +1,5 @@
 //! What sending and handing on take: instructions, how many of them with interrupts masked, and
-//! stack; beside them the peers. Each line is `name: number`; costs.txt says what it may be.
+//! stack; beside them the peers. Each line is `name: number`; costs.txt has the limits.
 //!
 //! Run it with `--icount 10`, or else nothing here is true.
 

@@ -1,8 +1,8 @@
-//! An interrupt at every instruction of sending, handing on, flushing and looking: for N = 1, 2, 3 … it
-//! comes after N instructions, until the work is done before it comes. Each time the ledger has to be
-//! exact, and everything to have come in order, or to be counted.
+//! An interrupt at every instruction of sending, delivering, flushing and reading counters: for N = 1, 2,
+//! 3 … it comes after N instructions, until the work ends before it. Each time the ledger must be exact,
+//! and every update must arrive in order or be counted.
 //!
-//! Run it with `--icount 10`, or else nothing here is true.
+//! Run it with `--icount 10`, which makes ticks count instructions.
 
 #![no_std]
 #![no_main]
@@ -12,9 +12,9 @@ use core::fmt::Write;
 use board::console::{self, Console};
 use board::ticks;
 use checks::entry;
-use checks::sweep::{Case, Work, interrupt, says, works};
+use checks::sweep::{Case, Work, actions, interrupt, works};
 
-/// Where the interrupt comes too late: for so many N in a row, and the sweep is over.
+/// The sweep ends when the interrupt comes too late for so many N in a row.
 const PAST: u32 = 24;
 /// No work here takes as many instructions.
 const MOST: u32 = 30_000;
@@ -29,8 +29,8 @@ fn main() -> ! {
     console::exit(failures.min(100) as i32)
 }
 
-/// The sweep itself is tested with what cannot be right: a count that is read and written without a
-/// lock. Answers with how much that failed to fail.
+/// Tests the sweep itself with a count that is read and written without a lock, which must fail. Returns
+/// the number of failures to fail.
 fn lost_without_a_lock() -> u32 {
     let mut lost = 0;
     for after in 1..60 {
@@ -46,8 +46,8 @@ fn sweep(work: Work) -> u32 {
     interrupt::forget_places();
     let (mut inside, mut failures, mut late) = (0, 0, 0);
     for after in 1..MOST {
-        let came_inside = says().map(|say| {
-            let case = Case { work, say };
+        let was_inside = actions().map(|action| {
+            let case = Case { work, action };
             let trial = case.run(after);
             if let Err(wrong) = trial.outcome {
                 failures += 1;
@@ -56,10 +56,10 @@ fn sweep(work: Work) -> u32 {
                         writeln!(Console, "FAILED: {case}, after {after} instructions: {wrong}");
                 }
             }
-            trial.came_inside
+            trial.was_inside
         });
-        inside += came_inside.iter().filter(|&&came| came).count();
-        late = if came_inside == [false; 3] { late + 1 } else { 0 };
+        inside += was_inside.iter().filter(|&&came| came).count();
+        late = if was_inside == [false; 3] { late + 1 } else { 0 };
         if late > PAST && inside > 0 {
             break;
         }
@@ -68,6 +68,6 @@ fn sweep(work: Work) -> u32 {
     let (name, places) = (work.name(), interrupt::places());
     let exact = if failures == 0 { "exact each time" } else { "NOT exact" };
     let _ = writeln!(Console, "sweep: {name}: {inside} interrupts, at {places} places: {exact}");
-    // as if it had not been tried
+    // without the places of this test
     failures + u32::from(inside < 150 || places < 20)
 }

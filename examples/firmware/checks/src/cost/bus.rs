@@ -11,7 +11,7 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_time::Duration;
 use embedded_io_async::{ErrorType, Write};
 use statusbus_embassy::{
-    Buffer, Category, Frames, Key, Message, NoKey, Priority, Ranked, Status, Unranked, Update,
+    AnyMessage, Buffer, Category, Frames, Key, Message, NoKey, Priority, Ranked, Status, Unranked,
 };
 
 use super::Tell;
@@ -19,7 +19,7 @@ use super::lock::Ruler;
 use crate::time;
 
 /// 40 bytes.
-const TEXT: &str = "the pump runs at 1,200 turns a minute...";
+pub(super) const TEXT: &str = "the pump runs at 1,200 turns a minute...";
 const SLOTS: usize = 32;
 const BATCH: usize = 16;
 /// Conversations have numbers: that is the cheapest.
@@ -31,14 +31,14 @@ pub type Small = Message<48, 0, 0, NoKey, Unranked>;
 pub type Full = Message<48, 16, 0, Key<8>, Ranked>;
 
 /// A bus, its runner, and how it is measured.
-struct Bench<'a, M: Ruler, U: Update, F> {
+struct Bench<'a, M: Ruler, U: AnyMessage, F> {
     bus: &'a Status<M, U, SLOTS>,
     runner: Pin<&'a mut F>,
     name: &'a str,
     tell: Tell,
 }
 
-impl<M: Ruler, U: Update, F: Future> Bench<'_, M, U, F> {
+impl<M: Ruler, U: AnyMessage, F: Future> Bench<'_, M, U, F> {
     /// One that is at rest, and has just handed something on: what comes is batched.
     fn rest(&mut self) {
         for _ in 0..SLOTS {
@@ -125,7 +125,7 @@ pub(super) fn full<M: Ruler>(tell: Tell) {
         bus.update(PUMP, Category::PROGRESS, TEXT).key("fill").send();
     };
     let done = |bus: &Status<M, Full, SLOTS>| {
-        bus.update(PUMP, Category::PROGRESS, TEXT).key("fill").priority(Priority::Terminal).send();
+        bus.update(PUMP, Category::PROGRESS, TEXT).key("fill").priority(Priority::High).send();
     };
     let two = |bus: &Status<M, Full, SLOTS>| {
         keyed(bus);
@@ -174,12 +174,12 @@ pub(super) fn frames<M: Ruler>(tell: Tell) {
 }
 
 /// Looks at each update.
-async fn look<M: Ruler, U: Update>(bus: &Status<M, U, SLOTS>) {
+async fn look<M: Ruler, U: AnyMessage>(bus: &Status<M, U, SLOTS>) {
     let mut buffer = Buffer::<_, BATCH>::new();
     let Ok(mut runner) = bus.runner(&mut buffer) else { return };
     while let Some(batch) = runner.next().await {
         for handed in batch.updates() {
-            black_box(handed.update.category());
+            black_box(handed.priority);
         }
         batch.delivered();
     }

@@ -7,7 +7,7 @@ use embassy_sync::blocking_mutex::raw::{CriticalSectionRawMutex, RawMutex};
 
 /// A lock, and what is measured with it.
 pub(super) trait Ruler: RawMutex {
-    /// What the number says.
+    /// The unit of the number.
     const UNIT: &str;
     /// Whether nothing but the bus is at work, so that its stack can be measured.
     const PLAIN: bool;

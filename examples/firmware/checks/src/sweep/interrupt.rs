@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use board::ticks;
 
 use super::Bus;
-use super::say::Say;
+use super::action::Action;
 
 /// A bit for each instruction of two bytes that was interrupted: the first 64 KiB of the program.
 const PLACES: usize = 64 * 1024 / 2 / 32;
@@ -15,19 +15,19 @@ static WHERE: [AtomicU32; PLACES] = [const { AtomicU32::new(0) }; PLACES];
 static CAME: AtomicBool = AtomicBool::new(false);
 static INSIDE: AtomicBool = AtomicBool::new(false);
 static CAME_INSIDE: AtomicBool = AtomicBool::new(false);
-/// What it does, and to what.
+/// What it acts on, and how.
 static TO: AtomicPtr<Bus> = AtomicPtr::new(core::ptr::null_mut());
-static SAY: critical_section::Mutex<Cell<Say>> =
-    critical_section::Mutex::new(Cell::new(Say::Nothing));
+static ACTION: critical_section::Mutex<Cell<Action>> =
+    critical_section::Mutex::new(Cell::new(Action::Nothing));
 
-/// Does `work` and lets the interrupt come `after` so many instructions: it does `say` to `bus`.
-/// Answers whether it came while `work` was at it; if not, it has come now.
-pub(super) fn during(bus: &Bus, say: Say, after: u32, work: impl FnOnce()) -> bool {
+/// Does `work` and lets the interrupt come `after` so many instructions: it does `action` to `bus`.
+/// Returns whether it came during `work`; if not, it comes now.
+pub(super) fn during(bus: &Bus, action: Action, after: u32, work: impl FnOnce()) -> bool {
     TO.store(core::ptr::from_ref(bus).cast_mut(), Ordering::Relaxed);
-    critical_section::with(|cs| SAY.borrow(cs).set(say));
-    let came_inside = work_interrupted(after, work);
+    critical_section::with(|cs| ACTION.borrow(cs).set(action));
+    let was_inside = work_interrupted(after, work);
     TO.store(core::ptr::null_mut(), Ordering::Relaxed);
-    came_inside
+    was_inside
 }
 
 fn work_interrupted(after: u32, work: impl FnOnce()) -> bool {
@@ -43,22 +43,22 @@ fn work_interrupted(after: u32, work: impl FnOnce()) -> bool {
     CAME_INSIDE.load(Ordering::Relaxed)
 }
 
-/// Forgets where it came.
+/// Clears the places where it came.
 pub fn forget_places() {
     WHERE.iter().for_each(|word| word.store(0, Ordering::Relaxed));
 }
 
-/// At how many places of the program it came, while work was at it.
+/// The number of places in the program at which it came during work.
 #[must_use]
 pub fn places() -> u32 {
     WHERE.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum()
 }
 
-/// Counts to two, once in the interrupt, without a lock; answers whether one was lost.
+/// Counts to two, once in the interrupt, without a lock; returns whether a count was lost.
 #[must_use]
 pub fn counts_lost(after: u32) -> bool {
     COUNT.store(0, Ordering::Relaxed);
-    critical_section::with(|cs| SAY.borrow(cs).set(Say::Count));
+    critical_section::with(|cs| ACTION.borrow(cs).set(Action::Count));
     work_interrupted(after, count);
     COUNT.load(Ordering::Relaxed) != 2
 }
@@ -71,7 +71,7 @@ fn count() {
     COUNT.store(core::hint::black_box(read) + 1, Ordering::Relaxed);
 }
 
-/// The exception, with the frame that the processor has pushed: of it the place that was interrupted.
+/// The exception handler, with the frame that the processor pushed: it holds the interrupted place.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 extern "C" fn SysTick() {
@@ -93,12 +93,12 @@ extern "C" fn came(frame: &[u32; 8]) {
             word.store(word.load(Ordering::Relaxed) | 1 << (place % 32), Ordering::Relaxed);
         }
     }
-    match critical_section::with(|cs| SAY.borrow(cs).get()) {
-        Say::Count => count(),
-        say => {
+    match critical_section::with(|cs| ACTION.borrow(cs).get()) {
+        Action::Count => count(),
+        action => {
             // SAFETY: it was stored by `during`, which holds a reference to it until it is cleared
             if let Some(bus) = unsafe { TO.load(Ordering::Relaxed).as_ref() } {
-                say.say(bus);
+                action.run(bus);
             }
         }
     }

@@ -17,14 +17,14 @@ pub enum Work {
     Next,
     /// Sending what replaces a queued update.
     Merge,
-    /// Sending what ends something: the queued one goes, and this joins the end.
-    End,
-    /// Sending to a full queue: another one has to go.
+    /// Sending what replaces a queued update and raises its priority.
+    Raise,
+    /// Sending to a full queue: a queued update is evicted.
     Evict,
-    /// Sending what cannot be sent.
+    /// Sending what is refused.
     Refuse,
-    /// The runner: polls, hands a full batch to the sink, settles it.
-    HandOn,
+    /// The runner: polls, passes a full batch to the sink, settles it.
+    Deliver,
     /// Asking for a flush, and for the counters.
     Look,
 }
@@ -35,24 +35,24 @@ impl Work {
         Self::First,
         Self::Next,
         Self::Merge,
-        Self::End,
+        Self::Raise,
         Self::Evict,
         Self::Refuse,
-        Self::HandOn,
+        Self::Deliver,
         Self::Look,
     ];
 
-    /// What it is called where it is told.
+    /// The name in the output.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::First => "sending to an empty queue",
             Self::Next => "sending to one that is not",
             Self::Merge => "sending what replaces",
-            Self::End => "sending what ends",
+            Self::Raise => "sending what raises the priority",
             Self::Evict => "sending to a full queue",
             Self::Refuse => "sending what is refused",
-            Self::HandOn => "polling, draining, settling",
+            Self::Deliver => "polling, draining, settling",
             Self::Look => "flushing and looking",
         }
     }
@@ -62,21 +62,21 @@ impl Work {
         match self {
             Self::First | Self::Refuse => 0,
             Self::Evict => SLOTS as u64,
-            Self::HandOn => 6,
-            Self::Next | Self::Merge | Self::End | Self::Look => 3,
+            Self::Deliver => 6,
+            Self::Next | Self::Merge | Self::Raise | Self::Look => 3,
         }
     }
 
     /// Updates that the work itself sends.
     pub(super) const fn sent(self) -> u64 {
-        !matches!(self, Self::HandOn | Self::Look) as u64
+        !matches!(self, Self::Deliver | Self::Look) as u64
     }
 
     pub(super) fn prepare(self, bus: &Bus) {
         for number in 0..self.before() {
             let text = TEXTS[number as usize % TEXTS.len()];
             match (self, number) {
-                (Self::Merge | Self::End, 1) => keyed(bus, text, Priority::Progress),
+                (Self::Merge | Self::Raise, 1) => keyed(bus, text, Priority::Low),
                 _ => bus.info(TASK, text),
             }
         }
@@ -87,10 +87,10 @@ impl Work {
         let text = TEXTS[self.before() as usize % TEXTS.len()];
         match self {
             Self::First | Self::Next | Self::Evict => bus.info(TASK, text),
-            Self::Merge => keyed(bus, text, Priority::Progress),
-            Self::End => keyed(bus, text, Priority::Terminal),
+            Self::Merge => keyed(bus, text, Priority::Low),
+            Self::Raise => keyed(bus, text, Priority::High),
             Self::Refuse => bus.info("no:name", text),
-            Self::HandOn => poll(runner, 3),
+            Self::Deliver => poll(runner, 3),
             Self::Look => {
                 bus.request_flush();
                 core::hint::black_box((bus.ledger(), bus.depth(), bus.seq()));
@@ -99,14 +99,14 @@ impl Work {
     }
 }
 
-/// What the task says, in this order.
+/// What the task actions, in this order.
 pub(super) const TEXTS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
 fn keyed(bus: &Bus, text: &str, priority: Priority) {
     bus.update(TASK, Category::PROGRESS, text).key("k").priority(priority).send();
 }
 
-/// Lets a future go on, so many times.
+/// Polls a future, so many times.
 pub(super) fn poll(mut future: Pin<&mut impl Future>, times: usize) {
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..times {

@@ -9,29 +9,32 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use sizes::{BATCH, ROOM, TEXT, out};
 use statusbus_embassy::{Buffer, Category, Key, Message, Priority, Status};
 
-static STATUS: Status<CriticalSectionRawMutex, Message<48, 16, 0, Key<8>>, ROOM> = Status::new();
+type Update = Message<48, 16, 0, Key<8>>;
+
+static STATUS: Status<CriticalSectionRawMutex, Update, ROOM> = Status::new();
 
 fn send(number: u8) {
     let draft = STATUS.update("pump", Category::PROGRESS, TEXT).key("fill");
     match number {
-        1 => draft.priority(Priority::Terminal).send(),
+        1 => draft.priority(Priority::High).send(),
         _ => draft.ttl(Duration::from_secs(5)).send(),
     }
 }
 
 #[embassy_executor::task]
-async fn hand_on() {
-    let mut buffer = Buffer::<_, BATCH>::new();
-    let Ok(mut runner) = STATUS.runner(&mut buffer) else { return };
-    while let Some(batch) = runner.next().await {
-        if let Some(gap) = batch.gap() {
-            out(gap.total().total() as u8);
+async fn deliver() {
+    let buffer = sizes::buffer!(Buffer<Update, BATCH>);
+    let Ok(mut runner) = STATUS.runner(buffer) else { return };
+    while let Some(mut batch) = runner.next().await {
+        while let Some(entry) = batch.gap() {
+            out(entry.losses.total() as u8);
+            batch.confirm_loss();
         }
-        for handed in batch.updates() {
-            handed.update.text().bytes().for_each(out);
+        for entry in batch.updates() {
+            entry.update.text_bytes().iter().copied().for_each(out);
         }
         batch.delivered();
     }
 }
 
-sizes::application!(u8::from, send, hand_on);
+sizes::application!(u8::from, send, deliver);

@@ -7,26 +7,28 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use sizes::{BATCH, ROOM, TEXT, out};
 use statusbus_embassy::{Buffer, Message, NoKey, Status, Unranked};
 
-static STATUS: Status<CriticalSectionRawMutex, Message<48, 0, 0, NoKey, Unranked>, ROOM> =
-    Status::new();
+type Update = Message<48, 0, 0, NoKey, Unranked>;
+
+static STATUS: Status<CriticalSectionRawMutex, Update, ROOM> = Status::new();
 
 fn send(number: u8) {
     STATUS.info(number, TEXT);
 }
 
 #[embassy_executor::task]
-async fn hand_on() {
-    let mut buffer = Buffer::<_, BATCH>::new();
-    let Ok(mut runner) = STATUS.runner(&mut buffer) else { return };
-    while let Some(batch) = runner.next().await {
-        if let Some(gap) = batch.gap() {
-            out(gap.total().total() as u8);
+async fn deliver() {
+    let buffer = sizes::buffer!(Buffer<Update, BATCH>);
+    let Ok(mut runner) = STATUS.runner(buffer) else { return };
+    while let Some(mut batch) = runner.next().await {
+        while let Some(entry) = batch.gap() {
+            out(entry.losses.total() as u8);
+            batch.confirm_loss();
         }
-        for handed in batch.updates() {
-            handed.update.text().bytes().for_each(out);
+        for entry in batch.updates() {
+            entry.update.text_bytes().iter().copied().for_each(out);
         }
         batch.delivered();
     }
 }
 
-sizes::application!(u8::from, send, hand_on);
+sizes::application!(u8::from, send, deliver);

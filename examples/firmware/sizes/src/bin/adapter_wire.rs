@@ -9,21 +9,23 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use sizes::{BATCH, Line, ROOM, TEXT};
 use statusbus_embassy::{Buffer, Category, Frames, Key, Message, Priority, Status};
 
-static STATUS: Status<CriticalSectionRawMutex, Message<48, 16, 0, Key<8>>, ROOM> = Status::new();
+type Update = Message<48, 16, 0, Key<8>>;
+
+static STATUS: Status<CriticalSectionRawMutex, Update, ROOM> = Status::new();
 
 fn send(number: u8) {
     let draft = STATUS.update("pump", Category::PROGRESS, TEXT).key("fill");
     match number {
-        1 => draft.priority(Priority::Terminal).send(),
+        1 => draft.priority(Priority::High).send(),
         _ => draft.ttl(Duration::from_secs(5)).send(),
     }
 }
 
 #[embassy_executor::task]
-async fn hand_on() {
-    let mut buffer = Buffer::<_, BATCH>::new();
-    let Ok(runner) = STATUS.runner(&mut buffer) else { return };
+async fn deliver() {
+    let buffer = sizes::buffer!(Buffer<Update, BATCH>);
+    let Ok(runner) = STATUS.runner(buffer) else { return };
     Frames::new(Line, 1).run(runner).await;
 }
 
-sizes::application!(u8::from, send, hand_on);
+sizes::application!(u8::from, send, deliver);

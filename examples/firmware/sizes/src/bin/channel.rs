@@ -6,7 +6,7 @@
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::channel::Channel;
 use embassy_time::Timer;
-use sizes::{Message, ROOM, hand_on};
+use sizes::{Message, ROOM, deliver};
 
 static QUEUE: Channel<CriticalSectionRawMutex, Message, ROOM> = Channel::new();
 
@@ -19,9 +19,9 @@ async fn every_50_ms() {
     loop {
         let first = QUEUE.receive().await;
         Timer::after_millis(50).await;
-        hand_on(&first);
+        deliver(&first);
         while let Ok(message) = QUEUE.try_receive() {
-            hand_on(&message);
+            deliver(&message);
         }
     }
 }

@@ -1,20 +1,22 @@
-//! All rules of the core: keys, priorities, times-to-live, gaps by topic; no frames.
+//! All rules of the core: keys, priorities, TTLs, gaps by topic; no frames.
 
 #![no_std]
 #![no_main]
 
-use sizes::{BATCH, Said, out};
+use sizes::{Stored, out};
 use statusbus_core::Keyed;
 
-type Full = Said<Keyed, true>;
+type Full = Stored<Keyed, true>;
 
-fn read(batch: &mut Batch<Full, [Item<Full>; BATCH]>) {
-    if let Some(gap) = batch.take_gap() {
-        out(gap.total().total() as u8);
-    }
-    for handed in batch.iter() {
-        handed.update.text().iter().for_each(|&word| out(word as u8));
+fn missing(bus: &Status, batch: &Buffer) -> u32 {
+    bus.gap(batch).map_or(0, |gap| gap.missing()) as u32
+}
+
+fn pass_on(missing: u32, batch: &Buffer) {
+    out(missing as u8);
+    for entry in batch.iter() {
+        entry.update.text().iter().for_each(|&word| out(word as u8));
     }
 }
 
-sizes::bus_by_hand!(Full, Full::new, read);
+sizes::bus_by_hand!(Full, Full::new, missing, pass_on);

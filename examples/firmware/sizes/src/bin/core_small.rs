@@ -3,15 +3,17 @@
 #![no_std]
 #![no_main]
 
-use sizes::{BATCH, Said, out};
+use sizes::{Stored, out};
 use statusbus_core::Unkeyed;
 
-type Small = Said<Unkeyed, false>;
+type Small = Stored<Unkeyed, false>;
 
-fn read(batch: &mut Batch<Small, [Item<Small>; BATCH]>) {
-    for handed in batch.iter() {
-        handed.update.text().iter().for_each(|&word| out(word as u8));
+fn missing(_: &Status, _: &Buffer) {}
+
+fn pass_on((): (), batch: &Buffer) {
+    for entry in batch.iter() {
+        entry.update.text().iter().for_each(|&word| out(word as u8));
     }
 }
 
-sizes::bus_by_hand!(Small, Small::new, read);
+sizes::bus_by_hand!(Small, Small::new, missing, pass_on);

@@ -8,7 +8,7 @@ use core::cell::RefCell;
 use critical_section::Mutex;
 use embassy_time::Timer;
 use heapless::Deque;
-use sizes::{Message, ROOM, hand_on};
+use sizes::{Message, ROOM, deliver};
 
 static QUEUE: Mutex<RefCell<Deque<Message, ROOM>>> = Mutex::new(RefCell::new(Deque::new()));
 
@@ -29,7 +29,7 @@ async fn every_50_ms() {
     loop {
         Timer::after_millis(50).await;
         while let Some(message) = receive() {
-            hand_on(&message);
+            deliver(&message);
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Nothing between them: the executor, the time, two tasks, the interrupt.
+//! Without a queue: the executor, the time, two tasks, the interrupt.
 
 #![no_std]
 #![no_main]
 
 use embassy_time::Timer;
-use sizes::{Message, hand_on};
+use sizes::{Message, deliver};
 
 fn send(message: Message) {
     sizes::out(message.0[0]);
@@ -12,11 +12,11 @@ fn send(message: Message) {
 
 #[embassy_executor::task]
 async fn every_50_ms() {
-    let mut said = 0_u8;
+    let mut sent = 0_u8;
     loop {
         Timer::after_millis(50).await;
-        said = said.wrapping_add(1);
-        hand_on(&Message::new(said));
+        sent = sent.wrapping_add(1);
+        deliver(&Message::new(sent));
     }
 }
 

@@ -5,7 +5,7 @@
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pubsub::PubSubChannel;
-use sizes::{Message, ROOM, hand_on};
+use sizes::{Message, ROOM, deliver};
 
 static QUEUE: PubSubChannel<CriticalSectionRawMutex, Message, ROOM, 4, 2> = PubSubChannel::new();
 
@@ -17,7 +17,7 @@ fn send(message: Message) {
 async fn read() {
     let Ok(mut reader) = QUEUE.subscriber() else { return };
     loop {
-        hand_on(&reader.next_message_pure().await);
+        deliver(&reader.next_message_pure().await);
     }
 }
 

@@ -83,6 +83,7 @@ impl ReaderOracle {
         let scope = match scope {
             GapScope::Topic(category) => Some(category),
             GapScope::Bus => None,
+            _ => unreachable!("no other kind exists"),
         };
         cover(if scope.is_some() { "gap of a topic" } else { "gap of the bus" });
         if lagged {

@@ -1,0 +1,136 @@
+//! What became of an update.
+
+use crate::{DropReason, Loss, RefuseReason};
+
+/// What [`Bus::push`](crate::Bus::push) did with an update.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is queued.
+    Queued,
+    /// It is queued in the place of an update with the same topic and key, which came back.
+    Merged,
+    /// It is queued, and another update, which came back, was lost for it.
+    Displaced(Loss),
+    /// The queue was full and its TTL had ended: it took no place, and came back.
+    Expired,
+    /// The queue was full, and it was dropped and came back.
+    Dropped(DropReason),
+    /// It was refused and came back.
+    Refused(RefuseReason),
+}
+
+impl Outcome {
+    /// Whether the update is queued.
+    #[must_use]
+    pub const fn is_queued(self) -> bool {
+        matches!(self, Self::Queued | Self::Merged | Self::Displaced(_))
+    }
+}
+
+// Packed into one byte: the index of a counter. Losses come first, so that the same index names a column of
+// the gap. Counting, reporting and returning an outcome then need no branch.
+pub(crate) const NEWEST: u8 = DropReason::Newest as u8;
+pub(crate) const OLDEST: u8 = DropReason::Oldest as u8;
+pub(crate) const EVICTED: u8 = DropReason::Evicted as u8;
+pub(crate) const OUTRANKED: u8 = DropReason::Outranked as u8;
+pub(crate) const SHRUNK: u8 = DropReason::Shrunk as u8;
+pub(crate) const SINK: u8 = DropReason::Sink as u8;
+pub(crate) const EXPIRED: u8 = DropReason::ALL.len() as u8;
+/// How many kinds of losses there are.
+pub(crate) const LOSSES: usize = DropReason::ALL.len() + 1;
+/// The first of the refusals.
+pub(crate) const REFUSED: u8 = LOSSES as u8;
+pub(crate) const COALESCED: u8 = REFUSED + RefuseReason::ALL.len() as u8;
+pub(crate) const DELIVERED: u8 = COALESCED + 1;
+/// How many counters there are.
+pub(crate) const COUNTERS: usize = DELIVERED as usize + 1;
+
+/// Mask of the counter index. [`NONE`] is the index of a queued update that removed no other.
+const INDEX: u8 = 0x1F;
+const NONE: u8 = 0x1F;
+/// The update is queued.
+pub(crate) const IS_QUEUED: u8 = 0x80;
+/// The update must still join the end of the queue.
+pub(crate) const ENQUEUE: u8 = 0x40;
+/// With [`ENQUEUE`]: it is already in the next free slot.
+pub(crate) const IN_SLOT: u8 = 0x20;
+pub(crate) const QUEUED: u8 = IS_QUEUED | NONE;
+pub(crate) const MERGED: u8 = IS_QUEUED | COALESCED;
+
+const _: () = assert!(COUNTERS < NONE as usize);
+
+impl Outcome {
+    #[inline(always)]
+    pub(crate) const fn from_code(code: u8) -> Self {
+        let index = code & INDEX;
+        match code & !(ENQUEUE | IN_SLOT) {
+            QUEUED => Self::Queued,
+            MERGED => Self::Merged,
+            _ if code & IS_QUEUED != 0 => Self::Displaced(loss(index)),
+            EXPIRED => Self::Expired,
+            _ if index < EXPIRED => Self::Dropped(drop_reason(index)),
+            _ => Self::Refused(refuse_reason(index)),
+        }
+    }
+}
+
+/// The loss of that index.
+#[inline]
+pub(crate) const fn loss(index: u8) -> Loss {
+    if index < EXPIRED { Loss::Dropped(drop_reason(index)) } else { Loss::Expired }
+}
+
+#[inline(always)]
+const fn drop_reason(index: u8) -> DropReason {
+    match index {
+        NEWEST => DropReason::Newest,
+        OLDEST => DropReason::Oldest,
+        EVICTED => DropReason::Evicted,
+        OUTRANKED => DropReason::Outranked,
+        SHRUNK => DropReason::Shrunk,
+        _ => DropReason::Sink,
+    }
+}
+
+#[inline(always)]
+pub(crate) const fn refuse_reason(index: u8) -> RefuseReason {
+    match index.wrapping_sub(REFUSED) {
+        0 => RefuseReason::Full,
+        1 => RefuseReason::Closed,
+        2 => RefuseReason::Invalid,
+        3 => RefuseReason::UnknownCategory,
+        4 => RefuseReason::TooLarge,
+        _ => RefuseReason::Unauthorized,
+    }
+}
+
+/// The index of a refusal.
+#[inline(always)]
+pub(crate) const fn refusal(reason: RefuseReason) -> u8 {
+    REFUSED + reason as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_counter_of_its_own() {
+        for (index, reason) in (0..).zip(DropReason::ALL) {
+            assert_eq!((loss(index), reason as u8), (Loss::Dropped(reason), index));
+            assert_eq!(Outcome::from_code(index), Outcome::Dropped(reason));
+            let displaced = Outcome::from_code(index | IS_QUEUED | ENQUEUE | IN_SLOT);
+            assert_eq!(displaced, Outcome::Displaced(Loss::Dropped(reason)));
+        }
+        for reason in RefuseReason::ALL {
+            assert_eq!(refuse_reason(refusal(reason)), reason);
+            assert_eq!(Outcome::from_code(refusal(reason)), Outcome::Refused(reason));
+        }
+        assert_eq!(Outcome::from_code(EXPIRED), Outcome::Expired);
+        assert_eq!(Outcome::from_code(EXPIRED | IS_QUEUED), Outcome::Displaced(Loss::Expired));
+        assert_eq!(Outcome::from_code(QUEUED | ENQUEUE), Outcome::Queued);
+        assert_eq!(Outcome::from_code(MERGED), Outcome::Merged);
+    }
+}

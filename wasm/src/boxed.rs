@@ -1,0 +1,63 @@
+//! Memory that may not be there. `Vec` can answer that, too, but brings 1 KB of code that grows it.
+#![allow(unsafe_code)] // writes to memory that was just allocated, and nothing else is in this file
+
+use alloc::alloc::alloc;
+use alloc::boxed::Box;
+use core::alloc::Layout;
+
+/// `count` values; `None` if there is not enough memory.
+pub(crate) fn boxed_slice<T>(count: usize, each: impl Fn() -> T) -> Option<Box<[T]>> {
+    const { assert!(size_of::<T>() > 0) };
+    let layout = Layout::array::<T>(count).ok()?;
+    if layout.size() == 0 {
+        return Some(Box::default());
+    }
+    // SAFETY: the layout has a size.
+    let first = unsafe { alloc(layout) }.cast::<T>();
+    if first.is_null() {
+        return None;
+    }
+    for index in 0..count {
+        // SAFETY: the memory has room for `count` values.
+        unsafe { first.add(index).write(each()) };
+    }
+    // SAFETY: it was allocated with the layout of this slice, and every value of it is written.
+    Some(unsafe { Box::from_raw(core::ptr::slice_from_raw_parts_mut(first, count)) })
+}
+
+/// One value, made in its memory; `None` if there is not enough.
+#[inline(always)]
+pub(crate) fn boxed<T>(value: impl FnOnce() -> T) -> Option<Box<T>> {
+    const { assert!(size_of::<T>() > 0) };
+    // SAFETY: the layout has a size.
+    let place = unsafe { alloc(Layout::new::<T>()) }.cast::<T>();
+    if place.is_null() {
+        return None;
+    }
+    // SAFETY: the memory has room for the value, and was allocated with its layout.
+    unsafe {
+        place.write(value());
+        Some(Box::from_raw(place))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_written_and_dropped() {
+        let counted = std::rc::Rc::new(());
+        let slice = boxed_slice(3, || counted.clone()).expect("memory");
+        assert_eq!((slice.len(), std::rc::Rc::strong_count(&counted)), (3, 4));
+        drop(slice);
+        assert_eq!(std::rc::Rc::strong_count(&counted), 1);
+        assert_eq!(*boxed(|| 7).expect("memory"), 7);
+        assert!(boxed_slice(0, || 7).is_some_and(|slice| slice.is_empty()));
+    }
+
+    #[test]
+    fn too_much_memory_is_none() {
+        assert!(boxed_slice(usize::MAX / 4, || 0u64).is_none());
+    }
+}
