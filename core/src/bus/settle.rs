@@ -100,7 +100,7 @@ where
         if batch.is_open { self.drop_item(batch, index) } else { None }
     }
 
-    /// Drops the update at an index of a batch in flight; `None`: it was settled before, or there is none.
+    /// Drops the update at an index of a batch in flight; `None`: no unsettled update is there.
     #[inline(never)]
     fn drop_item<'b, B>(&mut self, batch: &'b mut Batch<U, B>, index: usize) -> Option<&'b mut U>
     where
