@@ -48,9 +48,9 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
         Self { writer, tee: (), epoch, write_timeout, is_delimited: false, buffer: [0; FRAME] }
     }
 
-    /// Delivers to the readers of a [`Hub`](crate::Hub) too, whatever becomes of the line: they receive
-    /// updates that the line did not take. Only the line decides what counts as delivered. A loss reaches
-    /// the readers once the line has taken it, so behind a loss they can wait for the line.
+    /// Also delivers to the readers of a [`Hub`](crate::Hub). They receive each update even if the write to
+    /// the line fails, but only the line decides what counts as delivered. A loss reaches the readers after
+    /// its frame is written, so readers may wait for the line behind a loss.
     ///
     /// ```no_run
     /// # use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;

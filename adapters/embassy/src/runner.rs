@@ -13,8 +13,8 @@ use crate::event::GapEntry;
 
 /// Takes batches from the bus, one [after the other](Self::next). A bus has one runner at a time.
 ///
-/// It sleeps until an update arrives or the oldest is due, with one timer, and without one while the
-/// queue is empty. Dropping it drops and counts what was not accepted of its last batch; afterwards
+/// It sleeps until an update arrives or a batch is due: with one timer, and without one while the bus
+/// is idle. Dropping it drops and counts what was not accepted of its last batch; afterwards
 /// the bus can have another one.
 ///
 /// ```no_run
@@ -200,7 +200,7 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
         self.runner.batch.iter().filter(move |update| update.seq > accepted)
     }
 
-    /// The sink accepted everything up to this position: it is delivered, whatever becomes of the rest.
+    /// The sink accepted everything up to this position: it is delivered, even if the rest is not.
     pub const fn accept(&mut self, seq: u64) {
         if seq > self.runner.accepted {
             self.runner.accepted = seq;

@@ -73,7 +73,7 @@ pub struct DeviceReport {
     /// Updates lost on the line: their positions are missing, and the device did not report them as
     /// unsent. A gap has a position too, and counts as one update if its record was lost.
     pub lost: u64,
-    /// Updates that the device reported as lost, without reports in frames that were lost.
+    /// Updates that the device reported as lost. Reports in frames that were lost are not included.
     pub lost_in_device: u64,
     /// Frames that were repeated at once, and not read again.
     pub duplicates: u64,

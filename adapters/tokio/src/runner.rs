@@ -43,8 +43,8 @@ impl Runner {
         Self { shared, publisher, batch, publishing, heard, bus_call, reporter }
     }
 
-    /// Delivers updates until the bus is closed and everything is delivered. It is woken at most once
-    /// per batch, and sleeps without a timer while nothing is due.
+    /// Delivers updates until the bus is closed and everything is delivered. At most one wake-up is
+    /// outstanding. While the bus is idle, it sleeps without a timer.
     ///
     /// A panic of a metrics recorder, a log subscriber or a reader's waker is contained and
     /// [counted](crate::Status::panics), and costs no update. After any other panic in delivery the batch
