@@ -13,7 +13,7 @@ use super::caller::Caller;
 pub enum Access<'a> {
     /// Read from now on.
     Read(Target<'a>),
-    /// Resume an earlier read at its position. Decided anew for each resume.
+    /// Resume an earlier read at its position. Each resume is authorized again.
     Resume(Target<'a>),
     /// Publish an update. Decided once for each distinct target in a request.
     Publish(Target<'a>),
@@ -118,8 +118,8 @@ impl Grant {
         Self { ends: None }
     }
 
-    /// A permission that expires at `end`. Open streams and channels end then, and clients that resume
-    /// are decided anew. An `end` in the past ends a stream immediately.
+    /// A permission that expires at `end`. Open streams and channels end then, and each resume is
+    /// authorized again. An `end` in the past ends a stream immediately.
     #[must_use]
     pub const fn until(end: SystemTime) -> Self {
         Self { ends: Some(end) }

@@ -227,7 +227,7 @@ impl Session {
         })
     }
 
-    /// Ends the channels whose permission has expired. Clients then join again, which is decided anew.
+    /// Ends the channels whose permission has expired. Clients then join again, and the join is authorized again.
     pub(crate) fn expire(&mut self, now: Instant) {
         let has_ended = |channel: &Channel| channel.ends.is_some_and(|ends| ends <= now);
         while let Some(ended) = self.channels.iter().position(has_ended) {

@@ -214,7 +214,7 @@ async fn a_channel_ends_with_the_permission_and_can_be_joined_again() {
     assert_eq!(client.receive(), [Value::Null; 0]);
     client.session.expire(ends);
     let received = client.receive();
-    // phoenix.js joins again after this event, which is decided anew.
+    // phoenix.js joins again after this event, and the join is authorized again.
     assert_eq!((&received[0][0], &received[0][3]), (&json!("1"), &json!("phx_error")));
     assert_eq!((received.len(), status.readers()), (1, 1));
     client.join("status:a", json!({}));
