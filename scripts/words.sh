@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the wording of comments and documentation: how often, per 1,000 words, they use words that give way to nouns
-# and to the terms of the field.
+# Checks the wording of comments and documentation: how often, per 1,000 words, they use words in place of which a noun
+# or a standard term is clearer.
 #
 #   scripts/words.sh               prints the figures of each covered path; fails if one is above its limit
 #   scripts/words.sh PATH...       the same for other paths
@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# What has been rewritten. Add a path as soon as it passes.
+# The paths that are checked by default. Add a path as soon as it passes.
 covered=(
   .ci
   .github
