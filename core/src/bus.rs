@@ -327,7 +327,7 @@ where
         self.clock.now
     }
 
-    /// Moves the base forward to [`KEPT`] before now. Linear in the slots: once in 18 minutes or more on
+    /// Moves the base forward to [`KEPT`] before now. Linear in the slots: at most once in 17 minutes on
     /// microcontrollers, never elsewhere.
     #[cold]
     #[inline(never)]

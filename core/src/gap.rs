@@ -41,9 +41,9 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
         self.seq.get()
     }
 
-    /// How many gaps before this one had a position, were not accepted, not even in part, and are
-    /// reported here again. A reader that follows the positions misses theirs, besides those of the
-    /// updates that the sink did not accept.
+    /// How many earlier gaps this one reports again. Each of them had a position, and the sink accepted
+    /// no part of it. A reader that follows positions finds theirs missing, and those of the updates
+    /// that the sink did not accept.
     #[must_use]
     pub const fn retold(&self) -> u64 {
         self.retold as u64

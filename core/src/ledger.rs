@@ -242,8 +242,9 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Whether the counters balance. Those of a bus do: it computes `sent` from the others, so that tests have
-    /// to count for themselves. For ledgers that are received, added up or changed by an adapter.
+    /// Whether the counters balance: a check for ledgers that were received, added up or changed. The ledger of a
+    /// bus always balances, because the bus computes `sent` as the sum of the other counters; a test of a bus
+    /// has to count its sends itself.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         let outcomes = [

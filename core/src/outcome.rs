@@ -2,22 +2,23 @@
 
 use crate::{DropReason, Loss, RefuseReason};
 
-/// What [`Bus::push`](crate::Bus::push) did with an update.
+/// What [`Bus::push`](crate::Bus::push) did with an update. An update that is returned is in the caller's
+/// variable afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum Outcome {
     /// It is queued.
     Queued,
-    /// It is queued in the place of an update with the same topic and key, which came back.
+    /// It is queued and has replaced a queued update with the same topic and key; the old one is returned.
     Merged,
-    /// It is queued, and another update, which came back, was lost for it.
+    /// It is queued; the queued update that was removed to make room is returned, lost for this reason.
     Displaced(Loss),
-    /// The queue was full and its TTL had ended: it took no place, and came back.
+    /// The queue was full and its TTL had ended: it is not queued and is returned.
     Expired,
-    /// The queue was full, and it was dropped and came back.
+    /// The queue was full: it was dropped and is returned.
     Dropped(DropReason),
-    /// It was refused and came back.
+    /// It was refused and is returned.
     Refused(RefuseReason),
 }
 

@@ -17,7 +17,7 @@
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum RunState {
-    /// At work, or without a promise to be heard from.
+    /// At work. A run without a silence promise stays in this state until it waits or ends.
     Running,
     /// Waits for input, for example for an answer of a person. Never becomes
     /// [`Stalled`](Self::Stalled).

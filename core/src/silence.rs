@@ -7,7 +7,8 @@ use heapless::Vec;
 
 use crate::Instant;
 
-/// Promises "heard from every so often" of at most `N` runs, and which of them are broken.
+/// Watches the silence promises of at most `N` runs. A silence promise is the longest time between two
+/// signs of life of a run.
 ///
 /// A run with a promise becomes stalled, once, when its span has passed without a sign of life; the
 /// next sign of life makes it running again. A run that waits for input never stalls. The monitor

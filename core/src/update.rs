@@ -109,11 +109,11 @@ impl SendOptions {
     }
 
     /// Sets how long the update is worth delivering, counted from the push and rounded up to whole
-    /// microseconds. Zero: it is out of date at once; only a record that it expired is left of it. Default:
+    /// microseconds. With zero the update is never delivered, only counted and reported as expired. Default:
     /// the TTL of the category.
     ///
-    /// A TTL that does not fit 64 bits of microseconds counts as no TTL. Microcontrollers store a TTL of 36
-    /// minutes or more in steps of 1.024 ms, up to 25 days.
+    /// A TTL that does not fit 64 bits of microseconds counts as no TTL. Microcontrollers store a TTL of 2³¹ µs
+    /// (almost 36 minutes) or more in steps of 1.024 ms, up to 25 days.
     #[must_use]
     #[inline]
     pub const fn with_ttl(mut self, ttl: Duration) -> Self {
@@ -130,8 +130,8 @@ impl SendOptions {
         self
     }
 
-    /// The update ends a run: its priority is [`High`](Priority::High), and it joins the end of the queue
-    /// also if a queued update has its key, which is removed and counts as coalesced.
+    /// The update ends a run: its priority is [`High`](Priority::High), and it joins the end of the queue. A
+    /// queued update with the same topic and key is removed and counts as coalesced.
     #[must_use]
     #[inline(always)]
     pub const fn with_run_end(mut self) -> Self {

@@ -46,7 +46,7 @@ pub const VERSION: u8 = 1;
 /// inside a frame.
 pub const DELIMITER: u8 = 0;
 
-/// The largest frame that every host takes, in bytes on the line: 1,024. Give an encoder no larger
-/// buffer unless the host's decoder has one too; give a decoder no smaller one unless the devices'
-/// encoders have smaller ones too.
+/// The largest frame that every host takes, in bytes on the line: 1,024. An encoder's buffer is at most
+/// this large unless the host's decoder has a larger one, and a decoder's buffer at least this large
+/// unless the encoders of all its devices have smaller ones.
 pub const FRAME_MAX: usize = 1_024;

@@ -40,8 +40,8 @@ where
     /// Puts the next batch into the buffer if one is due. Call it again until none is.
     ///
     /// A call that comes early costs energy, one that comes late costs latency; neither costs an update.
-    /// O(1) for each update that leaves. A batch that is still in the buffer, because it was not settled, is
-    /// the answer again.
+    /// O(1) for each update that leaves. If the buffer still holds a batch that was not settled, the same batch
+    /// is returned again.
     pub fn poll<B>(&mut self, batch: &mut Batch<U, B>, now: Instant) -> Polled
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]> + ?Sized,
@@ -56,8 +56,8 @@ where
     ///
     /// Updates that have expired are shown to `expired`, which may take them; they count in `most`. Updates
     /// that are sent meanwhile may still come into the batch; losses meanwhile are reported in front of the
-    /// next one. A batch is in flight from its first part on, may be settled after any, and is complete as
-    /// it is once another batch is begun. O(`most`).
+    /// next one. A batch is in flight from its first part on and may be settled after any part. Once another
+    /// batch is begun, it gets no further updates. O(`most`).
     #[inline]
     pub fn poll_part<B>(
         &mut self,

@@ -171,8 +171,8 @@ where
         }
     }
 
-    /// Lowers the batch size to `most`, at least 1, if it is larger: a buffer holds no more. Unlike
-    /// [`reconfigure`](Self::reconfigure) it links little code.
+    /// Lowers the batch size to `most` (at least 1) if it is larger, for a buffer that holds no more. Links less
+    /// code than [`reconfigure`](Self::reconfigure).
     pub fn limit_batch_size(&mut self, most: u16) {
         let most = most.max(1);
         let batch_size = self.settings.batch_size().min(most);
@@ -237,9 +237,9 @@ where
         }
     }
 
-    /// Sets the number of categories, the built-in ones included. Default: those; a smaller number is raised
-    /// to theirs, a larger one than `CATEGORIES` is reduced to that. An update of a category with an index
-    /// from that number on is refused.
+    /// Sets the number of categories, including the seven built-in ones. Default: 7. A smaller number becomes 7, a
+    /// number above `CATEGORIES` becomes `CATEGORIES`. An update whose category has this index or a higher one is
+    /// refused.
     pub fn set_categories(&mut self, categories: usize) {
         let categories = categories.max(Category::BUILT_IN.len()).min(CATEGORIES) as u8;
         self.settings.categories = coded8(categories, default_categories(CATEGORIES));

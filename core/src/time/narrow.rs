@@ -1,7 +1,7 @@
 //! Times of 32 bits, for microcontrollers: half the memory, and a third of the instructions.
 //!
-//! The bus moves its base forward every 18 to 36 minutes, so that no time runs out of bits. Ages are exact
-//! up to 18 minutes; an update that has waited for longer shows at least that.
+//! The bus moves its base forward at most once in 17 minutes, so that no time runs out of bits. Ages are exact
+//! up to 2³⁰ µs (almost 18 minutes); an update that has waited for longer shows at least that.
 
 /// Microseconds since the base of the bus.
 pub(crate) type Ticks = u32;
@@ -11,13 +11,13 @@ pub(crate) const fn in_micros(ticks: Ticks) -> u64 {
     ticks as u64
 }
 
-/// Whether the base must move: after 36 minutes.
+/// Whether the base must move: from 2³¹ µs on, almost 36 minutes.
 #[inline(always)]
 pub(crate) const fn must_move_base(now: u64) -> bool {
     now >= 1 << 31
 }
 
-/// Ticks from the base to now after a move: ages up to 18 minutes are exact.
+/// Ticks from the base to now after a move: ages up to this, almost 18 minutes, are exact.
 pub(crate) const KEPT: Ticks = 1 << 30;
 
 /// Settings are stored as the difference from their defaults, so that a bus in a static is all zeros.
@@ -28,7 +28,7 @@ pub(crate) const ZEROED: bool = true;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ttl(u32);
 
-/// From 36 minutes on a TTL is kept in units of 1.024 ms; the longest is 25 days.
+/// From 2³¹ µs (almost 36 minutes) on a TTL is kept in units of 1.024 ms; the longest is 25 days.
 const COARSE: u32 = 1 << 31;
 const SHIFT: u32 = 10;
 

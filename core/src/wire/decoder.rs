@@ -5,8 +5,8 @@ use super::layout::BLOCK;
 
 /// Takes bytes from a line, in pieces of any size, and returns the frames that arrived intact.
 ///
-/// Garbage costs the frames that it damages, and these are counted. The decoder is in step again at
-/// the next delimiter. It never panics and never allocates. `B` is the buffer, for example an array
+/// Garbage costs the frames that it damages, and these are counted. The decoder is synchronized again
+/// at the next delimiter. It never panics and never allocates. `B` is the buffer, for example an array
 /// or a boxed slice; its size limits the frames that can be taken, see
 /// [`FRAME_MAX`](super::FRAME_MAX).
 ///
@@ -56,7 +56,7 @@ pub struct Counters {
     pub checksum: u64,
     /// Frames of another version.
     pub version: u64,
-    /// Frames with a right checksum and contents that this document forbids: a fault of the writer.
+    /// Frames with a right checksum and contents that docs/wire.md forbids: a fault of the writer.
     pub malformed: u64,
 }
 
@@ -84,8 +84,8 @@ impl<B> Decoder<B> {
         &self.counters
     }
 
-    /// Forgets the frame that has begun, when the line is opened again. A frame that the device is
-    /// in the middle of then counts as one bad frame at most.
+    /// Forgets a frame that has begun: for a line that is opened again. If the device is writing a frame
+    /// at that time, the rest of it counts as one bad frame at most.
     pub const fn reset(&mut self) {
         (self.len, self.unstuff, self.skipping) = (0, Unstuff::START, false);
     }
