@@ -58,28 +58,24 @@ impl<K: KeyMode + Copy, const RANKED: bool> Update for Stored<K, RANKED> {
     }
     #[inline(never)]
     fn swap(&mut self, with: &mut Self) {
-        let old = *with;
-        *with = *self;
-        *self = old;
+        core::mem::swap(self, with);
     }
 }
 
+type BusOf<U> = Bus<U, [Slot<U>; SLOTS]>;
 type Small = Stored<Unkeyed, false>;
 type Full = Stored<Keyed, true>;
 
 /// A bus behind a lock, the buffer of its poller, and how it is measured.
 struct Bench<'a, M: Ruler, U: Update> {
-    bus: &'a Mutex<M, RefCell<Bus<U, [Slot<U>; SLOTS]>>>,
+    bus: &'a Mutex<M, RefCell<BusOf<U>>>,
     batch: &'a mut Batch<U, [Item<U>; BATCH]>,
     name: &'a str,
     tell: Tell,
 }
 
 impl<M: Ruler, K: KeyMode + Copy, const RANKED: bool> Bench<'_, M, Stored<K, RANKED>> {
-    fn with<R>(
-        &self,
-        work: impl FnOnce(&mut Bus<Stored<K, RANKED>, [Slot<Stored<K, RANKED>>; SLOTS]>) -> R,
-    ) -> Option<R> {
+    fn with<R>(&self, work: impl FnOnce(&mut BusOf<Stored<K, RANKED>>) -> R) -> Option<R> {
         self.bus.lock(|bus| bus.try_borrow_mut().ok().map(|mut bus| work(&mut bus)))
     }
 

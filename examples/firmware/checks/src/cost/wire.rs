@@ -14,8 +14,7 @@ use super::lock::Ruler;
 #[inline(never)]
 pub(super) fn all(tell: Tell) {
     let cost = CriticalSectionRawMutex::measure(&|| {
-        let mut buffer = [0; 256];
-        let mut encoder = Encoder::new(black_box(1), &mut buffer);
+        let mut encoder = Encoder::new(black_box(1), [0; 256]);
         for seq in 1..=16 {
             let mut update = UpdateRecord::new(seq, Category::INFO, black_box(TEXT));
             update.age_micros = black_box(40_000);
