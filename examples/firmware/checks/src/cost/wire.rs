@@ -13,8 +13,9 @@ use super::lock::Ruler;
 /// The frames of 16 updates with the texts of the other checks, in a buffer of 256 bytes.
 #[inline(never)]
 pub(super) fn all(tell: Tell) {
-    let cost = CriticalSectionRawMutex::measure(&|| {
-        let mut encoder = Encoder::new(black_box(1), [0; 256]);
+    let cost = CriticalSectionRawMutex::measure(|| {
+        let mut buffer = [0; 256];
+        let mut encoder = Encoder::new(black_box(1), &mut buffer);
         for seq in 1..=16 {
             let mut update = UpdateRecord::new(seq, Category::INFO, black_box(TEXT));
             update.age_micros = black_box(40_000);
