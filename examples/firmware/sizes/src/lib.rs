@@ -114,6 +114,7 @@ impl<K: KeyMode + Copy, const RANKED: bool> Update for Stored<K, RANKED> {
     fn move_to(&mut self, to: &mut Self) {
         *to = *self;
     }
+    #[expect(clippy::manual_swap, reason = "`mem::swap` is a loop of words here")]
     #[inline(never)]
     fn swap(&mut self, with: &mut Self) {
         let other = *with;
