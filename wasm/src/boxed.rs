@@ -1,27 +1,40 @@
 //! Memory that may not be there. `Vec` can answer that, too, but brings 1 KB of code that grows it.
 #![allow(unsafe_code)] // writes to memory that was just allocated, and nothing else is in this file
 
-use alloc::alloc::alloc;
+use alloc::alloc::alloc_zeroed;
 use alloc::boxed::Box;
 use core::alloc::Layout;
+use core::mem::ManuallyDrop;
 
-/// `count` values; `None` if there is not enough memory.
-pub(crate) fn boxed_slice<T>(count: usize, each: impl Fn() -> T) -> Option<Box<[T]>> {
+use statusbus_core::{Item, Slot};
+
+use crate::stored::StoredUpdate;
+
+/// A type of which all zero bits are a value.
+///
+/// # Safety
+/// They are.
+pub(crate) unsafe trait Zeroed {}
+
+// SAFETY: zero is a number.
+unsafe impl Zeroed for u32 {}
+// SAFETY: a null pointer is `None`.
+unsafe impl<T> Zeroed for Option<ManuallyDrop<Box<T>>> {}
+// SAFETY: the core promises it for slots and items whose `Update::EMPTY` is all zeros.
+unsafe impl Zeroed for Slot<StoredUpdate> {}
+// SAFETY: the same.
+unsafe impl Zeroed for Item<StoredUpdate> {}
+
+/// `count` values of zero bits, at least one; `None` if there is not enough memory.
+pub(crate) fn boxed_slice<T: Zeroed>(count: usize) -> Option<Box<[T]>> {
     const { assert!(size_of::<T>() > 0) };
-    let layout = Layout::array::<T>(count).ok()?;
-    if layout.size() == 0 {
-        return Some(Box::default());
-    }
+    let layout = Layout::array::<T>(count).ok().filter(|layout| layout.size() > 0)?;
     // SAFETY: the layout has a size.
-    let first = unsafe { alloc(layout) }.cast::<T>();
+    let first = unsafe { alloc_zeroed(layout) }.cast::<T>();
     if first.is_null() {
         return None;
     }
-    for index in 0..count {
-        // SAFETY: the memory has room for `count` values.
-        unsafe { first.add(index).write(each()) };
-    }
-    // SAFETY: it was allocated with the layout of this slice, and every value of it is written.
+    // SAFETY: it was allocated with the layout of this slice, and zeros are its values.
     Some(unsafe { Box::from_raw(core::ptr::slice_from_raw_parts_mut(first, count)) })
 }
 
@@ -30,7 +43,7 @@ pub(crate) fn boxed_slice<T>(count: usize, each: impl Fn() -> T) -> Option<Box<[
 pub(crate) fn boxed<T>(value: impl FnOnce() -> T) -> Option<Box<T>> {
     const { assert!(size_of::<T>() > 0) };
     // SAFETY: the layout has a size.
-    let place = unsafe { alloc(Layout::new::<T>()) }.cast::<T>();
+    let place = unsafe { alloc_zeroed(Layout::new::<T>()) }.cast::<T>();
     if place.is_null() {
         return None;
     }

@@ -68,7 +68,7 @@ impl Engine {
     /// A bus with that many slots; `None` if there is not enough memory.
     pub(crate) fn new(slots: usize) -> Option<Box<Self>> {
         let left = Left::new(slots)?;
-        let slots = boxed_slice(slots, || Slot::VACANT)?;
+        let slots = boxed_slice(slots)?;
         boxed(|| Self {
             bus: Bus::with_slots(slots, Config::new(), TelemetryDelta::default()),
             batch: Batch::with_items(Box::default()),
@@ -83,7 +83,7 @@ impl Engine {
         let config = settings.config()?;
         let size = settings.batch_size as usize;
         if self.batch.capacity() != size {
-            let items = boxed_slice(size, || Item::VACANT)?;
+            let items = boxed_slice(size)?;
             self.left = Left::new(self.bus.capacity() + size)?;
             // Called from inside a callback, the batch that is being delivered is not settled yet.
             self.earlier = Some(self.batch.take_receipt());
@@ -209,7 +209,7 @@ struct Left {
 
 impl Left {
     fn new(most: usize) -> Option<Self> {
-        Some(Self { slots: boxed_slice(most, || 0)?, len: 0 })
+        Some(Self { slots: boxed_slice(most)?, len: 0 })
     }
 
     fn add(&mut self, update: &StoredUpdate) {
