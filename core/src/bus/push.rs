@@ -63,8 +63,8 @@ where
         now: impl FnOnce() -> Instant,
     ) -> u8 {
         let category = options.category.index();
-        let known = category < usize::from(self.settings.categories());
-        let Some((priority, ttl)) = self.settings.category(category).filter(|_| known) else {
+        let known = category < usize::from(self.categories());
+        let Some((priority, ttl)) = self.category(category).filter(|_| known) else {
             return self.refuse_unknown();
         };
         let ttl = match options.ttl {
