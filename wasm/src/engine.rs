@@ -120,7 +120,7 @@ impl Engine {
             options = options.with_priority(priority);
         }
         if ttl >= 0.0 {
-            options = options.with_ttl(span(ttl));
+            options = options.with_ttl_micros(micros(ttl));
         }
         if update.key != 0 {
             // The number itself, which the core spreads. The host assigns numbers in turn: no sender
@@ -230,9 +230,15 @@ fn instant(millis: f64) -> Instant {
     Instant::from_micros((millis * 1_000.0) as u64)
 }
 
-/// A span, rounded up to whole microseconds, so that nothing is due too early.
+/// A span, rounded up.
 fn span(millis: f64) -> Duration {
+    Duration::from_micros(micros(millis))
+}
+
+/// A span, rounded up to whole microseconds, so that nothing is due too early.
+#[inline(always)]
+fn micros(millis: f64) -> u64 {
     let micros = millis * 1_000.0;
     let whole = micros as u64;
-    Duration::from_micros(whole.saturating_add(u64::from((whole as f64) < micros)))
+    whole.saturating_add(u64::from((whole as f64) < micros))
 }
