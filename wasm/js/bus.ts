@@ -213,7 +213,7 @@ export class Bus implements Types.StatusBus {
 
   #offer(slot: number, place: Place<Reader>, kind: number, ttl: number): Types.Outcome {
     const answer = this.#core!.send(this.#id, slot, place.topic, place.number, kind, ttl, this.#now)
-    return answer === 0 ? QUEUED : this.#answered(answer)
+    return (answer & 191) === 46 ? QUEUED : this.#answered(answer)
   }
 
   /** The core is not there yet. */
@@ -230,10 +230,11 @@ export class Bus implements Types.StatusBus {
   #answered(answer: number): Types.Outcome {
     if (answer & 128) this.#wake()
     const code = answer & 63
-    if (code !== 0) {
+    if (code !== 46) {
       const place = this.#vacate(answer >>> 8)
-      if (code !== 1 && code < 24) this.#gaps.lost(place)
-      if (code > 3) this.#events.lost()
+      const index = code & 31
+      if (index < 7) this.#gaps.lost(place)
+      if (index < 13 && index !== 6) this.#events.lost()
     }
     return OUTCOMES[code]!
   }

@@ -11,19 +11,18 @@ export const REASONS: readonly BatchReason[] = ['full', 'interval', 'flush', 'cl
 
 const outcome = (outcome: Outcome['outcome'], reason: Outcome['reason'] = null): Outcome => Object.freeze({ outcome, reason })
 
-/** What `send` of the core answers, by the low bits of its number: one object each, so that nothing is
- * made for an answer. */
+/** What `send` of the core answers, by the bits of its number that name the outcome: see `packed.rs`. One
+ * object each, so that nothing is made for an answer. */
 export const OUTCOMES: readonly Outcome[] = [
-  outcome('queued'),
-  outcome('merged'),
-  outcome('expired', 'expired'),
-  outcome('displaced', 'expired'),
-  ...Array<Outcome>(4),
-  ...DROPS.map(reason => outcome('displaced', reason)),
-  ...Array<Outcome>(2),
   ...DROPS.map(reason => outcome('dropped', reason)),
-  ...Array<Outcome>(2),
+  outcome('expired', 'expired'),
   ...REFUSALS.map(reason => outcome('refused', reason)),
+  ...Array<Outcome>(19),
+  ...DROPS.map(reason => outcome('displaced', reason)),
+  outcome('displaced', 'expired'),
+  ...Array<Outcome>(6),
+  outcome('merged'),
+  outcome('queued'),
 ]
-export const QUEUED = OUTCOMES[0]!
-export const refused = (reason: RefuseReason): Outcome => OUTCOMES[24 + REFUSALS.indexOf(reason)]!
+export const QUEUED = OUTCOMES[46]!
+export const refused = (reason: RefuseReason): Outcome => OUTCOMES[7 + REFUSALS.indexOf(reason)]!

@@ -114,7 +114,7 @@ impl Engine {
     /// that of the category. `ttl`: milliseconds; below zero: that of the category.
     #[inline]
     pub(crate) fn send(&mut self, mut update: StoredUpdate, kind: u32, ttl: f64, now: f64) -> u32 {
-        let Some(category) = Category::from_index((kind & 31) as usize) else { return 0 };
+        let Some(category) = Category::from_index((kind & 31) as usize) else { return packed::QUEUED };
         let mut options = SendOptions::new(category);
         if let Some(priority) = (kind >> 5).checked_sub(1).and_then(by_index) {
             options = options.with_priority(priority);
@@ -127,8 +127,8 @@ impl Engine {
             // can choose keys that collide.
             options = options.with_key_hash(update.key);
         }
-        let outcome = self.bus.push(&mut update, options, || instant(now));
-        packed::packed(outcome, self.bus.take_wake(), update.slot)
+        let code = self.bus.push_code(&mut update, options, || instant(now));
+        packed::packed(code, self.bus.take_wake(), update.slot)
     }
 
     /// Counts an update that JavaScript refused.

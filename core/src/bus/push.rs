@@ -52,7 +52,19 @@ where
         options: SendOptions,
         now: impl FnOnce() -> Instant,
     ) -> Outcome {
-        Outcome::from_code(self.take_in(update, options, now))
+        Outcome::from_code(self.push_code(update, options, now))
+    }
+
+    /// [`push`](Self::push) for hosts that pass the outcome on as a number, without a conversion: see
+    /// [`Outcome::from_code`].
+    #[inline(always)]
+    pub fn push_code(
+        &mut self,
+        update: &mut U,
+        options: SendOptions,
+        now: impl FnOnce() -> Instant,
+    ) -> u8 {
+        self.take_in(update, options, now) & !(ENQUEUE | IN_SLOT)
     }
 
     #[inline(always)]
