@@ -4,9 +4,10 @@
 use alloc::alloc::alloc_zeroed;
 use alloc::boxed::Box;
 use core::alloc::Layout;
+use core::hint::assert_unchecked;
 use core::mem::ManuallyDrop;
 
-use statusbus_core::{Item, Slot};
+use statusbus_core::{Config, Item, Slot};
 
 use crate::stored::StoredUpdate;
 
@@ -51,6 +52,37 @@ pub(crate) fn boxed<T>(value: impl FnOnce() -> T) -> Option<Box<T>> {
     unsafe {
         place.write(value());
         Some(Box::from_raw(place))
+    }
+}
+
+/// The slots of a bus: at most [`Config::MOST`].
+pub(crate) struct Slots(Box<[Slot<StoredUpdate>]>);
+
+impl Slots {
+    /// `None` for more, and if there is not enough memory.
+    pub(crate) fn new(count: usize) -> Option<Self> {
+        if count > Config::MOST {
+            return None;
+        }
+        boxed_slice(count).map(Self)
+    }
+}
+
+impl AsRef<[Slot<StoredUpdate>]> for Slots {
+    #[inline(always)]
+    fn as_ref(&self) -> &[Slot<StoredUpdate>] {
+        // SAFETY: `new` refuses more. So the core's own check, at each access, is left out.
+        unsafe { assert_unchecked(self.0.len() <= Config::MOST) };
+        &self.0
+    }
+}
+
+impl AsMut<[Slot<StoredUpdate>]> for Slots {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [Slot<StoredUpdate>] {
+        // SAFETY: the same.
+        unsafe { assert_unchecked(self.0.len() <= Config::MOST) };
+        &mut self.0
     }
 }
 

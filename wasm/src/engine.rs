@@ -6,17 +6,17 @@ use core::time::Duration;
 
 use statusbus_core::{
     Accepted, Batch, Bus, Category, Config, Instant, Item, Leading, Overflow, OverflowEvent,
-    Polled, Priority, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
+    Polled, Priority, Receipt, RefuseReason, SendOptions, Telemetry,
 };
 
-use crate::boxed::{boxed, boxed_slice};
+use crate::boxed::{Slots, boxed, boxed_slice};
 use crate::packed;
 use crate::report::{GAPS, Report};
 use crate::stored::StoredUpdate;
 
 /// A bus and its buffers.
 pub(crate) struct Engine {
-    bus: Bus<StoredUpdate, Box<[Slot<StoredUpdate>]>, TelemetryDelta, { Category::MAX }, GAPS>,
+    bus: Bus<StoredUpdate, Slots, TelemetryDelta, { Category::MAX }, GAPS>,
     batch: Batch<StoredUpdate, Box<[Item<StoredUpdate>]>>,
     /// Payload slots: those of expired updates, then those of a batch.
     left: Left,
@@ -68,7 +68,7 @@ impl Engine {
     /// A bus with that many slots; `None` if there is not enough memory.
     pub(crate) fn new(slots: usize) -> Option<Box<Self>> {
         let left = Left::new(slots)?;
-        let slots = boxed_slice(slots)?;
+        let slots = Slots::new(slots)?;
         boxed(|| Self {
             bus: Bus::with_slots(slots, Config::new(), TelemetryDelta::default()),
             batch: Batch::with_items(Box::default()),
