@@ -271,6 +271,12 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
         }
     }
 
+    /// The counters of the ledger in the order of the indexes in [`Outcome::from_code`](crate::Outcome::from_code),
+    /// the last one delivered: for hosts that pass them on as numbers.
+    pub fn counters(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.counts.iter().map(|count| count.get())
+    }
+
     #[inline(never)]
     const fn request_wake(&mut self) {
         if self.flags & ASLEEP != 0 {

@@ -91,18 +91,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_written_and_dropped() {
-        let counted = std::rc::Rc::new(());
-        let slice = boxed_slice(3, || counted.clone()).expect("memory");
-        assert_eq!((slice.len(), std::rc::Rc::strong_count(&counted)), (3, 4));
-        drop(slice);
-        assert_eq!(std::rc::Rc::strong_count(&counted), 1);
+    fn values_are_zeros() {
+        let slice: Box<[u32]> = boxed_slice(3).expect("memory");
+        assert_eq!(*slice, [0; 3]);
         assert_eq!(*boxed(|| 7).expect("memory"), 7);
-        assert!(boxed_slice(0, || 7).is_some_and(|slice| slice.is_empty()));
     }
 
     #[test]
-    fn too_much_memory_is_none() {
-        assert!(boxed_slice(usize::MAX / 4, || 0u64).is_none());
+    fn nothing_and_too_much_are_none() {
+        assert!(boxed_slice::<u32>(0).is_none());
+        assert!(boxed_slice::<u32>(usize::MAX / 8).is_none());
+        assert!(Slots::new(Config::MOST + 1).is_none());
     }
 }

@@ -114,7 +114,9 @@ impl Engine {
     /// that of the category. `ttl`: milliseconds; below zero: that of the category.
     #[inline]
     pub(crate) fn send(&mut self, mut update: StoredUpdate, kind: u32, ttl: f64, now: f64) -> u32 {
-        let Some(category) = Category::from_index((kind & 31) as usize) else { return packed::QUEUED };
+        let Some(category) = Category::from_index((kind & 31) as usize) else {
+            return packed::QUEUED;
+        };
         let mut options = SendOptions::new(category);
         if let Some(priority) = (kind >> 5).checked_sub(1).and_then(by_index) {
             options = options.with_priority(priority);
@@ -147,9 +149,7 @@ impl Engine {
             return 0;
         }
         let expired = left.len;
-        for one in batch.iter() {
-            left.add(one.update);
-        }
+        batch.iter().for_each(|one| left.add(one.update));
         let TelemetryDelta { started, lost } = core::mem::take(bus.telemetry());
         report.batch([
             batch.len() as f64,
@@ -191,7 +191,7 @@ impl Engine {
 
     /// Reports the counters.
     pub(crate) fn ledger(&self, report: &mut Report) {
-        report.ledger(&self.bus.ledger());
+        report.ledger(&self.bus.ledger(), self.bus.counters());
     }
 
     /// The address of the payload slots.
