@@ -170,6 +170,16 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]> + ?Sized> Batch<U, B> {
         self.items
     }
 
+    /// Empties the buffer and exchanges its items for others; returns the old ones, vacant. A batch that is still
+    /// to be settled stays in flight: take its receipt first.
+    pub fn replace_items(&mut self, items: B) -> B
+    where
+        B: Sized,
+    {
+        self.clear();
+        core::mem::replace(&mut self.items, items)
+    }
+
     /// Most updates that fit.
     #[must_use]
     pub fn capacity(&self) -> usize {

@@ -84,10 +84,9 @@ impl Engine {
         let size = settings.batch_size as usize;
         if self.batch.capacity() != size {
             let items = boxed_slice(size)?;
-            self.left = Left::new(self.bus.capacity() + size)?;
             // Called from inside a callback, the batch that is being delivered is not settled yet.
             self.earlier = Some(self.batch.take_receipt());
-            self.batch = Batch::with_items(items);
+            self.batch.replace_items(items);
         }
         let Self { bus, left, .. } = self;
         left.len = 0;
@@ -200,9 +199,9 @@ impl Engine {
     }
 }
 
-/// Payload slots of updates that have left, at an address that stays until the bus is configured again.
+/// Payload slots of updates that have left.
 struct Left {
-    /// One for every slot of the bus and of a batch.
+    /// One for every slot of the bus: no call takes more updates out of the queue.
     slots: Box<[u32]>,
     len: usize,
 }
