@@ -55,11 +55,11 @@ pub(crate) fn boxed<T>(value: impl FnOnce() -> T) -> Option<Box<T>> {
     }
 }
 
-/// The slots of a bus: at most [`Config::MOST`].
-pub(crate) struct Slots(Box<[Slot<StoredUpdate>]>);
+/// Slots of a bus or items of a batch: at most [`Config::MOST`], so that the core's own check, at each access,
+/// is left out.
+pub(crate) struct Row<T>(Box<[T]>);
 
-impl Slots {
-    /// `None` for more, and if there is not enough memory.
+impl<T: Zeroed> Row<T> {
     pub(crate) fn new(count: usize) -> Option<Self> {
         if count > Config::MOST {
             return None;
@@ -68,18 +68,24 @@ impl Slots {
     }
 }
 
-impl AsRef<[Slot<StoredUpdate>]> for Slots {
+impl<T> Default for Row<T> {
+    fn default() -> Self {
+        Self(Box::default())
+    }
+}
+
+impl<T> AsRef<[T]> for Row<T> {
     #[inline(always)]
-    fn as_ref(&self) -> &[Slot<StoredUpdate>] {
-        // SAFETY: `new` refuses more. So the core's own check, at each access, is left out.
+    fn as_ref(&self) -> &[T] {
+        // SAFETY: `new` refuses more.
         unsafe { assert_unchecked(self.0.len() <= Config::MOST) };
         &self.0
     }
 }
 
-impl AsMut<[Slot<StoredUpdate>]> for Slots {
+impl<T> AsMut<[T]> for Row<T> {
     #[inline(always)]
-    fn as_mut(&mut self) -> &mut [Slot<StoredUpdate>] {
+    fn as_mut(&mut self) -> &mut [T] {
         // SAFETY: the same.
         unsafe { assert_unchecked(self.0.len() <= Config::MOST) };
         &mut self.0
@@ -101,6 +107,6 @@ mod tests {
     fn nothing_and_too_much_are_none() {
         assert!(boxed_slice::<u32>(0).is_none());
         assert!(boxed_slice::<u32>(usize::MAX / 8).is_none());
-        assert!(Slots::new(Config::MOST + 1).is_none());
+        assert!(Row::<u32>::new(Config::MOST + 1).is_none());
     }
 }

@@ -6,18 +6,18 @@ use core::time::Duration;
 
 use statusbus_core::{
     Accepted, Batch, Bus, Category, Config, Instant, Item, Leading, Overflow, OverflowEvent,
-    Polled, Priority, Receipt, RefuseReason, SendOptions, Telemetry,
+    Polled, Priority, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
 };
 
-use crate::boxed::{Slots, boxed, boxed_slice};
+use crate::boxed::{Row, boxed, boxed_slice};
 use crate::packed;
 use crate::report::{GAPS, Report};
 use crate::stored::StoredUpdate;
 
 /// A bus and its buffers.
 pub(crate) struct Engine {
-    bus: Bus<StoredUpdate, Slots, TelemetryDelta, { Category::MAX }, GAPS>,
-    batch: Batch<StoredUpdate, Box<[Item<StoredUpdate>]>>,
+    bus: Bus<StoredUpdate, Row<Slot<StoredUpdate>>, TelemetryDelta, { Category::MAX }, GAPS>,
+    batch: Batch<StoredUpdate, Row<Item<StoredUpdate>>>,
     /// Payload slots: those of expired updates, then those of a batch.
     left: Left,
     /// Of a batch that was in flight when the batch size changed.
@@ -68,10 +68,10 @@ impl Engine {
     /// A bus with that many slots; `None` if there is not enough memory.
     pub(crate) fn new(slots: usize) -> Option<Box<Self>> {
         let left = Left::new(slots)?;
-        let slots = Slots::new(slots)?;
+        let slots = Row::new(slots)?;
         boxed(|| Self {
             bus: Bus::with_slots(slots, Config::new(), TelemetryDelta::default()),
-            batch: Batch::with_items(Box::default()),
+            batch: Batch::with_items(Row::default()),
             left,
             earlier: None,
         })
@@ -83,7 +83,7 @@ impl Engine {
         let config = settings.config()?;
         let size = settings.batch_size as usize;
         if self.batch.capacity() != size {
-            let items = boxed_slice(size)?;
+            let items = Row::new(size)?;
             // Called from inside a callback, the batch that is being delivered is not settled yet.
             self.earlier = Some(self.batch.take_receipt());
             self.batch.replace_items(items);
