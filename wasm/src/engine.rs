@@ -59,8 +59,9 @@ impl Settings {
         let config = Config::new()
             .with_queue_limit(self.queue_limit as usize)
             .and_then(|config| config.with_batch_size(self.batch_size as usize))
-            .and_then(|config| config.with_flush_interval(span(self.flush_interval)));
-        Some(config.ok()?.with_overflow(*overflow).with_leading(leading))
+            .ok()?
+            .with_flush_interval_micros(micros(self.flush_interval))?;
+        Some(config.with_overflow(*overflow).with_leading(leading))
     }
 }
 
