@@ -54,14 +54,19 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn config(&self) -> Option<Config> {
-        let overflow = Overflow::ALL.get((self.policy & 3) as usize)?;
+        let overflow = match self.policy & 3 {
+            0 => Overflow::Evict,
+            1 => Overflow::DropNewest,
+            2 => Overflow::DropOldest,
+            _ => Overflow::Reject,
+        };
         let leading = if self.policy & 4 == 0 { Leading::Immediate } else { Leading::Delayed };
         let config = Config::new()
             .with_queue_limit(self.queue_limit as usize)
             .and_then(|config| config.with_batch_size(self.batch_size as usize))
             .ok()?
             .with_flush_interval_micros(micros(self.flush_interval))?;
-        Some(config.with_overflow(*overflow).with_leading(leading))
+        Some(config.with_overflow(overflow).with_leading(leading))
     }
 }
 
@@ -222,7 +227,12 @@ impl Left {
 }
 
 fn by_index(index: u32) -> Option<Priority> {
-    Priority::ALL.get(index as usize).copied()
+    match index {
+        0 => Some(Priority::Low),
+        1 => Some(Priority::Normal),
+        2 => Some(Priority::High),
+        _ => None,
+    }
 }
 
 /// A reading of JavaScript's clock. Negative numbers and NaN are its start.

@@ -15,7 +15,15 @@ pub(crate) fn packed(code: u8, wake: bool, left: u32) -> u32 {
 
 /// The reason at an index of [`RefuseReason::ALL`].
 pub(crate) fn refuse_reason(index: u32) -> Option<RefuseReason> {
-    RefuseReason::ALL.get(index as usize).copied()
+    Some(match index {
+        0 => RefuseReason::Full,
+        1 => RefuseReason::Closed,
+        2 => RefuseReason::Invalid,
+        3 => RefuseReason::UnknownCategory,
+        4 => RefuseReason::TooLarge,
+        5 => RefuseReason::Unauthorized,
+        _ => return None,
+    })
 }
 
 // JavaScript has the same lists in the same order.
