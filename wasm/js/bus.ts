@@ -35,6 +35,8 @@ export class Bus implements Types.StatusBus {
   #id = 0
   /** Where the core writes. */
   #report = new Float64Array(0)
+  /** Where the core writes the slots of updates that have left. */
+  #left = 0
   readonly #options: ReturnType<typeof check.options>
   #settings: check.Checked
   readonly #categories: readonly string[]
@@ -110,13 +112,13 @@ export class Bus implements Types.StatusBus {
   /** The core is there. */
   #begin({ exports }: Core): void {
     const { capacity } = this.#options
-    const id = exports.create(capacity)
+    const id = exports.create(capacity, this.#categories.length)
     if (id === 0) throw new RangeError(`there is no memory for ${capacity} updates: give a smaller capacity`)
     this.#core = exports
     this.#id = id
+    this.#left = this.#numbers(exports)[0]!
     abandoned?.register(this, releaser(exports, id), this)
     this.#read()
-    exports.set_categories(id, this.#categories.length)
     this.#apply(this.#settings, this.#priorities.map((priority, index) => ({ index, priority, ttl: this.#ttls[index]! })))
     // nothing is due: told so, the core says when something is
     exports.poll(id, this.#now)
@@ -336,7 +338,7 @@ export class Bus implements Types.StatusBus {
   #deliver(core: CoreExports): void {
     const report = this.#numbers(core)
     const [size, expired, reason, first, gapSeq, started, lost] = report as unknown as [number, number, number, number, number, number, number]
-    const left = new Uint32Array(core.memory.buffer, core.places(this.#id), expired + size)
+    const left = new Uint32Array(core.memory.buffer, this.#left, expired + size)
     for (let i = 0; i < expired; i++) this.#gaps.lost(this.#vacate(left[i]!))
     const gaps = gapSeq === 0 ? [] : this.#gaps.read(report, gapSeq, this.#categories)
     const slots = this.#slots
@@ -429,7 +431,7 @@ export class Bus implements Types.StatusBus {
       if (!this.#isRunning) this.#read()
       const answer = core.configure(this.#id, queueLimit, batchSize, flushInterval, overflow | (leading ? 0 : 4), this.#now)
       if (answer === 0) throw new RangeError(`there is no memory for batches of ${batchSize}: give a smaller batchSize`)
-      const left = new Uint32Array(core.memory.buffer, core.places(this.#id), answer - 1)
+      const left = new Uint32Array(core.memory.buffer, this.#left, answer - 1)
       for (const slot of left) this.#gaps.lost(this.#vacate(slot))
     }
     this.#note(categories)

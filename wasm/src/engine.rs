@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use alloc::boxed::Box;
-use core::time::Duration;
 
 use statusbus_core::{
     Accepted, Batch, Bus, Category, Config, Instant, Item, Leading, Overflow, OverflowEvent,
@@ -71,16 +70,18 @@ impl Settings {
 }
 
 impl Engine {
-    /// A bus with that many slots; `None` if there is not enough memory.
-    pub(crate) fn new(slots: usize) -> Option<Box<Self>> {
+    /// A bus with that many slots and categories; `None` if there is not enough memory.
+    pub(crate) fn new(slots: usize, categories: usize) -> Option<Box<Self>> {
         let left = Left::new(slots)?;
         let slots = Row::new(slots)?;
-        boxed(|| Self {
+        let mut engine = boxed(|| Self {
             bus: Bus::with_slots(slots, Config::new(), TelemetryDelta::default()),
             batch: Batch::with_items(Row::default()),
             left,
             earlier: None,
-        })
+        })?;
+        engine.bus.set_categories(categories);
+        Some(engine)
     }
 
     /// Changes the configuration. Answers how many updates had to leave; their payload slots are written.
@@ -105,14 +106,9 @@ impl Engine {
         if let (Some(category), Some(priority)) =
             (Category::from_index(index as usize), by_index(priority))
         {
-            let ttl = (ttl >= 0.0).then(|| span(ttl));
-            self.bus.reconfigure_category(category, priority, ttl);
+            let ttl = if ttl >= 0.0 { micros(ttl) } else { u64::MAX };
+            self.bus.reconfigure_category_micros(category, priority, ttl);
         }
-    }
-
-    /// Sets how many categories there are.
-    pub(crate) fn set_categories(&mut self, count: u32) {
-        self.bus.set_categories(count as usize);
     }
 
     /// Pushes an update. `kind`: the category, and above its 5 bits the priority and one more; zero:
@@ -194,14 +190,14 @@ impl Engine {
         self.bus.close(instant(now));
     }
 
+    /// The address of the payload slots, which stays.
+    pub(crate) fn places(&self) -> usize {
+        self.left.slots.as_ptr() as usize
+    }
+
     /// Reports the counters.
     pub(crate) fn ledger(&self, report: &mut Report) {
         report.ledger(&self.bus.ledger(), self.bus.counters());
-    }
-
-    /// The address of the payload slots.
-    pub(crate) const fn left(&self) -> *const u32 {
-        self.left.slots.as_ptr()
     }
 }
 
@@ -238,11 +234,6 @@ fn by_index(index: u32) -> Option<Priority> {
 /// A reading of JavaScript's clock. Negative numbers and NaN are its start.
 fn instant(millis: f64) -> Instant {
     Instant::from_micros((millis * 1_000.0) as u64)
-}
-
-/// A span, rounded up.
-fn span(millis: f64) -> Duration {
-    Duration::from_micros(micros(millis))
 }
 
 /// A span, rounded up to whole microseconds, so that nothing is due too early.

@@ -17,6 +17,12 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) const EMPTY: Self = Self { numbers: [0.0; LEN] };
 
+    /// The address of the payload slots of a new bus.
+    pub(crate) fn created(&mut self, places: usize) {
+        let [first, ..] = &mut self.numbers;
+        *first = places as f64;
+    }
+
     /// The counters: sent, queued, in flight, then those of [`Bus::counters`](statusbus_core::Bus::counters).
     pub(crate) fn ledger(&mut self, ledger: &Ledger, counters: impl Iterator<Item = u64>) {
         let [sent, queued, in_flight, rest @ ..] = &mut self.numbers;

@@ -234,6 +234,19 @@ where
         }
     }
 
+    /// The same with the TTL in microseconds: for hosts whose clocks count them. `u64::MAX`: they do not expire.
+    pub fn reconfigure_category_micros(
+        &mut self,
+        category: Category,
+        priority: Priority,
+        ttl: u64,
+    ) {
+        if let Some(stored) = self.by_category.get_mut(category.index()) {
+            stored.priority = priority as u8 ^ default_priority(category.index());
+            stored.ttl = Ttl::from_micros(ttl).inverted();
+        }
+    }
+
     /// Sets the number of categories, including the seven built-in ones. Default: 7. A smaller number becomes 7, a
     /// number above `CATEGORIES` becomes `CATEGORIES`. An update whose category has this index or a higher one is
     /// refused.
