@@ -46,7 +46,7 @@ pub struct Item<U> {
 pub(crate) const SETTLED: u8 = u8::MAX;
 
 impl<U: Update> Item<U> {
-    /// An item without an update.
+    /// An item without an update: all zeros if [`Update::EMPTY`] is.
     pub const VACANT: Self =
         Self { update: U::EMPTY, waited: 0, ttl: Ttl::from_micros(0), priority: 0 };
 }

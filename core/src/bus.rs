@@ -185,7 +185,7 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             overflow_at: 0,
             seq: Long::ZERO,
             counts: [Long::ZERO; COUNTERS],
-            by_category: const { [ByCategory::DEFAULT; CATEGORIES] },
+            by_category: const { ByCategory::defaults() },
             gaps: [Gap::EMPTY, Gap::EMPTY],
             telemetry,
             slots,

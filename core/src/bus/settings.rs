@@ -26,8 +26,7 @@ pub(super) struct Settings {
     categories: u8,
 }
 
-/// The defaults of a category: the priority as its difference from the default one, the TTL inverted, so that
-/// zeros are the default of each.
+/// The defaults of a category.
 #[derive(Clone, Copy)]
 pub(super) struct ByCategory {
     ttl: Ttl,
@@ -35,7 +34,16 @@ pub(super) struct ByCategory {
 }
 
 impl ByCategory {
-    pub(super) const DEFAULT: Self = Self { ttl: Ttl::NEVER.inverted(), priority: 0 };
+    /// Those of each category of a new bus.
+    pub(super) const fn defaults<const CATEGORIES: usize>() -> [Self; CATEGORIES] {
+        let mut all = [Self { ttl: Ttl::NEVER.inverted(), priority: 0 }; CATEGORIES];
+        let mut category = 0;
+        while category < CATEGORIES {
+            all[category].priority = coded_priority(default_priority(category), category);
+            category += 1;
+        }
+        all
+    }
 }
 
 /// Encodes a value for storage, and decodes it: the two are the same operation.
@@ -74,6 +82,12 @@ const fn default_priority(category: usize) -> u8 {
     const LOW: u32 = 1 << (2 * Category::PROGRESS.index());
     const HIGH: u32 = 3 << (2 * Category::ERROR.index());
     if category < 16 { ((NORMAL ^ LOW ^ HIGH) >> (2 * category)) as u8 & 3 } else { 1 }
+}
+
+/// On WebAssembly too: an array of zeros is made by one instruction there.
+#[inline(always)]
+const fn coded_priority(value: u8, category: usize) -> u8 {
+    if ZEROED || cfg!(target_family = "wasm") { value ^ default_priority(category) } else { value }
 }
 
 impl Settings {
@@ -118,7 +132,7 @@ where
     #[inline(always)]
     pub(super) fn category(&self, category: usize) -> Option<(u8, Ttl)> {
         let stored = self.by_category.get(category)?;
-        Some((stored.priority ^ default_priority(category), stored.ttl.inverted()))
+        Some((coded_priority(stored.priority, category), stored.ttl.inverted()))
     }
 
     #[inline(always)]
@@ -228,10 +242,7 @@ where
         priority: Priority,
         ttl: Option<Duration>,
     ) {
-        if let Some(stored) = self.by_category.get_mut(category.index()) {
-            stored.priority = priority as u8 ^ default_priority(category.index());
-            stored.ttl = Ttl::new(ttl).inverted();
-        }
+        self.set_category(category, priority, Ttl::new(ttl));
     }
 
     /// The same with the TTL in microseconds: for hosts whose clocks count them. `u64::MAX`: they do not expire.
@@ -241,9 +252,14 @@ where
         priority: Priority,
         ttl: u64,
     ) {
+        self.set_category(category, priority, Ttl::from_micros(ttl));
+    }
+
+    #[inline(always)]
+    fn set_category(&mut self, category: Category, priority: Priority, ttl: Ttl) {
         if let Some(stored) = self.by_category.get_mut(category.index()) {
-            stored.priority = priority as u8 ^ default_priority(category.index());
-            stored.ttl = Ttl::from_micros(ttl).inverted();
+            stored.priority = coded_priority(priority as u8, category.index());
+            stored.ttl = ttl.inverted();
         }
     }
 
