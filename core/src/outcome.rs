@@ -53,11 +53,11 @@ const INDEX: u8 = 0x1F;
 /// The index of a queued update that removed no other. A push delivers none.
 const NONE: u8 = DELIVERED;
 /// The update is queued.
-pub(crate) const IS_QUEUED: u8 = 0x20;
+pub(crate) const IS_QUEUED: u8 = 0x80;
 /// The update must still join the end of the queue.
 pub(crate) const ENQUEUE: u8 = 0x40;
 /// With [`ENQUEUE`]: it is already in the next free slot.
-pub(crate) const IN_SLOT: u8 = 0x80;
+pub(crate) const IN_SLOT: u8 = 0x20;
 pub(crate) const QUEUED: u8 = IS_QUEUED | NONE;
 pub(crate) const MERGED: u8 = IS_QUEUED | COALESCED;
 
@@ -67,7 +67,7 @@ impl Outcome {
     /// The outcome of a code of [`Bus::push_code`](crate::Bus::push_code).
     ///
     /// The low 5 bits are an index: 0 to 5 the reasons of [`DropReason::ALL`], 6 expired, 7 to 12 the reasons of
-    /// [`RefuseReason::ALL`], 13 merged, 14 none. Bit 5: the update is queued; an index below 7 is then that of
+    /// [`RefuseReason::ALL`], 13 merged, 14 none. Bit 7: the update is queued; an index below 7 is then that of
     /// the update that it displaced.
     #[must_use]
     #[inline(always)]

@@ -215,7 +215,7 @@ export class Bus implements Types.StatusBus {
 
   #offer(slot: number, place: Place<Reader>, kind: number, ttl: number): Types.Outcome {
     const answer = this.#core!.send(this.#id, slot, place.topic, place.number, kind, ttl, this.#now)
-    return (answer & 191) === 46 ? QUEUED : this.#answered(answer)
+    return (answer & 191) === 142 ? QUEUED : this.#answered(answer)
   }
 
   /** The core is not there yet. */
@@ -230,15 +230,14 @@ export class Bus implements Types.StatusBus {
 
   /** What else the core has said: something has left, and whoever polls has to be woken. */
   #answered(answer: number): Types.Outcome {
-    if (answer & 128) this.#wake()
-    const code = answer & 63
-    if (code !== 46) {
+    if (answer & 32) this.#wake()
+    const index = answer & 31
+    if (index !== 14) {
       const place = this.#vacate(answer >>> 8)
-      const index = code & 31
       if (index < 7) this.#gaps.lost(place)
       if (index < 13 && index !== 6) this.#events.lost()
     }
-    return OUTCOMES[code]!
+    return OUTCOMES[answer & 159]!
   }
 
   /** What was in a slot has left without being delivered. */

@@ -4,13 +4,13 @@
 use statusbus_core::{DropReason, FlushReason, RefuseReason};
 
 /// The answer for an update that is queued, with nothing to do.
-pub(crate) const QUEUED: u32 = 46;
+pub(crate) const QUEUED: u32 = 142;
 
-/// The [code](statusbus_core::Outcome::from_code) of the outcome, whether the poller must be woken in bit 7,
+/// The [code](statusbus_core::Outcome::from_code) of the outcome, whether the poller must be woken in bit 5,
 /// and from bit 8 on the payload slot of the update that has left, if one has.
 #[inline(always)]
 pub(crate) fn packed(code: u8, wake: bool, left: u32) -> u32 {
-    u32::from(code) | u32::from(wake) << 7 | left << 8
+    u32::from(code) | u32::from(wake) << 5 | left << 8
 }
 
 /// The reason at an index of [`RefuseReason::ALL`].
@@ -44,20 +44,20 @@ mod tests {
         for (index, reason) in (0..).zip(DropReason::ALL) {
             assert_eq!(Outcome::from_code(index), Outcome::Dropped(reason));
             let displaced = Outcome::Displaced(Loss::Dropped(reason));
-            assert_eq!(Outcome::from_code(32 | index), displaced);
+            assert_eq!(Outcome::from_code(128 | index), displaced);
         }
         assert_eq!(Outcome::from_code(6), Outcome::Expired);
-        assert_eq!(Outcome::from_code(32 | 6), Outcome::Displaced(Loss::Expired));
+        assert_eq!(Outcome::from_code(128 | 6), Outcome::Displaced(Loss::Expired));
         for (index, reason) in (7..).zip(RefuseReason::ALL) {
             assert_eq!(Outcome::from_code(index), Outcome::Refused(reason));
         }
-        assert_eq!(Outcome::from_code(32 | 13), Outcome::Merged);
+        assert_eq!(Outcome::from_code(128 | 13), Outcome::Merged);
         assert_eq!(Outcome::from_code(QUEUED as u8), Outcome::Queued);
     }
 
     #[test]
     fn waking_and_the_slot_of_an_update_that_has_left_are_beside_the_outcome() {
-        assert_eq!(packed(45, true, 5), 45 | 128 | 5 << 8);
-        assert_eq!(packed(46, false, 5) & 191, QUEUED);
+        assert_eq!(packed(141, true, 5), 141 | 32 | 5 << 8);
+        assert_eq!(packed(142, false, 5) & 191, QUEUED);
     }
 }
