@@ -46,7 +46,7 @@ pub struct Item<U> {
 pub(crate) const SETTLED: u8 = u8::MAX;
 
 impl<U: Update> Item<U> {
-    /// An item without an update.
+    /// An item without an update: all zeros if [`Update::EMPTY`] is.
     pub const VACANT: Self =
         Self { update: U::EMPTY, waited: 0, ttl: Ttl::from_micros(0), priority: 0 };
 }
@@ -168,6 +168,16 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]> + ?Sized> Batch<U, B> {
     {
         self.clear();
         self.items
+    }
+
+    /// Empties the buffer and exchanges its items for others; returns the old ones, vacant. A batch that is still
+    /// to be settled stays in flight: take its receipt first.
+    pub fn replace_items(&mut self, items: B) -> B
+    where
+        B: Sized,
+    {
+        self.clear();
+        core::mem::replace(&mut self.items, items)
     }
 
     /// Most updates that fit.

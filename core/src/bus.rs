@@ -22,7 +22,7 @@ mod tests;
 pub use poll::Polled;
 pub use settle::{Accepted, FlushMark};
 
-use settings::Settings;
+use settings::{ByCategory, Settings};
 
 /// A status bus: a bounded queue of updates that leave in batches, in order, with every loss counted.
 ///
@@ -73,7 +73,7 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     open: u16,
     /// The longest queue since the last [`depth`](Self::depth), sampled before each drain.
     peak: u16,
-    settings: Settings<CATEGORIES>,
+    settings: Settings,
     clock: Clock,
     /// When the oldest queued update is due, if any is queued.
     deadline: Ticks,
@@ -96,6 +96,7 @@ pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: us
     /// The last position assigned.
     seq: Long,
     counts: [Long; COUNTERS],
+    by_category: [ByCategory; CATEGORIES],
     /// The current gap, which counts losses, and the gap in front of a batch in flight; swapped with
     /// [`OTHER_GAP`].
     gaps: [Gap<U::Topic, GAPS>; 2],
@@ -170,7 +171,7 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             flags: 0,
             open: 0,
             peak: 0,
-            settings: Settings::new(capacity),
+            settings: Settings::new(capacity, CATEGORIES),
             clock: Clock::START,
             deadline: 0,
             gap_deadline: 0,
@@ -184,6 +185,7 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             overflow_at: 0,
             seq: Long::ZERO,
             counts: [Long::ZERO; COUNTERS],
+            by_category: const { ByCategory::defaults() },
             gaps: [Gap::EMPTY, Gap::EMPTY],
             telemetry,
             slots,
@@ -267,6 +269,12 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             queued,
             in_flight,
         }
+    }
+
+    /// The counters of the ledger in the order of the indexes in [`Outcome::from_code`](crate::Outcome::from_code),
+    /// the last one delivered: for hosts that pass them on as numbers.
+    pub fn counters(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.counts.iter().map(|count| count.get())
     }
 
     #[inline(never)]

@@ -144,11 +144,19 @@ impl Config {
     /// # Errors
     /// `interval` is out of range.
     pub const fn with_flush_interval(self, interval: Duration) -> Result<Self, ConfigError> {
-        let us = micros(interval);
-        if us == 0 || us > micros(Self::LONGEST_INTERVAL) {
-            return Err(ConfigError::FlushInterval(interval));
+        match self.with_flush_interval_micros(micros(interval)) {
+            Some(config) => Ok(config),
+            None => Err(ConfigError::FlushInterval(interval)),
         }
-        Ok(Self { flush_interval: us, ..self })
+    }
+
+    /// Sets the same in microseconds: for hosts whose clocks count them. `None`: out of range.
+    #[must_use]
+    pub const fn with_flush_interval_micros(self, interval: u64) -> Option<Self> {
+        if interval == 0 || interval > micros(Self::LONGEST_INTERVAL) {
+            return None;
+        }
+        Some(Self { flush_interval: interval, ..self })
     }
 
     /// Sets what happens when the queue is full. Default [`Overflow::Evict`].

@@ -48,9 +48,10 @@ pub(crate) const DELIVERED: u8 = COALESCED + 1;
 /// How many counters there are.
 pub(crate) const COUNTERS: usize = DELIVERED as usize + 1;
 
-/// Mask of the counter index. [`NONE`] is the index of a queued update that removed no other.
+/// Mask of the counter index.
 const INDEX: u8 = 0x1F;
-const NONE: u8 = 0x1F;
+/// The index of a queued update that removed no other. A push delivers none.
+const NONE: u8 = DELIVERED;
 /// The update is queued.
 pub(crate) const IS_QUEUED: u8 = 0x80;
 /// The update must still join the end of the queue.
@@ -60,13 +61,19 @@ pub(crate) const IN_SLOT: u8 = 0x20;
 pub(crate) const QUEUED: u8 = IS_QUEUED | NONE;
 pub(crate) const MERGED: u8 = IS_QUEUED | COALESCED;
 
-const _: () = assert!(COUNTERS < NONE as usize);
+const _: () = assert!(COUNTERS <= INDEX as usize);
 
 impl Outcome {
+    /// The outcome of a code of [`Bus::push_code`](crate::Bus::push_code).
+    ///
+    /// The low 5 bits are an index: 0 to 5 the reasons of [`DropReason::ALL`], 6 expired, 7 to 12 the reasons of
+    /// [`RefuseReason::ALL`], 13 merged, 14 none. Bit 7: the update is queued; an index below 7 is then that of
+    /// the update that it displaced.
+    #[must_use]
     #[inline(always)]
-    pub(crate) const fn from_code(code: u8) -> Self {
+    pub const fn from_code(code: u8) -> Self {
         let index = code & INDEX;
-        match code & !(ENQUEUE | IN_SLOT) {
+        match code & (IS_QUEUED | INDEX) {
             QUEUED => Self::Queued,
             MERGED => Self::Merged,
             _ if code & IS_QUEUED != 0 => Self::Displaced(loss(index)),

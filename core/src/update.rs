@@ -121,6 +121,14 @@ impl SendOptions {
         self
     }
 
+    /// Sets the same in microseconds: for hosts whose clocks count them, a division less.
+    #[must_use]
+    #[inline(always)]
+    pub const fn with_ttl_micros(mut self, ttl: u64) -> Self {
+        self.ttl = Ttl::from_micros(ttl);
+        self
+    }
+
     /// Sets a hash of topic and key: the update has a key. Where strangers choose keys, hash with a
     /// secret seed. Default: no key.
     #[must_use]

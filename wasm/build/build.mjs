@@ -34,13 +34,15 @@ const compiled = `${target}/wasm32-unknown-unknown/wasm/statusbus_wasm.wasm`
 // What only a linker needs to know is left out.
 run(bin('wasm-opt'), compiled, '-o', 'js/core.wasm', '-Oz', '--converge', '--zero-filled-memory', '--low-memory-unused',
   '--strip-debug', '--strip-producers', '--strip-target-features', ...features)
-const { text, first } = printable(readFileSync('js/core.wasm'))
-writeFileSync('js/generated/wasm.ts', `// core.wasm, for \`bytesOf\`\nexport default [${JSON.stringify(text)}, ${first}] as const\n`)
 // As JavaScript: what it knows no translation for is spelled out first.
 run(bin('wasm-opt'), 'js/core.wasm', '-o', 'js/generated/lowered.wasm', '-Oz',
   '--llvm-nontrapping-fptoint-lowering', '--llvm-memory-copy-fill-lowering', '--signext-lowering', ...features)
 run(bin('wasm2js'), 'js/generated/lowered.wasm', '-o', 'js/generated/translated.js', '-Oz', '--enable-mutable-globals')
 rmSync('js/generated/lowered.wasm')
+// Engines ignore alignment hints, and without them the bytes repeat more. The translation above needs them.
+run(bin('wasm-opt'), 'js/core.wasm', '-o', 'js/core.wasm', '--dealign', ...features)
+const { text, first } = printable(readFileSync('js/core.wasm'))
+writeFileSync('js/generated/wasm.ts', `// core.wasm, for \`bytesOf\`\nexport default [${JSON.stringify(text)}, ${first}] as const\n`)
 
 run(bin('tsc'))
 cpSync('js/core.wasm', 'dist/core.wasm')

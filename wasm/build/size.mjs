@@ -4,13 +4,13 @@ import { readFileSync } from 'node:fs'
 import * as esbuild from 'esbuild'
 
 const limits = {
-  'core.wasm': 5_900,
-  'createStatusBus (one import)': 15_900,
+  'core.wasm': 4_950,
+  'createStatusBus (one import)': 14_900,
   'createStatusBus (slim, without core.wasm)': 9_500,
   'connect (statusbus/connect)': 6_050,
   'useStatus (statusbus/react, without React)': 1_050,
-  'core (statusbus/without-wasm)': 10_900,
-  everything: 21_000,
+  'core (statusbus/without-wasm)': 8_900,
+  everything: 20_050,
 }
 const gzip = bytes => gzipSync(bytes, { level: 9 }).length
 async function bundled(code) {

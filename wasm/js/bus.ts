@@ -35,6 +35,8 @@ export class Bus implements Types.StatusBus {
   #id = 0
   /** Where the core writes. */
   #report = new Float64Array(0)
+  /** Where the core writes the slots of updates that have left. */
+  #left = 0
   readonly #options: ReturnType<typeof check.options>
   #settings: check.Checked
   readonly #categories: readonly string[]
@@ -110,13 +112,13 @@ export class Bus implements Types.StatusBus {
   /** The core is there. */
   #begin({ exports }: Core): void {
     const { capacity } = this.#options
-    const id = exports.create(capacity)
+    const id = exports.create(capacity, this.#categories.length)
     if (id === 0) throw new RangeError(`there is no memory for ${capacity} updates: give a smaller capacity`)
     this.#core = exports
     this.#id = id
+    this.#left = this.#numbers(exports)[0]!
     abandoned?.register(this, releaser(exports, id), this)
     this.#read()
-    exports.set_categories(id, this.#categories.length)
     this.#apply(this.#settings, this.#priorities.map((priority, index) => ({ index, priority, ttl: this.#ttls[index]! })))
     // nothing is due: told so, the core says when something is
     exports.poll(id, this.#now)
@@ -213,7 +215,7 @@ export class Bus implements Types.StatusBus {
 
   #offer(slot: number, place: Place<Reader>, kind: number, ttl: number): Types.Outcome {
     const answer = this.#core!.send(this.#id, slot, place.topic, place.number, kind, ttl, this.#now)
-    return answer === 0 ? QUEUED : this.#answered(answer)
+    return (answer & 191) === 142 ? QUEUED : this.#answered(answer)
   }
 
   /** The core is not there yet. */
@@ -228,14 +230,14 @@ export class Bus implements Types.StatusBus {
 
   /** What else the core has said: something has left, and whoever polls has to be woken. */
   #answered(answer: number): Types.Outcome {
-    if (answer & 128) this.#wake()
-    const code = answer & 63
-    if (code !== 0) {
+    if (answer & 32) this.#wake()
+    const index = answer & 31
+    if (index !== 14) {
       const place = this.#vacate(answer >>> 8)
-      if (code !== 1 && code < 24) this.#gaps.lost(place)
-      if (code > 3) this.#events.lost()
+      if (index < 7) this.#gaps.lost(place)
+      if (index < 13 && index !== 6) this.#events.lost()
     }
-    return OUTCOMES[code]!
+    return OUTCOMES[answer & 159]!
   }
 
   /** What was in a slot has left without being delivered. */
@@ -335,7 +337,7 @@ export class Bus implements Types.StatusBus {
   #deliver(core: CoreExports): void {
     const report = this.#numbers(core)
     const [size, expired, reason, first, gapSeq, started, lost] = report as unknown as [number, number, number, number, number, number, number]
-    const left = new Uint32Array(core.memory.buffer, core.places(this.#id), expired + size)
+    const left = new Uint32Array(core.memory.buffer, this.#left, expired + size)
     for (let i = 0; i < expired; i++) this.#gaps.lost(this.#vacate(left[i]!))
     const gaps = gapSeq === 0 ? [] : this.#gaps.read(report, gapSeq, this.#categories)
     const slots = this.#slots
@@ -428,7 +430,7 @@ export class Bus implements Types.StatusBus {
       if (!this.#isRunning) this.#read()
       const answer = core.configure(this.#id, queueLimit, batchSize, flushInterval, overflow | (leading ? 0 : 4), this.#now)
       if (answer === 0) throw new RangeError(`there is no memory for batches of ${batchSize}: give a smaller batchSize`)
-      const left = new Uint32Array(core.memory.buffer, core.places(this.#id), answer - 1)
+      const left = new Uint32Array(core.memory.buffer, this.#left, answer - 1)
       for (const slot of left) this.#gaps.lost(this.#vacate(slot))
     }
     this.#note(categories)

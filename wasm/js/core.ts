@@ -1,13 +1,11 @@
 /** The compiled core: what `exports.rs` says. */
 export interface CoreExports {
   readonly memory: { readonly buffer: ArrayBuffer }
-  create(slots: number): number
+  create(slots: number, categories: number): number
   release(id: number): void
   report(): number
-  places(id: number): number
   configure(id: number, queueLimit: number, batchSize: number, flushInterval: number, policy: number, now: number): number
   configure_category(id: number, category: number, priority: number, ttl: number): void
-  set_categories(id: number, count: number): void
   send(id: number, place: number, topic: number, key: number, kind: number, ttl: number, now: number): number
   refuse(id: number, reason: number): void
   poll(id: number, now: number): number

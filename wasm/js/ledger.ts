@@ -15,13 +15,13 @@ export function readLedger(report: ArrayLike<number>): Ledger {
   const at = (index: number): number => report[index]!
   return {
     sent: at(0),
-    delivered: at(1),
-    coalesced: at(2),
-    expired: at(3),
-    dropped: byReason(DROPS, index => at(6 + index)) as Ledger['dropped'],
-    refused: byReason(REFUSALS, index => at(12 + index)) as Ledger['refused'],
-    queued: at(4),
-    inFlight: at(5),
+    delivered: at(17),
+    coalesced: at(16),
+    expired: at(9),
+    dropped: byReason(DROPS, index => at(3 + index)) as Ledger['dropped'],
+    refused: byReason(REFUSALS, index => at(10 + index)) as Ledger['refused'],
+    queued: at(1),
+    inFlight: at(2),
   }
 }
 
@@ -29,5 +29,5 @@ export function readLedger(report: ArrayLike<number>): Ledger {
  * refused by reason. */
 export function ledgerWithout(queued: number, lost: number, refused: readonly number[]): Ledger {
   const sent = refused.reduce((sum, count) => sum + count, queued + lost)
-  return readLedger([sent, 0, 0, 0, queued, 0, 0, 0, 0, 0, 0, lost, ...refused])
+  return readLedger([sent, queued, 0, 0, 0, 0, 0, 0, lost, 0, ...refused, 0, 0])
 }

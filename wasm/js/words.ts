@@ -9,21 +9,20 @@ export const REFUSALS: readonly RefuseReason[] = ['full', 'closed', 'invalid', '
 export const LOSSES: readonly LossReason[] = ['expired', ...DROPS]
 export const REASONS: readonly BatchReason[] = ['full', 'interval', 'flush', 'close']
 
-const outcome = (outcome: Outcome['outcome'], reason: Outcome['reason'] = null): Outcome => Object.freeze({ outcome, reason })
+const outcomes = (outcome: Outcome['outcome'], reasons: readonly Outcome['reason'][]): Outcome[] =>
+  reasons.map(reason => Object.freeze({ outcome, reason }))
 
-/** What `send` of the core answers, by the low bits of its number: one object each, so that nothing is
- * made for an answer. */
+/** What `send` of the core answers, by the bits of its number that name the outcome: see `packed.rs`. One
+ * object each, so that nothing is made for an answer. */
 export const OUTCOMES: readonly Outcome[] = [
-  outcome('queued'),
-  outcome('merged'),
-  outcome('expired', 'expired'),
-  outcome('displaced', 'expired'),
-  ...Array<Outcome>(4),
-  ...DROPS.map(reason => outcome('displaced', reason)),
-  ...Array<Outcome>(2),
-  ...DROPS.map(reason => outcome('dropped', reason)),
-  ...Array<Outcome>(2),
-  ...REFUSALS.map(reason => outcome('refused', reason)),
+  ...outcomes('dropped', DROPS),
+  ...outcomes('expired', ['expired']),
+  ...outcomes('refused', REFUSALS),
+  ...Array<Outcome>(115),
+  ...outcomes('displaced', [...DROPS, 'expired']),
+  ...Array<Outcome>(6),
+  ...outcomes('merged', [null]),
+  ...outcomes('queued', [null]),
 ]
-export const QUEUED = OUTCOMES[0]!
-export const refused = (reason: RefuseReason): Outcome => OUTCOMES[24 + REFUSALS.indexOf(reason)]!
+export const QUEUED = OUTCOMES[142]!
+export const refused = (reason: RefuseReason): Outcome => OUTCOMES[7 + REFUSALS.indexOf(reason)]!

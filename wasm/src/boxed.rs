@@ -1,27 +1,41 @@
 //! Memory that may not be there. `Vec` can answer that, too, but brings 1 KB of code that grows it.
 #![allow(unsafe_code)] // writes to memory that was just allocated, and nothing else is in this file
 
-use alloc::alloc::alloc;
+use alloc::alloc::alloc_zeroed;
 use alloc::boxed::Box;
 use core::alloc::Layout;
+use core::hint::assert_unchecked;
+use core::mem::ManuallyDrop;
 
-/// `count` values; `None` if there is not enough memory.
-pub(crate) fn boxed_slice<T>(count: usize, each: impl Fn() -> T) -> Option<Box<[T]>> {
+use statusbus_core::{Config, Item, Slot};
+
+use crate::stored::StoredUpdate;
+
+/// A type of which all zero bits are a value.
+///
+/// # Safety
+/// They are.
+pub(crate) unsafe trait Zeroed {}
+
+// SAFETY: zero is a number.
+unsafe impl Zeroed for u32 {}
+// SAFETY: a null pointer is `None`.
+unsafe impl<T> Zeroed for Option<ManuallyDrop<Box<T>>> {}
+// SAFETY: the core promises it for slots and items whose `Update::EMPTY` is all zeros.
+unsafe impl Zeroed for Slot<StoredUpdate> {}
+// SAFETY: the same.
+unsafe impl Zeroed for Item<StoredUpdate> {}
+
+/// `count` values of zero bits, at least one; `None` if there is not enough memory.
+pub(crate) fn boxed_slice<T: Zeroed>(count: usize) -> Option<Box<[T]>> {
     const { assert!(size_of::<T>() > 0) };
-    let layout = Layout::array::<T>(count).ok()?;
-    if layout.size() == 0 {
-        return Some(Box::default());
-    }
+    let layout = Layout::array::<T>(count).ok().filter(|layout| layout.size() > 0)?;
     // SAFETY: the layout has a size.
-    let first = unsafe { alloc(layout) }.cast::<T>();
+    let first = unsafe { alloc_zeroed(layout) }.cast::<T>();
     if first.is_null() {
         return None;
     }
-    for index in 0..count {
-        // SAFETY: the memory has room for `count` values.
-        unsafe { first.add(index).write(each()) };
-    }
-    // SAFETY: it was allocated with the layout of this slice, and every value of it is written.
+    // SAFETY: it was allocated with the layout of this slice, and zeros are its values.
     Some(unsafe { Box::from_raw(core::ptr::slice_from_raw_parts_mut(first, count)) })
 }
 
@@ -30,7 +44,7 @@ pub(crate) fn boxed_slice<T>(count: usize, each: impl Fn() -> T) -> Option<Box<[
 pub(crate) fn boxed<T>(value: impl FnOnce() -> T) -> Option<Box<T>> {
     const { assert!(size_of::<T>() > 0) };
     // SAFETY: the layout has a size.
-    let place = unsafe { alloc(Layout::new::<T>()) }.cast::<T>();
+    let place = unsafe { alloc_zeroed(Layout::new::<T>()) }.cast::<T>();
     if place.is_null() {
         return None;
     }
@@ -41,23 +55,58 @@ pub(crate) fn boxed<T>(value: impl FnOnce() -> T) -> Option<Box<T>> {
     }
 }
 
+/// Slots of a bus or items of a batch: at most [`Config::MOST`], so that the core's own check, at each access,
+/// is left out.
+pub(crate) struct Row<T>(Box<[T]>);
+
+impl<T: Zeroed> Row<T> {
+    pub(crate) fn new(count: usize) -> Option<Self> {
+        if count > Config::MOST {
+            return None;
+        }
+        boxed_slice(count).map(Self)
+    }
+}
+
+impl<T> Default for Row<T> {
+    fn default() -> Self {
+        Self(Box::default())
+    }
+}
+
+impl<T> AsRef<[T]> for Row<T> {
+    #[inline(always)]
+    fn as_ref(&self) -> &[T] {
+        // SAFETY: `new` refuses more.
+        unsafe { assert_unchecked(self.0.len() <= Config::MOST) };
+        &self.0
+    }
+}
+
+impl<T> AsMut<[T]> for Row<T> {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [T] {
+        // SAFETY: the same.
+        unsafe { assert_unchecked(self.0.len() <= Config::MOST) };
+        &mut self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn values_are_written_and_dropped() {
-        let counted = std::rc::Rc::new(());
-        let slice = boxed_slice(3, || counted.clone()).expect("memory");
-        assert_eq!((slice.len(), std::rc::Rc::strong_count(&counted)), (3, 4));
-        drop(slice);
-        assert_eq!(std::rc::Rc::strong_count(&counted), 1);
+    fn values_are_zeros() {
+        let slice: Box<[u32]> = boxed_slice(3).expect("memory");
+        assert_eq!(*slice, [0; 3]);
         assert_eq!(*boxed(|| 7).expect("memory"), 7);
-        assert!(boxed_slice(0, || 7).is_some_and(|slice| slice.is_empty()));
     }
 
     #[test]
-    fn too_much_memory_is_none() {
-        assert!(boxed_slice(usize::MAX / 4, || 0u64).is_none());
+    fn nothing_and_too_much_are_none() {
+        assert!(boxed_slice::<u32>(0).is_none());
+        assert!(boxed_slice::<u32>(usize::MAX / 8).is_none());
+        assert!(Row::<u32>::new(Config::MOST + 1).is_none());
     }
 }

@@ -2,22 +2,21 @@
 #![forbid(unsafe_code)]
 
 use alloc::boxed::Box;
-use core::time::Duration;
 
 use statusbus_core::{
     Accepted, Batch, Bus, Category, Config, Instant, Item, Leading, Overflow, OverflowEvent,
     Polled, Priority, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
 };
 
-use crate::boxed::{boxed, boxed_slice};
+use crate::boxed::{Row, boxed, boxed_slice};
 use crate::packed;
 use crate::report::{GAPS, Report};
 use crate::stored::StoredUpdate;
 
 /// A bus and its buffers.
 pub(crate) struct Engine {
-    bus: Bus<StoredUpdate, Box<[Slot<StoredUpdate>]>, TelemetryDelta, { Category::MAX }, GAPS>,
-    batch: Batch<StoredUpdate, Box<[Item<StoredUpdate>]>>,
+    bus: Bus<StoredUpdate, Row<Slot<StoredUpdate>>, TelemetryDelta, { Category::MAX }, GAPS>,
+    batch: Batch<StoredUpdate, Row<Item<StoredUpdate>>>,
     /// Payload slots: those of expired updates, then those of a batch.
     left: Left,
     /// Of a batch that was in flight when the batch size changed.
@@ -54,27 +53,35 @@ pub(crate) struct Settings {
 
 impl Settings {
     fn config(&self) -> Option<Config> {
-        let overflow = Overflow::ALL.get((self.policy & 3) as usize)?;
+        let overflow = match self.policy & 3 {
+            0 => Overflow::Evict,
+            1 => Overflow::DropNewest,
+            2 => Overflow::DropOldest,
+            _ => Overflow::Reject,
+        };
         let leading = if self.policy & 4 == 0 { Leading::Immediate } else { Leading::Delayed };
         let config = Config::new()
             .with_queue_limit(self.queue_limit as usize)
             .and_then(|config| config.with_batch_size(self.batch_size as usize))
-            .and_then(|config| config.with_flush_interval(span(self.flush_interval)));
-        Some(config.ok()?.with_overflow(*overflow).with_leading(leading))
+            .ok()?
+            .with_flush_interval_micros(micros(self.flush_interval))?;
+        Some(config.with_overflow(overflow).with_leading(leading))
     }
 }
 
 impl Engine {
-    /// A bus with that many slots; `None` if there is not enough memory.
-    pub(crate) fn new(slots: usize) -> Option<Box<Self>> {
+    /// A bus with that many slots and categories; `None` if there is not enough memory.
+    pub(crate) fn new(slots: usize, categories: usize) -> Option<Box<Self>> {
         let left = Left::new(slots)?;
-        let slots = boxed_slice(slots, || Slot::VACANT)?;
-        boxed(|| Self {
+        let slots = Row::new(slots)?;
+        let mut engine = boxed(|| Self {
             bus: Bus::with_slots(slots, Config::new(), TelemetryDelta::default()),
-            batch: Batch::with_items(Box::default()),
+            batch: Batch::with_items(Row::default()),
             left,
             earlier: None,
-        })
+        })?;
+        engine.bus.set_categories(categories);
+        Some(engine)
     }
 
     /// Changes the configuration. Answers how many updates had to leave; their payload slots are written.
@@ -83,11 +90,10 @@ impl Engine {
         let config = settings.config()?;
         let size = settings.batch_size as usize;
         if self.batch.capacity() != size {
-            let items = boxed_slice(size, || Item::VACANT)?;
-            self.left = Left::new(self.bus.capacity() + size)?;
+            let items = Row::new(size)?;
             // Called from inside a callback, the batch that is being delivered is not settled yet.
             self.earlier = Some(self.batch.take_receipt());
-            self.batch = Batch::with_items(items);
+            self.batch.replace_items(items);
         }
         let Self { bus, left, .. } = self;
         left.len = 0;
@@ -100,35 +106,32 @@ impl Engine {
         if let (Some(category), Some(priority)) =
             (Category::from_index(index as usize), by_index(priority))
         {
-            let ttl = (ttl >= 0.0).then(|| span(ttl));
-            self.bus.reconfigure_category(category, priority, ttl);
+            let ttl = if ttl >= 0.0 { micros(ttl) } else { u64::MAX };
+            self.bus.reconfigure_category_micros(category, priority, ttl);
         }
-    }
-
-    /// Sets how many categories there are.
-    pub(crate) fn set_categories(&mut self, count: u32) {
-        self.bus.set_categories(count as usize);
     }
 
     /// Pushes an update. `kind`: the category, and above its 5 bits the priority and one more; zero:
     /// that of the category. `ttl`: milliseconds; below zero: that of the category.
     #[inline]
     pub(crate) fn send(&mut self, mut update: StoredUpdate, kind: u32, ttl: f64, now: f64) -> u32 {
-        let Some(category) = Category::from_index((kind & 31) as usize) else { return 0 };
+        let Some(category) = Category::from_index((kind & 31) as usize) else {
+            return packed::QUEUED;
+        };
         let mut options = SendOptions::new(category);
         if let Some(priority) = (kind >> 5).checked_sub(1).and_then(by_index) {
             options = options.with_priority(priority);
         }
         if ttl >= 0.0 {
-            options = options.with_ttl(span(ttl));
+            options = options.with_ttl_micros(micros(ttl));
         }
         if update.key != 0 {
             // The number itself, which the core spreads. The host assigns numbers in turn: no sender
             // can choose keys that collide.
             options = options.with_key_hash(update.key);
         }
-        let outcome = self.bus.push(&mut update, options, || instant(now));
-        packed::packed(outcome, self.bus.take_wake(), update.slot)
+        let code = self.bus.push_code(&mut update, options, || instant(now));
+        packed::packed(code, self.bus.take_wake(), update.slot)
     }
 
     /// Counts an update that JavaScript refused.
@@ -147,9 +150,7 @@ impl Engine {
             return 0;
         }
         let expired = left.len;
-        for one in batch.iter() {
-            left.add(one.update);
-        }
+        batch.iter().for_each(|one| left.add(one.update));
         let TelemetryDelta { started, lost } = core::mem::take(bus.telemetry());
         report.batch([
             batch.len() as f64,
@@ -189,27 +190,27 @@ impl Engine {
         self.bus.close(instant(now));
     }
 
-    /// Reports the counters.
-    pub(crate) fn ledger(&self, report: &mut Report) {
-        report.ledger(&self.bus.ledger());
+    /// The address of the payload slots, which stays.
+    pub(crate) fn places(&self) -> usize {
+        self.left.slots.as_ptr() as usize
     }
 
-    /// The address of the payload slots.
-    pub(crate) const fn left(&self) -> *const u32 {
-        self.left.slots.as_ptr()
+    /// Reports the counters.
+    pub(crate) fn ledger(&self, report: &mut Report) {
+        report.ledger(&self.bus.ledger(), self.bus.counters());
     }
 }
 
-/// Payload slots of updates that have left, at an address that stays until the bus is configured again.
+/// Payload slots of updates that have left.
 struct Left {
-    /// One for every slot of the bus and of a batch.
+    /// One for every slot of the bus: no call takes more updates out of the queue.
     slots: Box<[u32]>,
     len: usize,
 }
 
 impl Left {
     fn new(most: usize) -> Option<Self> {
-        Some(Self { slots: boxed_slice(most, || 0)?, len: 0 })
+        Some(Self { slots: boxed_slice(most)?, len: 0 })
     }
 
     fn add(&mut self, update: &StoredUpdate) {
@@ -222,7 +223,12 @@ impl Left {
 }
 
 fn by_index(index: u32) -> Option<Priority> {
-    Priority::ALL.get(index as usize).copied()
+    match index {
+        0 => Some(Priority::Low),
+        1 => Some(Priority::Normal),
+        2 => Some(Priority::High),
+        _ => None,
+    }
 }
 
 /// A reading of JavaScript's clock. Negative numbers and NaN are its start.
@@ -231,8 +237,9 @@ fn instant(millis: f64) -> Instant {
 }
 
 /// A span, rounded up to whole microseconds, so that nothing is due too early.
-fn span(millis: f64) -> Duration {
+#[inline(always)]
+fn micros(millis: f64) -> u64 {
     let micros = millis * 1_000.0;
     let whole = micros as u64;
-    Duration::from_micros(whole.saturating_add(u64::from((whole as f64) < micros)))
+    whole.saturating_add(u64::from((whole as f64) < micros))
 }

@@ -1,34 +1,29 @@
 //! The packed outcome: the answer of `send` as one number.
 #![forbid(unsafe_code)]
 
-use statusbus_core::{DropReason, FlushReason, Loss, Outcome, RefuseReason};
+use statusbus_core::{DropReason, FlushReason, RefuseReason};
 
-/// The outcome in 6 bits, whether the poller must be woken in bit 7, and from bit 8 on the payload slot of
-/// the update that has left, if one has. Zero is the common case: queued, nothing to do.
-#[inline(always)]
-pub(crate) fn packed(outcome: Outcome, wake: bool, left: u32) -> u32 {
-    let code = code(outcome);
-    let left = if code == 0 { 0 } else { left };
-    code | u32::from(wake) << 7 | left << 8
-}
+/// The answer for an update that is queued, with nothing to do.
+pub(crate) const QUEUED: u32 = 142;
 
+/// The [code](statusbus_core::Outcome::from_code) of the outcome, whether the poller must be woken in bit 5,
+/// and from bit 8 on the payload slot of the update that has left, if one has.
 #[inline(always)]
-fn code(outcome: Outcome) -> u32 {
-    match outcome {
-        Outcome::Merged => 1,
-        Outcome::Expired => 2,
-        Outcome::Displaced(Loss::Expired) => 3,
-        Outcome::Displaced(Loss::Dropped(reason)) => 8 + reason as u32,
-        Outcome::Dropped(reason) => 16 + reason as u32,
-        Outcome::Refused(reason) => 24 + reason as u32,
-        // `Queued`
-        _ => 0,
-    }
+pub(crate) fn packed(code: u8, wake: bool, left: u32) -> u32 {
+    u32::from(code) | u32::from(wake) << 5 | left << 8
 }
 
 /// The reason at an index of [`RefuseReason::ALL`].
 pub(crate) fn refuse_reason(index: u32) -> Option<RefuseReason> {
-    RefuseReason::ALL.get(index as usize).copied()
+    Some(match index {
+        0 => RefuseReason::Full,
+        1 => RefuseReason::Closed,
+        2 => RefuseReason::Invalid,
+        3 => RefuseReason::UnknownCategory,
+        4 => RefuseReason::TooLarge,
+        5 => RefuseReason::Unauthorized,
+        _ => return None,
+    })
 }
 
 // JavaScript has the same lists in the same order.
@@ -41,25 +36,28 @@ const _: () = {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use statusbus_core::{Loss, Outcome};
 
+    /// The list of JavaScript: `OUTCOMES` in `js/words.ts`.
     #[test]
-    fn every_outcome_has_a_number_of_its_own_below_the_bit_for_waking() {
-        let dropped = DropReason::ALL.map(Outcome::Dropped);
-        let displaced = DropReason::ALL.map(|reason| Outcome::Displaced(Loss::Dropped(reason)));
-        let refused = RefuseReason::ALL.map(Outcome::Refused);
-        let plain =
-            [Outcome::Queued, Outcome::Merged, Outcome::Expired, Outcome::Displaced(Loss::Expired)];
-        let all = [&plain[..], &dropped, &displaced, &refused].concat();
-        let mut codes: Vec<u32> = all.iter().map(|&outcome| packed(outcome, false, 0)).collect();
-        assert!(codes.iter().all(|&code| code < 64));
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), all.len());
+    fn every_outcome_has_the_number_that_javascript_expects() {
+        for (index, reason) in (0..).zip(DropReason::ALL) {
+            assert_eq!(Outcome::from_code(index), Outcome::Dropped(reason));
+            let displaced = Outcome::Displaced(Loss::Dropped(reason));
+            assert_eq!(Outcome::from_code(128 | index), displaced);
+        }
+        assert_eq!(Outcome::from_code(6), Outcome::Expired);
+        assert_eq!(Outcome::from_code(128 | 6), Outcome::Displaced(Loss::Expired));
+        for (index, reason) in (7..).zip(RefuseReason::ALL) {
+            assert_eq!(Outcome::from_code(index), Outcome::Refused(reason));
+        }
+        assert_eq!(Outcome::from_code(128 | 13), Outcome::Merged);
+        assert_eq!(Outcome::from_code(QUEUED as u8), Outcome::Queued);
     }
 
     #[test]
-    fn the_slot_of_an_update_that_has_left_is_above_the_bit_for_waking() {
-        assert_eq!(packed(Outcome::Merged, true, 5), 1 | 128 | 5 << 8);
-        assert_eq!(packed(Outcome::Queued, true, 5), 128);
+    fn waking_and_the_slot_of_an_update_that_has_left_are_beside_the_outcome() {
+        assert_eq!(packed(141, true, 5), 141 | 32 | 5 << 8);
+        assert_eq!(packed(142, false, 5) & 191, QUEUED);
     }
 }

@@ -1,7 +1,7 @@
 //! Results of more than one number, which JavaScript reads out of the memory.
 #![forbid(unsafe_code)]
 
-use statusbus_core::{DropReason, Dropped, Gap, Ledger, Losses, RefuseReason, Refused};
+use statusbus_core::{DropReason, Gap, Ledger, RefuseReason};
 
 /// Numbers for one call. The documentation of each export lists those that it writes.
 pub(crate) const LEN: usize = 48;
@@ -9,81 +9,63 @@ pub(crate) const LEN: usize = 48;
 /// Counts for each loss: expired, and dropped by reason.
 const LOSSES: usize = 1 + DropReason::ALL.len();
 
-/// A row of numbers, written from the front.
+/// A row of numbers.
 pub(crate) struct Report {
     pub(crate) numbers: [f64; LEN],
-}
-
-struct Pen<'a>(core::slice::IterMut<'a, f64>);
-
-impl Pen<'_> {
-    fn put(&mut self, number: f64) {
-        if let Some(place) = self.0.next() {
-            *place = number;
-        }
-    }
-
-    // Once, and not at every call: each costs bytes on the way to a page.
-    #[inline(never)]
-    fn counts(&mut self, counts: &[u64]) {
-        for &count in counts {
-            self.put(count as f64);
-        }
-    }
-
-    #[inline(never)]
-    fn losses(&mut self, losses: &Losses) {
-        self.counts(&[losses.expired]);
-        self.counts(&by_drop_reason(&losses.dropped));
-    }
-}
-
-/// In the order of [`DropReason::ALL`]. By name: by reason each would be a jump.
-const fn by_drop_reason(dropped: &Dropped) -> [u64; DropReason::ALL.len()] {
-    let Dropped { newest, oldest, evicted, outranked, shrunk, sink, .. } = *dropped;
-    [newest, oldest, evicted, outranked, shrunk, sink]
-}
-
-/// In the order of [`RefuseReason::ALL`].
-const fn by_refuse_reason(refused: &Refused) -> [u64; RefuseReason::ALL.len()] {
-    let Refused { full, closed, invalid, unknown_category, too_large, unauthorized, .. } = *refused;
-    [full, closed, invalid, unknown_category, too_large, unauthorized]
 }
 
 impl Report {
     pub(crate) const EMPTY: Self = Self { numbers: [0.0; LEN] };
 
-    fn pen(&mut self, from: usize) -> Pen<'_> {
-        Pen(self.numbers.get_mut(from..).unwrap_or_default().iter_mut())
+    /// The address of the payload slots of a new bus.
+    pub(crate) fn created(&mut self, places: usize) {
+        let [first, ..] = &mut self.numbers;
+        *first = places as f64;
     }
 
-    /// The counters: sent, delivered, coalesced, expired, queued, in flight, then dropped and refused
-    /// by reason.
-    pub(crate) fn ledger(&mut self, ledger: &Ledger) {
-        let mut pen = self.pen(0);
-        let Ledger { sent, delivered, coalesced, expired, queued, in_flight, .. } = *ledger;
-        pen.counts(&[sent, delivered, coalesced, expired, queued, in_flight]);
-        pen.counts(&by_drop_reason(&ledger.dropped));
-        pen.counts(&by_refuse_reason(&ledger.refused));
+    /// The counters: sent, queued, in flight, then those of [`Bus::counters`](statusbus_core::Bus::counters).
+    pub(crate) fn ledger(&mut self, ledger: &Ledger, counters: impl Iterator<Item = u64>) {
+        let [sent, queued, in_flight, rest @ ..] = &mut self.numbers;
+        *sent = ledger.sent as f64;
+        *queued = ledger.queued as f64;
+        *in_flight = ledger.in_flight as f64;
+        for (place, count) in rest.iter_mut().zip(counters) {
+            *place = count as f64;
+        }
     }
 
     /// The numbers of a batch, from the first on.
     pub(crate) fn batch(&mut self, numbers: [f64; BATCH]) {
-        let mut pen = self.pen(0);
-        for number in numbers {
-            pen.put(number);
+        if let Some(places) = self.numbers.first_chunk_mut() {
+            *places = numbers;
         }
     }
 
     /// The gap in front of it: how many topics, for each its number and losses, and the losses elsewhere.
     pub(crate) fn gap(&mut self, gap: &Gap<u32, GAPS>) {
-        let mut pen = self.pen(BATCH);
-        pen.put(gap.topics().len() as f64);
-        for (topic, losses) in gap.topics() {
-            pen.put(f64::from(*topic));
-            pen.losses(&losses);
+        let mut at = BATCH;
+        let mut put = |number: u32| {
+            if let Some(place) = self.numbers.get_mut(at) {
+                *place = number.into();
+            }
+            at += 1;
+        };
+        let mut topics = gap.topics();
+        put(topics.len() as u32);
+        for index in 0..=GAPS {
+            let topic = topics.next();
+            if let Some((topic, _)) = topic {
+                put(*topic);
+            }
+            let [dropped @ .., expired] = gap.counts(index);
+            put(*expired);
+            for count in dropped {
+                put(*count);
+            }
+            if topic.is_none() {
+                break;
+            }
         }
-        pen.losses(&gap.elsewhere());
     }
 }
 
@@ -94,25 +76,42 @@ pub(crate) const BATCH: usize = 7;
 
 const _: () = {
     assert!(BATCH + 1 + GAPS * (1 + LOSSES) + LOSSES <= LEN);
-    assert!(6 + DropReason::ALL.len() + RefuseReason::ALL.len() <= LEN);
+    assert!(3 + LOSSES + RefuseReason::ALL.len() + 2 <= LEN);
 };
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use statusbus_core::{
+        Batch, Bus, Category, Config, Instant, Overflow, Polled, SendOptions, Slot,
+    };
 
+    use super::*;
+    use crate::stored::StoredUpdate;
+
+    /// The orders of `readLedger` and `Gaps.read` in JavaScript.
     #[test]
-    fn counts_are_in_the_order_of_their_reasons() {
-        let mut dropped = Dropped::default();
-        (dropped.newest, dropped.oldest, dropped.evicted) = (1, 2, 3);
-        (dropped.outranked, dropped.shrunk, dropped.sink) = (4, 5, 6);
-        assert_eq!(by_drop_reason(&dropped), DropReason::ALL.map(|reason| dropped.count(reason)));
-        let mut refused = Refused::default();
-        (refused.full, refused.closed, refused.invalid) = (1, 2, 3);
-        (refused.unknown_category, refused.too_large, refused.unauthorized) = (4, 5, 6);
-        assert_eq!(
-            by_refuse_reason(&refused),
-            RefuseReason::ALL.map(|reason| refused.count(reason))
-        );
+    fn counts_are_in_the_order_that_javascript_reads() {
+        let mut bus: Bus<StoredUpdate, [Slot<StoredUpdate>; 2], (), 7, GAPS> = Bus::new();
+        let now = Instant::from_millis(1);
+        bus.reconfigure(Config::new().with_overflow(Overflow::DropOldest), |_, _| {}, now);
+        for topic in [5, 6, 7] {
+            let mut update = StoredUpdate { slot: 0, topic, key: 0 };
+            let _ = bus.push(&mut update, SendOptions::new(Category::INFO), || now);
+        }
+        for reason in RefuseReason::ALL {
+            for _ in 0..=reason as u32 {
+                bus.refuse(reason);
+            }
+        }
+        let mut report = Report::EMPTY;
+        report.ledger(&bus.ledger(), bus.counters());
+        let ledger = [24, 2, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 0, 0].map(f64::from);
+        assert_eq!(report.numbers[..18], ledger);
+
+        let mut batch: Batch<StoredUpdate, [_; 2]> = Batch::new();
+        assert_eq!(bus.poll(&mut batch, now), Polled::Batch);
+        report.gap(bus.gap(&batch).expect("an update is missing"));
+        let gap = [1, 5, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].map(f64::from);
+        assert_eq!(report.numbers[BATCH..BATCH + 16], gap);
     }
 }

@@ -33,4 +33,10 @@ impl Update for StoredUpdate {
     fn move_to(&mut self, to: &mut Self) {
         *to = *self;
     }
+
+    // The default exchanges word by word in a loop, which keeps the new update in memory.
+    #[inline(always)]
+    fn swap(&mut self, with: &mut Self) {
+        *self = core::mem::replace(with, *self);
+    }
 }

@@ -52,7 +52,19 @@ where
         options: SendOptions,
         now: impl FnOnce() -> Instant,
     ) -> Outcome {
-        Outcome::from_code(self.take_in(update, options, now))
+        Outcome::from_code(self.push_code(update, options, now))
+    }
+
+    /// [`push`](Self::push) for hosts that pass the outcome on as a number, without a conversion: see
+    /// [`Outcome::from_code`].
+    #[inline(always)]
+    pub fn push_code(
+        &mut self,
+        update: &mut U,
+        options: SendOptions,
+        now: impl FnOnce() -> Instant,
+    ) -> u8 {
+        self.take_in(update, options, now) & !(ENQUEUE | IN_SLOT)
     }
 
     #[inline(always)]
@@ -63,8 +75,8 @@ where
         now: impl FnOnce() -> Instant,
     ) -> u8 {
         let category = options.category.index();
-        let known = category < usize::from(self.settings.categories());
-        let Some((priority, ttl)) = self.settings.category(category).filter(|_| known) else {
+        let known = category < usize::from(self.categories());
+        let Some((priority, ttl)) = self.category(category).filter(|_| known) else {
             return self.refuse_unknown();
         };
         let ttl = match options.ttl {
@@ -124,7 +136,7 @@ where
     }
 
     #[cold]
-    #[inline(never)]
+    #[cfg_attr(not(target_family = "wasm"), inline(never))]
     fn refuse_unknown(&mut self) -> u8 {
         self.count_refused(match self.flags & IS_CLOSED {
             0 => RefuseReason::UnknownCategory,
@@ -133,7 +145,7 @@ where
     }
 
     /// The first update is in the queue: it gets its deadline.
-    #[inline(never)]
+    #[cfg_attr(not(target_family = "wasm"), inline(never))]
     fn start_queue(&mut self, now: Ticks) {
         self.front_since = now;
         let interval = self.settings.interval();
@@ -149,7 +161,7 @@ where
 
     /// Handles an update that has a key, or meets a full queue or a closed bus. Returns the packed outcome,
     /// with [`ENQUEUE`] if the update must still join the end of the queue.
-    #[inline(never)]
+    #[cfg_attr(not(target_family = "wasm"), inline(never))]
     fn make_room(&mut self, update: &mut U, terms: Terms, hash: Option<u32>) -> u8 {
         if self.flags & IS_CLOSED != 0 {
             return self.count_refused(RefuseReason::Closed);
@@ -241,7 +253,7 @@ where
 
     /// Exchanges a queued update for a new one, and makes its slot the next free one. So neither update is
     /// moved through a third place.
-    #[inline(never)]
+    #[cfg_attr(not(target_family = "wasm"), inline(never))]
     fn exchange(&mut self, link: Link, update: &mut U, now: Ticks, why: u8) -> u8 {
         if let Some(slot) = slots_mut(&mut self.slots).get_mut(link.index()) {
             let topic = slot.update.topic();

@@ -12,7 +12,7 @@ use crate::{Category, Config, Leading, Overflow, Priority, Telemetry, Update};
 /// The configuration as the bus uses it. On microcontrollers each field is stored as its difference from
 /// the default, so that the settings of a new bus are all zeros.
 #[repr(C)]
-pub(super) struct Settings<const CATEGORIES: usize> {
+pub(super) struct Settings {
     /// Queue length at and above which a push takes the slow path: the limit, or zero once the bus is
     /// closed.
     room: u16,
@@ -24,13 +24,26 @@ pub(super) struct Settings<const CATEGORIES: usize> {
     pub(super) overflow: Overflow,
     pub(super) leading: Leading,
     categories: u8,
-    by_category: [ByCategory; CATEGORIES],
 }
 
+/// The defaults of a category.
 #[derive(Clone, Copy)]
-struct ByCategory {
+pub(super) struct ByCategory {
     ttl: Ttl,
     priority: u8,
+}
+
+impl ByCategory {
+    /// Those of each category of a new bus.
+    pub(super) const fn defaults<const CATEGORIES: usize>() -> [Self; CATEGORIES] {
+        let mut all = [Self { ttl: Ttl::NEVER.inverted(), priority: 0 }; CATEGORIES];
+        let mut category = 0;
+        while category < CATEGORIES {
+            all[category].priority = coded_priority(default_priority(category), category);
+            category += 1;
+        }
+        all
+    }
 }
 
 /// Encodes a value for storage, and decodes it: the two are the same operation.
@@ -71,17 +84,16 @@ const fn default_priority(category: usize) -> u8 {
     if category < 16 { ((NORMAL ^ LOW ^ HIGH) >> (2 * category)) as u8 & 3 } else { 1 }
 }
 
-impl<const CATEGORIES: usize> Settings<CATEGORIES> {
+/// On WebAssembly too: an array of zeros is made by one instruction there.
+#[inline(always)]
+const fn coded_priority(value: u8, category: usize) -> u8 {
+    if ZEROED || cfg!(target_family = "wasm") { value ^ default_priority(category) } else { value }
+}
+
+impl Settings {
     /// The defaults.
-    pub(super) const fn new(capacity: usize) -> Self {
+    pub(super) const fn new(capacity: usize, categories: usize) -> Self {
         let (limit, full) = (default_limit(capacity), default_full(capacity));
-        let mut by_category = [ByCategory { ttl: Ttl::NEVER.inverted(), priority: 0 }; CATEGORIES];
-        let mut category = 0;
-        while category < CATEGORIES {
-            let default = default_priority(category);
-            by_category[category].priority = coded8(default, default);
-            category += 1;
-        }
         Self {
             room: coded16(limit, limit),
             full: coded16(full, full),
@@ -90,8 +102,7 @@ impl<const CATEGORIES: usize> Settings<CATEGORIES> {
             interval: if ZEROED { 0 } else { DEFAULT_INTERVAL },
             overflow: DEFAULT.overflow,
             leading: DEFAULT.leading,
-            categories: coded8(default_categories(CATEGORIES), default_categories(CATEGORIES)),
-            by_category,
+            categories: coded8(default_categories(categories), default_categories(categories)),
         }
     }
 
@@ -104,18 +115,6 @@ impl<const CATEGORIES: usize> Settings<CATEGORIES> {
     pub(super) const fn batch_size(&self) -> u16 {
         coded16(self.batch_size, DEFAULT.batch_size)
     }
-
-    #[inline(always)]
-    pub(super) const fn categories(&self) -> u8 {
-        coded8(self.categories, default_categories(CATEGORIES))
-    }
-
-    /// The priority and the TTL of a category.
-    #[inline(always)]
-    pub(super) fn category(&self, category: usize) -> Option<(u8, Ttl)> {
-        let stored = self.by_category.get(category)?;
-        Some((coded8(stored.priority, default_priority(category)), stored.ttl.inverted()))
-    }
 }
 
 impl<U, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS>
@@ -124,6 +123,18 @@ where
     S: AsRef<[Slot<U>]> + AsMut<[Slot<U>]>,
     T: Telemetry,
 {
+    #[inline(always)]
+    pub(super) fn categories(&self) -> u8 {
+        coded8(self.settings.categories, default_categories(CATEGORIES))
+    }
+
+    /// The priority and the TTL of a category.
+    #[inline(always)]
+    pub(super) fn category(&self, category: usize) -> Option<(u8, Ttl)> {
+        let stored = self.by_category.get(category)?;
+        Some((coded_priority(stored.priority, category), stored.ttl.inverted()))
+    }
+
     #[inline(always)]
     pub(super) fn limit(&self) -> u16 {
         coded16(self.settings.limit, default_limit(self.capacity()))
@@ -231,9 +242,24 @@ where
         priority: Priority,
         ttl: Option<Duration>,
     ) {
-        if let Some(stored) = self.settings.by_category.get_mut(category.index()) {
-            stored.priority = coded8(priority as u8, default_priority(category.index()));
-            stored.ttl = Ttl::new(ttl).inverted();
+        self.set_category(category, priority, Ttl::new(ttl));
+    }
+
+    /// The same with the TTL in microseconds: for hosts whose clocks count them. `u64::MAX`: they do not expire.
+    pub fn reconfigure_category_micros(
+        &mut self,
+        category: Category,
+        priority: Priority,
+        ttl: u64,
+    ) {
+        self.set_category(category, priority, Ttl::from_micros(ttl));
+    }
+
+    #[inline(always)]
+    fn set_category(&mut self, category: Category, priority: Priority, ttl: Ttl) {
+        if let Some(stored) = self.by_category.get_mut(category.index()) {
+            stored.priority = coded_priority(priority as u8, category.index());
+            stored.ttl = ttl.inverted();
         }
     }
 
