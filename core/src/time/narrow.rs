@@ -49,7 +49,9 @@ impl Ttl {
     /// Whether it has ended for an update that was queued for so long.
     #[inline(always)]
     pub(crate) const fn is_over(self, waited: Ticks) -> bool {
-        if self.0 < COARSE { waited >= self.0 } else { waited >> SHIFT >= self.0 - COARSE }
+        let (waited, ttl) =
+            if self.0 < COARSE { (waited, self.0) } else { (waited >> SHIFT, self.0 - COARSE) };
+        waited >= ttl
     }
 
     /// The TTL of an update that arrived then, as counted from its new arrival: not before the new
