@@ -390,7 +390,7 @@ where
 
     /// An update is dropped or has expired. Its topic is not known if the caller has taken it.
     #[inline(never)]
-    fn count_lost(&mut self, topic: Option<U::Topic>, index: u8) -> u8 {
+    fn count_lost(&mut self, topic: Option<&U::Topic>, index: u8) -> u8 {
         self.count(index, 1);
         self.gap_mut().count(topic, index);
         self.flags |= MISSING | UNREPORTED;

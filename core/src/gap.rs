@@ -135,7 +135,7 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
 impl<T: Clone + PartialEq, const GAPS: usize> Gap<T, GAPS> {
     /// Counts one loss, of a topic if it is known. O(1): the table is small and fixed.
     #[inline(always)]
-    pub(crate) fn count(&mut self, topic: Option<T>, loss: u8) {
+    pub(crate) fn count(&mut self, topic: Option<&T>, loss: u8) {
         if let Some(count) = self.row(topic).get_mut(usize::from(loss)) {
             *count = count.saturating_add(1);
         }
@@ -151,7 +151,7 @@ impl<T: Clone + PartialEq, const GAPS: usize> Gap<T, GAPS> {
         }
         let topics = gap.topics.get(confirmed..).unwrap_or_default();
         for (topic, row) in topics.iter().zip(gap.rows.get(confirmed..).unwrap_or_default()) {
-            add(self.row(Some(topic.clone())), row);
+            add(self.row(Some(topic)), row);
         }
         if confirmed <= gap.topics.len() {
             add(&mut self.elsewhere, &gap.elsewhere);
@@ -160,13 +160,13 @@ impl<T: Clone + PartialEq, const GAPS: usize> Gap<T, GAPS> {
 
     /// The row of a topic: the one that it has, a new one, or that of the whole bus.
     #[inline(never)]
-    fn row(&mut self, topic: Option<T>) -> &mut Row {
+    fn row(&mut self, topic: Option<&T>) -> &mut Row {
         let Some(topic) = topic else { return &mut self.elsewhere };
-        let known = self.topics.iter().position(|known| *known == topic);
+        let known = self.topics.iter().position(|known| known == topic);
         let index = known.unwrap_or(self.topics.len());
         let Some(row) = self.rows.get_mut(index) else { return &mut self.elsewhere };
         if known.is_none() {
-            let pushed = self.topics.push(topic);
+            let pushed = self.topics.push(topic.clone());
             debug_assert!(pushed.is_ok(), "there are as many topics as rows");
             clear(row);
         }

@@ -197,8 +197,10 @@ where
             }
         }
         self.move_front(batch, at, filled, taken);
-        batch.longest_wait = longest_wait;
-        if self.len == 0 && self.is_flush_requested() {
+        if T::ENABLED {
+            batch.longest_wait = longest_wait;
+        }
+        if self.len == 0 {
             // Evicted and coalesced updates are not in `passed`: the mark must not stay out of reach.
             self.passed = self.flush_to;
         }
@@ -270,7 +272,7 @@ where
     {
         self.move_front(batch, head, filled, taken);
         let Some(item) = batch.items.as_mut().get_mut(filled) else { return };
-        self.count_lost(Some(item.update.topic()), EXPIRED);
+        self.count_lost(Some(&item.update.topic()), EXPIRED);
         expired(&mut item.update);
         if core::mem::needs_drop::<U>() {
             item.update = U::EMPTY;

@@ -216,7 +216,7 @@ where
             // Without slots no batch takes the gap along.
             self.report_soon();
         }
-        self.count_lost(Some(update.topic()), loss)
+        self.count_lost(Some(&update.topic()), loss)
     }
 
     /// Handles an update that meets a full queue, by the overflow policy.
@@ -251,24 +251,32 @@ where
         self.exchange(link, update, terms.now, loss)
     }
 
-    /// Exchanges a queued update for a new one, and makes its slot the next free one. So neither update is
-    /// moved through a third place.
+    /// Exchanges a queued update for a new one, which is then in the next free slot: where updates leave from
+    /// the middle, the slot of the other becomes that. So neither update is moved through a third place.
     #[cfg_attr(not(target_family = "wasm"), inline(never))]
     fn exchange(&mut self, link: Link, update: &mut U, now: Ticks, why: u8) -> u8 {
-        if let Some(slot) = slots_mut(&mut self.slots).get_mut(link.index()) {
+        if why != COALESCED
+            && let Some(slot) = self.slots().get(link.index())
+        {
             let topic = slot.update.topic();
+            self.count_lost(Some(&topic), why);
+        }
+        let slots = slots_mut(&mut self.slots);
+        let to = if Self::LEAVES_FROM_THE_MIDDLE { link.at() } else { self.free };
+        if let Some(slot) = slots.get_mut(usize::from(to)) {
             update.swap(&mut slot.update);
-            if why != COALESCED {
-                self.count_lost(Some(topic), why);
-            }
+        }
+        if to != link.at()
+            && let Some(slot) = slots.get_mut(link.index())
+        {
+            slot.update.move_to(update);
         }
         self.leave(link.at(), now);
         why | IS_QUEUED | ENQUEUE | IN_SLOT
     }
 
     /// Takes the slot `at` out of the queue, which makes it the next free one. (Where only the oldest
-    /// updates leave, its content is moved to the next free one instead.) Neither counts the update nor
-    /// changes the length.
+    /// updates leave, it is the last free one instead.) Neither counts the update nor changes the length.
     #[inline(never)]
     pub(super) fn leave(&mut self, at: u16, now: Ticks) {
         let slots = slots_mut(&mut self.slots);
@@ -295,15 +303,9 @@ where
             }
         }
         let free = self.free;
-        if free == at {
-            return;
-        }
-        if Self::LEAVES_FROM_THE_MIDDLE {
+        if Self::LEAVES_FROM_THE_MIDDLE && free != at {
             slots::relocate(slots, at, free);
             self.free = at;
-        } else if let Ok([from, to]) = slots.get_disjoint_mut([usize::from(at), usize::from(free)])
-        {
-            from.update.move_to(&mut to.update);
         }
     }
 

@@ -225,7 +225,7 @@ where
                 self.free = at;
             }
             self.len -= 1;
-            self.count_lost(Some(topic), index);
+            self.count_lost(Some(&topic), index);
         }
         let interval = self.settings.interval();
         self.deadline = self.deadline.min(self.front_since.saturating_add(interval));

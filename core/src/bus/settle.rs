@@ -77,7 +77,7 @@ where
         }
     }
 
-    fn drop_in_flight(&mut self, topic: Option<U::Topic>) {
+    fn drop_in_flight(&mut self, topic: Option<&U::Topic>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.count_lost(topic, SINK);
         self.report_soon();
@@ -113,7 +113,7 @@ where
         }
         item.priority = SETTLED;
         batch.settled += 1;
-        self.drop_in_flight(Some(item.update.topic()));
+        self.drop_in_flight(Some(&item.update.topic()));
         Some(&mut item.update)
     }
 
