@@ -149,9 +149,10 @@ impl<T: Clone + PartialEq, const GAPS: usize> Gap<T, GAPS> {
         if confirmed == 0 {
             self.retold = self.retold.saturating_add(gap.retold).saturating_add(1);
         }
-        let topics = gap.topics.get(confirmed..).unwrap_or_default();
-        for (topic, row) in topics.iter().zip(gap.rows.get(confirmed..).unwrap_or_default()) {
+        let mut index = confirmed;
+        while let (Some(topic), Some(row)) = (gap.topics.get(index), gap.rows.get(index)) {
             add(self.row(Some(topic)), row);
+            index += 1;
         }
         if confirmed <= gap.topics.len() {
             add(&mut self.elsewhere, &gap.elsewhere);
@@ -162,10 +163,10 @@ impl<T: Clone + PartialEq, const GAPS: usize> Gap<T, GAPS> {
     #[inline(never)]
     fn row(&mut self, topic: Option<&T>) -> &mut Row {
         let Some(topic) = topic else { return &mut self.elsewhere };
-        let known = self.topics.iter().position(|known| known == topic);
-        let index = known.unwrap_or(self.topics.len());
+        let known = self.topics.len();
+        let index = self.topics.iter().position(|known| known == topic).unwrap_or(known);
         let Some(row) = self.rows.get_mut(index) else { return &mut self.elsewhere };
-        if known.is_none() {
+        if index == known {
             let pushed = self.topics.push(topic.clone());
             debug_assert!(pushed.is_ok(), "there are as many topics as rows");
             clear(row);
