@@ -80,6 +80,7 @@ impl<M: RawMutex, U: Update, T, const SLOTS: usize, const C: usize, const GAPS: 
     }
 
     #[cold]
+    #[inline(never)]
     pub(crate) fn count_stray(&self) {
         self.lock.lock(|locked| locked.strays.set(locked.strays.get().saturating_add(1)));
     }
