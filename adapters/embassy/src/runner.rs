@@ -37,8 +37,8 @@ use crate::event::GapEntry;
 pub struct Runner<'a, B: StatusBus> {
     bus: &'a B,
     batch: &'a mut Buffered<B>,
-    /// The sink accepted everything up to this position.
-    accepted: u64,
+    /// The sink accepted this many updates from the start of the batch.
+    accepted: usize,
     polled_at: Instant,
     /// The batch is not settled.
     is_in_flight: bool,
@@ -120,16 +120,14 @@ impl<'a, B: StatusBus> Runner<'a, B> {
 
     #[inline(never)]
     fn settle_accepted(&mut self) {
-        let behind = self.accepted.saturating_add(1);
-        let accepted = behind.saturating_sub(self.batch.first_seq());
-        self.settle(Accepted::First(usize::try_from(accepted).unwrap_or(usize::MAX)));
+        self.settle(Accepted::First(self.accepted));
     }
 
     fn poll(&mut self, cx: &Context<'_>) -> Polled {
         let now = clock::now();
         let polled = self.bus.poll(self.batch, &mut self.reporter, cx, now);
         if let Polled::Batch(_) | Polled::GivenUp = polled {
-            self.accepted = self.batch.first_seq().saturating_sub(1);
+            self.accepted = 0;
             self.polled_at = now;
             self.is_in_flight = true;
             self.must_yield = true;
@@ -196,14 +194,16 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
 
     /// The updates that are not accepted yet, in order.
     pub fn updates(&self) -> impl Iterator<Item = BatchUpdate<'_, B::Message>> {
-        let accepted = self.runner.accepted;
-        self.runner.batch.iter().filter(move |update| update.seq > accepted)
+        let next = self.runner.batch.first_seq().saturating_add(self.runner.accepted as u64);
+        self.runner.batch.iter().filter(move |update| update.seq >= next)
     }
 
     /// The sink accepted everything up to this position: it is delivered, even if the rest is not.
     pub const fn accept(&mut self, seq: u64) {
-        if seq > self.runner.accepted {
-            self.runner.accepted = seq;
+        let accepted = seq.saturating_add(1).saturating_sub(self.runner.batch.first_seq());
+        let accepted = if accepted > usize::MAX as u64 { usize::MAX } else { accepted as usize };
+        if accepted > self.runner.accepted {
+            self.runner.accepted = accepted;
         }
     }
 
