@@ -76,7 +76,7 @@ where
         if T::ENABLED {
             self.report_overflow_end(now);
         }
-        let room = usize::from(self.settings.batch_size()).min(batch.capacity());
+        let room = usize::from(self.settings.batch_size()).min(batch.items.as_ref().len());
         let starts = !batch.is_growing;
         if starts {
             self.flags &= !(ASLEEP | WAKE);
@@ -298,11 +298,10 @@ where
     /// Makes the current gap due within the flush interval.
     pub(super) fn report_soon(&mut self) {
         let latest = self.clock.now.saturating_add(self.settings.interval());
-        if self.flags & GAP_WAITS == 0 {
+        if self.flags & GAP_WAITS == 0 || latest < self.gap_deadline {
             self.gap_deadline = latest;
-            self.flags |= GAP_WAITS;
         }
-        self.gap_deadline = self.gap_deadline.min(latest);
+        self.flags |= GAP_WAITS;
         self.request_wake();
     }
 
