@@ -211,6 +211,7 @@ where
     }
 
     /// Counts a new update as lost.
+    #[inline(always)]
     fn lose_new(&mut self, update: &U, loss: u8) -> u8 {
         if self.len == 0 {
             // Without slots no batch takes the gap along.
@@ -253,7 +254,7 @@ where
 
     /// Exchanges a queued update for a new one, which is then in the next free slot: where updates leave from
     /// the middle, the slot of the other becomes that. So neither update is moved through a third place.
-    #[cfg_attr(not(target_family = "wasm"), inline(never))]
+    #[inline(always)]
     fn exchange(&mut self, link: Link, update: &mut U, now: Ticks, why: u8) -> u8 {
         if why != COALESCED
             && let Some(slot) = self.slots().get(link.index())
@@ -277,7 +278,7 @@ where
 
     /// Takes the slot `at` out of the queue, which makes it the next free one. (Where only the oldest
     /// updates leave, it is the last free one instead.) Neither counts the update nor changes the length.
-    #[inline(never)]
+    #[inline]
     pub(super) fn leave(&mut self, at: u16, now: Ticks) {
         let slots = slots_mut(&mut self.slots);
         if let Some(slot) = slots.get(usize::from(at)) {
