@@ -64,7 +64,7 @@ where
     }
 
     /// Drops the updates from index `accepted` on, and takes the gap back if nothing was accepted.
-    #[inline(never)]
+    #[inline(always)]
     fn drop_rest<B>(&mut self, batch: &mut Batch<U, B>, accepted: usize)
     where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]> + ?Sized,
@@ -157,7 +157,7 @@ where
     }
 
     /// Adds the unconfirmed losses of a gap that was not accepted to the current gap.
-    #[inline(never)]
+    #[inline(always)]
     fn take_gap_back(&mut self, seq: u64) {
         if self.is_on_its_way(seq) {
             let [first, second] = &mut self.gaps;
@@ -172,7 +172,7 @@ where
     }
 
     /// Counts the updates of a batch that are still in flight, and its gap, as delivered.
-    #[inline(never)]
+    #[inline]
     fn close_batch(&mut self, in_flight: u16, gap_seq: Long, began: Long) {
         // saturating: the batch of another bus must not panic this one
         self.open = self.open.saturating_sub(1);
