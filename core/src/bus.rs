@@ -380,7 +380,7 @@ where
     }
 
     /// An update is not taken in.
-    #[inline(never)]
+    #[inline(always)]
     fn count_refused(&mut self, reason: RefuseReason) -> u8 {
         let index = refusal(reason);
         self.count(index, 1);
