@@ -150,7 +150,8 @@ impl Config {
         }
     }
 
-    /// Sets the same in microseconds: for hosts whose clocks count them. `None`: out of range.
+    /// [`with_flush_interval`](Self::with_flush_interval) in microseconds, for hosts whose clocks count them.
+    /// `None`: out of range.
     #[must_use]
     pub const fn with_flush_interval_micros(self, interval: u64) -> Option<Self> {
         if interval == 0 || interval > micros(Self::LONGEST_INTERVAL) {

@@ -6,7 +6,7 @@ use crate::outcome::{EVICTED, EXPIRED, LOSSES, NEWEST, OLDEST, OUTRANKED, SHRUNK
 use crate::time::Long;
 
 /// Losses by the index of their kind.
-pub(crate) type Row = [u32; LOSSES];
+pub type Row = [u32; LOSSES];
 
 /// A record in the stream in place of missing updates: how many, and why.
 ///
@@ -79,9 +79,11 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
 
     /// The losses of the topic at an index, or behind the last those elsewhere, by the index in
     /// [`Outcome::from_code`](crate::Outcome::from_code). For hosts that pass them on as numbers.
+    // Hidden: a new kind of loss would change the type.
+    #[doc(hidden)]
     #[must_use]
     #[inline(always)]
-    pub fn counts(&self, index: usize) -> &[u32; 7] {
+    pub fn counts(&self, index: usize) -> &Row {
         match self.rows.get(index) {
             Some(row) if index < self.topics.len() => row,
             _ => &self.elsewhere,
@@ -163,10 +165,10 @@ impl<T: Clone + PartialEq, const GAPS: usize> Gap<T, GAPS> {
     #[inline(never)]
     fn row(&mut self, topic: Option<&T>) -> &mut Row {
         let Some(topic) = topic else { return &mut self.elsewhere };
-        let known = self.topics.len();
-        let index = self.topics.iter().position(|known| known == topic).unwrap_or(known);
+        let len = self.topics.len();
+        let index = self.topics.iter().position(|one| one == topic).unwrap_or(len);
         let Some(row) = self.rows.get_mut(index) else { return &mut self.elsewhere };
-        if index == known {
+        if index == len {
             let pushed = self.topics.push(topic.clone());
             debug_assert!(pushed.is_ok(), "there are as many topics as rows");
             clear(row);
@@ -176,7 +178,7 @@ impl<T: Clone + PartialEq, const GAPS: usize> Gap<T, GAPS> {
 }
 
 /// Hides the zero from the optimizer, which otherwise calls `memset`: 174 bytes of flash where nothing else
-/// needs it.
+/// needs it. WebAssembly has an instruction for that.
 fn clear(row: &mut Row) {
     let zero = if cfg!(target_family = "wasm") { 0 } else { core::hint::black_box(0) };
     row.iter_mut().for_each(|count| *count = zero);

@@ -91,8 +91,17 @@ impl Ttl {
     #[inline]
     pub(crate) const fn new(span: Option<Duration>) -> Self {
         match span {
-            Some(span) => Self::from_micros(micros(span)),
+            Some(span) => Self::from_micros_or_never(micros(span)),
             None => Self::NEVER,
+        }
+    }
+
+    /// `u64::MAX` never ends.
+    #[inline(always)]
+    pub(crate) const fn from_micros_or_never(micros: u64) -> Self {
+        match micros {
+            u64::MAX => Self::NEVER,
+            micros => Self::from_micros(micros),
         }
     }
 }
@@ -208,6 +217,9 @@ mod tests {
         }
         assert!(!Ttl::NEVER.is_over(Ticks::MAX));
         assert_eq!(Ttl::NEVER.micros(), u64::MAX);
+        assert_eq!(Ttl::from_micros_or_never(u64::MAX), Ttl::NEVER);
+        assert_eq!(Ttl::new(Some(Duration::MAX)), Ttl::NEVER);
+        assert_ne!(Ttl::from_micros_or_never(u64::MAX - 1).micros(), 0);
         assert_eq!(Ttl::NEVER.moved(0, u64::MAX), Ttl::NEVER);
     }
 

@@ -64,7 +64,8 @@ pub trait Update: Sized {
         *to = core::mem::replace(self, Self::EMPTY);
     }
 
-    /// Exchanges two updates. For a large `Copy` type override it as [`move_to`](Self::move_to).
+    /// Exchanges two updates. For a large `Copy` type override it, as [`move_to`](Self::move_to). If the host
+    /// never reads what [`push`](crate::Bus::push) puts into its variable, it may copy `self` to `with` only.
     #[inline(always)]
     fn swap(&mut self, with: &mut Self) {
         core::mem::swap(self, with);
@@ -121,11 +122,12 @@ impl SendOptions {
         self
     }
 
-    /// Sets the same in microseconds: for hosts whose clocks count them, a division less.
+    /// [`with_ttl`](Self::with_ttl) in microseconds, for hosts whose clocks count them. `u64::MAX`: the TTL of
+    /// the category.
     #[must_use]
     #[inline(always)]
     pub const fn with_ttl_micros(mut self, ttl: u64) -> Self {
-        self.ttl = Ttl::from_micros(ttl);
+        self.ttl = Ttl::from_micros_or_never(ttl);
         self
     }
 

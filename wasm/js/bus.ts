@@ -12,7 +12,7 @@ import { Slots } from './slots.js'
 import { isLarger } from './text.js'
 import { clock as monotonic, soon, Timer, within } from './turns.js'
 import type * as Types from './types.js'
-import { OUTCOMES, PRIORITIES, QUEUED, REASONS, REFUSALS, refused } from './words.js'
+import { NOTHING_LEFT, OUTCOMES, PRIORITIES, QUEUED, QUEUED_CODE, REASONS, REFUSALS, refused } from './words.js'
 
 /** Apart from the bus, which it must not keep alive. */
 const releaser = (exports: CoreExports, id: number) => (): void => exports.release(id)
@@ -215,7 +215,8 @@ export class Bus implements Types.StatusBus {
 
   #offer(slot: number, place: Place<Reader>, kind: number, ttl: number): Types.Outcome {
     const answer = this.#core!.send(this.#id, slot, place.topic, place.number, kind, ttl, this.#now)
-    return (answer & 191) === 142 ? QUEUED : this.#answered(answer)
+    // nothing has left, and nobody has to be woken
+    return (answer & 255) === QUEUED_CODE ? QUEUED : this.#answered(answer)
   }
 
   /** The core is not there yet. */
@@ -232,7 +233,7 @@ export class Bus implements Types.StatusBus {
   #answered(answer: number): Types.Outcome {
     if (answer & 32) this.#wake()
     const index = answer & 31
-    if (index !== 14) {
+    if (index !== NOTHING_LEFT) {
       const place = this.#vacate(answer >>> 8)
       if (index < 7) this.#gaps.lost(place)
       if (index < 13 && index !== 6) this.#events.lost()

@@ -24,5 +24,8 @@ export const OUTCOMES: readonly Outcome[] = [
   ...outcomes('merged', [null]),
   ...outcomes('queued', [null]),
 ]
-export const QUEUED = OUTCOMES[142]!
+/** The index of an update that is queued without another having left. */
+export const NOTHING_LEFT = 14
+export const QUEUED_CODE = 128 | NOTHING_LEFT
+export const QUEUED = OUTCOMES[QUEUED_CODE]!
 export const refused = (reason: RefuseReason): Outcome => OUTCOMES[7 + REFUSALS.indexOf(reason)]!

@@ -1,5 +1,5 @@
 //! Memory that may not be there. `Vec` can answer that, too, but brings 1 KB of code that grows it.
-#![allow(unsafe_code)] // writes to memory that was just allocated, and nothing else is in this file
+#![allow(unsafe_code)] // memory that was just allocated, of zeros, and rows of a bounded length; nothing else
 
 use alloc::alloc::alloc_zeroed;
 use alloc::boxed::Box;
@@ -14,7 +14,7 @@ use crate::stored::StoredUpdate;
 /// A type of which all zero bits are a value.
 ///
 /// # Safety
-/// They are.
+/// Implement it only for types of which all zero bytes are a valid value.
 pub(crate) unsafe trait Zeroed {}
 
 // SAFETY: zero is a number.
@@ -39,7 +39,8 @@ pub(crate) fn boxed_slice<T: Zeroed>(count: usize) -> Option<Box<[T]>> {
     Some(unsafe { Box::from_raw(core::ptr::slice_from_raw_parts_mut(first, count)) })
 }
 
-/// One value, made in its memory; `None` if there is not enough.
+/// One value, made in its memory; `None` if there is not enough. It asks for zeros, so that the module has one
+/// function that allocates.
 #[inline(always)]
 pub(crate) fn boxed<T>(value: impl FnOnce() -> T) -> Option<Box<T>> {
     const { assert!(size_of::<T>() > 0) };
@@ -57,9 +58,9 @@ pub(crate) fn boxed<T>(value: impl FnOnce() -> T) -> Option<Box<T>> {
 
 /// Slots of a bus or items of a batch: at most [`Config::MOST`], so that the core's own check, at each access,
 /// is left out.
-pub(crate) struct Row<T>(Box<[T]>);
+pub(crate) struct BoundedSlice<T>(Box<[T]>);
 
-impl<T: Zeroed> Row<T> {
+impl<T: Zeroed> BoundedSlice<T> {
     pub(crate) fn new(count: usize) -> Option<Self> {
         if count > Config::MOST {
             return None;
@@ -68,13 +69,13 @@ impl<T: Zeroed> Row<T> {
     }
 }
 
-impl<T> Default for Row<T> {
+impl<T> Default for BoundedSlice<T> {
     fn default() -> Self {
         Self(Box::default())
     }
 }
 
-impl<T> AsRef<[T]> for Row<T> {
+impl<T> AsRef<[T]> for BoundedSlice<T> {
     #[inline(always)]
     fn as_ref(&self) -> &[T] {
         // SAFETY: `new` refuses more.
@@ -83,7 +84,7 @@ impl<T> AsRef<[T]> for Row<T> {
     }
 }
 
-impl<T> AsMut<[T]> for Row<T> {
+impl<T> AsMut<[T]> for BoundedSlice<T> {
     #[inline(always)]
     fn as_mut(&mut self) -> &mut [T] {
         // SAFETY: the same.
@@ -107,6 +108,6 @@ mod tests {
     fn nothing_and_too_much_are_none() {
         assert!(boxed_slice::<u32>(0).is_none());
         assert!(boxed_slice::<u32>(usize::MAX / 8).is_none());
-        assert!(Row::<u32>::new(Config::MOST + 1).is_none());
+        assert!(BoundedSlice::<u32>::new(Config::MOST + 1).is_none());
     }
 }

@@ -8,15 +8,21 @@ use statusbus_core::{
     Polled, Priority, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
 };
 
-use crate::boxed::{Row, boxed, boxed_slice};
+use crate::boxed::{BoundedSlice, boxed, boxed_slice};
 use crate::packed;
 use crate::report::{GAPS, Report};
 use crate::stored::StoredUpdate;
 
 /// A bus and its buffers.
 pub(crate) struct Engine {
-    bus: Bus<StoredUpdate, Row<Slot<StoredUpdate>>, TelemetryDelta, { Category::MAX }, GAPS>,
-    batch: Batch<StoredUpdate, Row<Item<StoredUpdate>>>,
+    bus: Bus<
+        StoredUpdate,
+        BoundedSlice<Slot<StoredUpdate>>,
+        TelemetryDelta,
+        { Category::MAX },
+        GAPS,
+    >,
+    batch: Batch<StoredUpdate, BoundedSlice<Item<StoredUpdate>>>,
     /// Payload slots: those of expired updates, then those of a batch.
     left: Left,
     /// Of a batch that was in flight when the batch size changed.
@@ -73,10 +79,10 @@ impl Engine {
     /// A bus with that many slots and categories; `None` if there is not enough memory.
     pub(crate) fn new(slots: usize, categories: usize) -> Option<Box<Self>> {
         let left = Left::new(slots)?;
-        let slots = Row::new(slots)?;
+        let slots = BoundedSlice::new(slots)?;
         let mut engine = boxed(|| Self {
             bus: Bus::with_slots(slots, Config::new(), TelemetryDelta::default()),
-            batch: Batch::with_items(Row::default()),
+            batch: Batch::with_items(BoundedSlice::default()),
             left,
             earlier: None,
         })?;
@@ -90,9 +96,12 @@ impl Engine {
         let config = settings.config()?;
         let size = settings.batch_size as usize;
         if self.batch.capacity() != size {
-            let items = Row::new(size)?;
-            // Called from inside a callback, the batch that is being delivered is not settled yet.
-            self.earlier = Some(self.batch.take_receipt());
+            let items = BoundedSlice::new(size)?;
+            // Called from inside a callback, the batch that is being delivered is not settled yet. A second call
+            // there finds the buffer empty, and must not replace the receipt.
+            if !self.batch.is_empty() || self.batch.gap_seq().is_some() {
+                self.earlier = Some(self.batch.take_receipt());
+            }
             self.batch.replace_items(items);
         }
         let Self { bus, left, .. } = self;
@@ -150,6 +159,7 @@ impl Engine {
             return 0;
         }
         let expired = left.len;
+        // Not a loop: `fold` of the iterator is smaller.
         batch.iter().for_each(|one| left.add(one.update));
         let TelemetryDelta { started, lost } = core::mem::take(bus.telemetry());
         report.batch([
@@ -190,8 +200,8 @@ impl Engine {
         self.bus.close(instant(now));
     }
 
-    /// The address of the payload slots, which stays.
-    pub(crate) fn places(&self) -> usize {
+    /// The address of the list of payload slots, which stays.
+    pub(crate) fn payload_slots(&self) -> usize {
         self.left.slots.as_ptr() as usize
     }
 
@@ -222,6 +232,7 @@ impl Left {
     }
 }
 
+/// The priority at an index of [`Priority::ALL`]. A table would take more bytes than this.
 fn by_index(index: u32) -> Option<Priority> {
     match index {
         0 => Some(Priority::Low),

@@ -4,16 +4,17 @@
 use statusbus_core::{DropReason, FlushReason, RefuseReason};
 
 /// The answer for an update that is queued, with nothing to do.
-pub(crate) const QUEUED: u32 = 142;
+pub(crate) const QUEUED: u32 = 128 | 14;
 
 /// The [code](statusbus_core::Outcome::from_code) of the outcome, whether the poller must be woken in bit 5,
-/// and from bit 8 on the payload slot of the update that has left, if one has.
+/// and from bit 8 on the payload slot of the update that has left. If none has, those bits mean nothing.
 #[inline(always)]
 pub(crate) fn packed(code: u8, wake: bool, left: u32) -> u32 {
+    debug_assert!(code & 0b0110_0000 == 0, "bits 5 and 6 are free");
     u32::from(code) | u32::from(wake) << 5 | left << 8
 }
 
-/// The reason at an index of [`RefuseReason::ALL`].
+/// The reason at an index of [`RefuseReason::ALL`]. A table would take more bytes than this.
 pub(crate) fn refuse_reason(index: u32) -> Option<RefuseReason> {
     Some(match index {
         0 => RefuseReason::Full,
@@ -50,7 +51,9 @@ mod tests {
         assert_eq!(Outcome::from_code(128 | 6), Outcome::Displaced(Loss::Expired));
         for (index, reason) in (7..).zip(RefuseReason::ALL) {
             assert_eq!(Outcome::from_code(index), Outcome::Refused(reason));
+            assert_eq!(refuse_reason(u32::from(index) - 7), Some(reason));
         }
+        assert_eq!(refuse_reason(6), None);
         assert_eq!(Outcome::from_code(128 | 13), Outcome::Merged);
         assert_eq!(Outcome::from_code(QUEUED as u8), Outcome::Queued);
     }

@@ -17,10 +17,10 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) const EMPTY: Self = Self { numbers: [0.0; LEN] };
 
-    /// The address of the payload slots of a new bus.
-    pub(crate) fn created(&mut self, places: usize) {
+    /// The address of the list of payload slots of a new bus.
+    pub(crate) fn created(&mut self, payload_slots: usize) {
         let [first, ..] = &mut self.numbers;
-        *first = places as f64;
+        *first = payload_slots as f64;
     }
 
     /// The counters: sent, queued, in flight, then those of [`Bus::counters`](statusbus_core::Bus::counters).

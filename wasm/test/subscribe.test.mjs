@@ -125,6 +125,24 @@ test('callbacks that throw, reject, send, subscribe, unsubscribe, flush, configu
   assert.deepEqual([ledger.delivered, ledger.inFlight], [4, 0])
 })
 
+test('a batch is delivered once, however often a callback configures the bus', async () => {
+  const { bus } = manual({ batchSize: 2, queueLimit: 3, overflow: 'drop_newest' })
+  const gaps = []
+  bus.subscribe('*', batch => {
+    gaps.push(...batch.gaps)
+    bus.configure({ batchSize: 5 })
+    bus.configure({ batchSize: 6 })
+    bus.configure({ batchSize: 2 })
+  })
+  for (let round = 0; round < 3; round++) {
+    for (let n = 0; n < 5; n++) bus.tool('c', `${n}`)
+    await bus.flush()
+  }
+  const ledger = balanced(bus)
+  assert.deepEqual([ledger.delivered, ledger.inFlight, ledger.dropped.newest], [9, 0, 6])
+  assert.equal(gaps.length, 3)
+})
+
 test('without a listener an error is reported as uncaught ones are', t => {
   const reported = []
   globalThis.reportError = error => reported.push(error)

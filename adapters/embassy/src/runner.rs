@@ -201,6 +201,7 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
     /// The sink accepted everything up to this position: it is delivered, even if the rest is not.
     pub const fn accept(&mut self, seq: u64) {
         let accepted = seq.saturating_add(1).saturating_sub(self.runner.batch.first_seq());
+        // `usize` has 32 bits here.
         let accepted = if accepted > usize::MAX as u64 { usize::MAX } else { accepted as usize };
         if accepted > self.runner.accepted {
             self.runner.accepted = accepted;

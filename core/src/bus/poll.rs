@@ -76,6 +76,7 @@ where
         if T::ENABLED {
             self.report_overflow_end(now);
         }
+        // Never more than `Config::MOST`, as the batch size is not.
         let room = usize::from(self.settings.batch_size()).min(batch.items.as_ref().len());
         let starts = !batch.is_growing;
         if starts {
@@ -201,7 +202,8 @@ where
             batch.longest_wait = longest_wait;
         }
         if self.len == 0 {
-            // Evicted and coalesced updates are not in `passed`: the mark must not stay out of reach.
+            // Evicted and coalesced updates are not in `passed`: the mark must not stay out of reach. Without a
+            // requested flush the two are equal already.
             self.passed = self.flush_to;
         }
         if self.overflowed > 0 && self.len <= self.limit() / 2 {

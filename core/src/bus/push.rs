@@ -1,4 +1,7 @@
 //! Taking updates in.
+//!
+//! On microcontrollers the parts of the slow path are functions, so that the path of a plain send stays short. On
+//! WebAssembly inlining them takes fewer bytes.
 
 use super::{Bus, HAS_BEGUN, IS_CLOSED, OVERFLOW_EVERY, OVERFLOW_OVER, slots_mut};
 use crate::index;
@@ -55,8 +58,8 @@ where
         Outcome::from_code(self.push_code(update, options, now))
     }
 
-    /// [`push`](Self::push) for hosts that pass the outcome on as a number, without a conversion: see
-    /// [`Outcome::from_code`].
+    /// [`push`](Self::push) for hosts that pass the outcome on as a number: see [`Outcome::from_code`]. Bits 5
+    /// and 6 are zero.
     #[inline(always)]
     pub fn push_code(
         &mut self,
@@ -252,13 +255,15 @@ where
         self.exchange(link, update, terms.now, loss)
     }
 
-    /// Exchanges a queued update for a new one, which is then in the next free slot: where updates leave from
-    /// the middle, the slot of the other becomes that. So neither update is moved through a third place.
+    /// Exchanges a queued update for a new one, which is then in the next free slot. Where updates leave from
+    /// the middle, the slot of the displaced update becomes the next free one. Elsewhere the new update goes into
+    /// the free slot, and the displaced one is moved out of its own. So neither moves through a third place.
     #[inline(always)]
     fn exchange(&mut self, link: Link, update: &mut U, now: Ticks, why: u8) -> u8 {
         if why != COALESCED
             && let Some(slot) = self.slots().get(link.index())
         {
+            // Counted first: `swap` may leave no copy of the displaced update.
             let topic = slot.update.topic();
             self.count_lost(Some(&topic), why);
         }

@@ -245,14 +245,15 @@ where
         self.set_category(category, priority, Ttl::new(ttl));
     }
 
-    /// The same with the TTL in microseconds: for hosts whose clocks count them. `u64::MAX`: they do not expire.
+    /// [`reconfigure_category`](Self::reconfigure_category) with the TTL in microseconds, for hosts whose clocks
+    /// count them. `u64::MAX`: they do not expire.
     pub fn reconfigure_category_micros(
         &mut self,
         category: Category,
         priority: Priority,
         ttl: u64,
     ) {
-        self.set_category(category, priority, Ttl::from_micros(ttl));
+        self.set_category(category, priority, Ttl::from_micros_or_never(ttl));
     }
 
     #[inline(always)]
