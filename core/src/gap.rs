@@ -6,7 +6,7 @@ use crate::outcome::{EVICTED, EXPIRED, LOSSES, NEWEST, OLDEST, OUTRANKED, SHRUNK
 use crate::time::Long;
 
 /// Losses by the index of their kind.
-pub type Row = [u32; LOSSES];
+pub(crate) type Row = [u32; LOSSES];
 
 /// A record in the stream in place of missing updates: how many, and why.
 ///
@@ -83,7 +83,7 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
     #[doc(hidden)]
     #[must_use]
     #[inline(always)]
-    pub fn counts(&self, index: usize) -> &Row {
+    pub fn counts(&self, index: usize) -> &[u32; LOSSES] {
         match self.rows.get(index) {
             Some(row) if index < self.topics.len() => row,
             _ => &self.elsewhere,
