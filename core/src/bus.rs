@@ -3,11 +3,8 @@
 use core::time::Duration;
 
 use crate::gap::Gap;
-use crate::ledger::{Dropped, Ledger, RefuseReason, Refused};
-use crate::outcome::{
-    COALESCED, COUNTERS, DELIVERED, EVICTED, EXPIRED, NEWEST, OLDEST, OUTRANKED, SHRUNK, SINK,
-    loss, refusal,
-};
+use crate::ledger::{Ledger, RefuseReason, Refused};
+use crate::outcome::{COALESCED, COUNTERS, DELIVERED, EXPIRED, dropped, loss, refusal};
 use crate::slots::{Ends, Slot};
 use crate::time::{Clock, Instant, KEPT, Long, Ticks, in_micros, must_move_base};
 use crate::{Category, Config, Depth, Telemetry, Update};
@@ -250,14 +247,7 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
             delivered: count(DELIVERED),
             coalesced: count(COALESCED),
             expired: count(EXPIRED),
-            dropped: Dropped {
-                newest: count(NEWEST),
-                oldest: count(OLDEST),
-                evicted: count(EVICTED),
-                outranked: count(OUTRANKED),
-                shrunk: count(SHRUNK),
-                sink: count(SINK),
-            },
+            dropped: dropped(count),
             refused: Refused {
                 full: refused(RefuseReason::Full),
                 closed: refused(RefuseReason::Closed),

@@ -1,8 +1,7 @@
 //! Losses, reported where the missing updates would have been.
 
-use crate::ledger::Dropped;
 use crate::loss::Losses;
-use crate::outcome::{EVICTED, EXPIRED, LOSSES, NEWEST, OLDEST, OUTRANKED, SHRUNK, SINK};
+use crate::outcome::{EXPIRED, LOSSES, dropped};
 use crate::time::Long;
 
 /// Losses by the index of their kind.
@@ -193,17 +192,7 @@ fn add(to: &mut Row, from: &Row) {
 
 fn losses(row: &Row) -> Losses {
     let count = |loss: u8| row.get(usize::from(loss)).map_or(0, |&count| u64::from(count));
-    Losses {
-        dropped: Dropped {
-            newest: count(NEWEST),
-            oldest: count(OLDEST),
-            evicted: count(EVICTED),
-            outranked: count(OUTRANKED),
-            shrunk: count(SHRUNK),
-            sink: count(SINK),
-        },
-        expired: count(EXPIRED),
-    }
+    Losses { dropped: dropped(count), expired: count(EXPIRED) }
 }
 
 #[cfg(feature = "defmt")]

@@ -1,6 +1,6 @@
 //! What became of an update.
 
-use crate::{DropReason, Loss, RefuseReason};
+use crate::{DropReason, Dropped, Loss, RefuseReason};
 
 /// What [`Bus::push`](crate::Bus::push) did with an update. An update that is returned is in the caller's
 /// variable afterwards.
@@ -88,6 +88,19 @@ impl Outcome {
 #[inline]
 pub(crate) const fn loss(index: u8) -> Loss {
     if index < EXPIRED { Loss::Dropped(drop_reason(index)) } else { Loss::Expired }
+}
+
+/// The drops by reason, with the count of each index.
+#[inline(always)]
+pub(crate) fn dropped(count: impl Fn(u8) -> u64) -> Dropped {
+    Dropped {
+        newest: count(NEWEST),
+        oldest: count(OLDEST),
+        evicted: count(EVICTED),
+        outranked: count(OUTRANKED),
+        shrunk: count(SHRUNK),
+        sink: count(SINK),
+    }
 }
 
 #[inline(always)]
