@@ -1,48 +1,285 @@
-//! Handlers that are called with events.
+//! Delivering: takes batches out of the queue and publishes them, one step at a time.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 
-use tokio::task::JoinHandle;
+use statusbus_core::{Accepted, Instant, Item, Ledger, Polled, Receipt};
 
-use crate::event::Event;
-use crate::runner::{Contained, message};
-use crate::subscription::Subscription;
+use crate::buffers::Buffers;
+use crate::bus_call::BusCall;
+use crate::clock::wall;
+use crate::parcel::Posts;
+use crate::publisher::{Lost, Publisher};
+use crate::shared::{Core, Heard, Shared};
 
-impl Subscription {
-    /// Spawns a task that calls `handler` with each event, one after the other. A panic of the handler
-    /// costs it that event, is logged and counted ([`Status::panics`](crate::Status::panics)), and the
-    /// next event follows. The task ends when the bus was shut down and everything is read, or when it is
-    /// aborted.
-    ///
-    /// # Panics
-    /// There is no tokio runtime.
-    pub fn deliver<F, H>(mut self, mut handler: H) -> JoinHandle<()>
-    where
-        H: FnMut(Event) -> F + Send + 'static,
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let shared = Arc::clone(self.shared());
-        let contained = move |panic: String| {
-            shared.panics.fetch_add(1, Ordering::Relaxed);
-            shared.contain(|| {
-                tracing::error!(panic, "a status handler panicked and missed one event");
-            });
+/// The state of delivery. It has no task and no timer: a runner calls [`step`](Self::step), lets readers run, and
+/// waits until the returned time or a [wake-up](Self::poll_wakeup).
+pub(crate) struct Delivery {
+    shared: Arc<Shared>,
+    publisher: Publisher,
+    batch: Posts,
+    /// Of the batch that is being published.
+    publishing: Option<Receipt>,
+    /// What is still to be reported.
+    heard: Heard,
+    /// The counters at the last step.
+    ledger: Ledger,
+    bus_call: BusCall,
+}
+
+/// What a step did.
+pub(crate) enum Step {
+    /// It delivered or dropped updates: call again, after readers had a chance to run.
+    Progress,
+    /// Nothing is due until then; with `None` until a wake-up.
+    Wait(Option<Instant>),
+    /// The bus is closed and everything is delivered.
+    Ended,
+}
+
+impl Delivery {
+    pub(crate) fn new(shared: Arc<Shared>, publisher: Publisher) -> Self {
+        Self {
+            shared,
+            publisher,
+            batch: Posts::with_items(Box::default()),
+            publishing: None,
+            heard: Heard::default(),
+            ledger: Ledger::default(),
+            bus_call: BusCall::default(),
+        }
+    }
+
+    pub(crate) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Settles the last batch, and publishes the next one if one is due.
+    pub(crate) fn step(&mut self) -> Step {
+        if self.shared.is_abandoned() && self.discard_part() {
+            return Step::Progress;
+        }
+        let Taken { settled, polled, lost, drained } = self.take();
+        if settled && self.shared.flushing.load(Ordering::Acquire) > 0 {
+            self.shared.settled.notify(usize::MAX);
+        }
+        let Polled::Wait(poll_at) = polled else {
+            let now = self.shared.clock.now().as_micros();
+            self.publish(lost.as_deref(), now);
+            self.publisher.wake(&self.shared);
+            self.shared.names.lock().look(LOOK, now);
+            self.call_everyone();
+            return Step::Progress;
         };
-        tokio::spawn(async move {
-            while let Some(event) = self.next().await {
-                let call = std::panic::AssertUnwindSafe(|| handler(event));
-                match std::panic::catch_unwind(call) {
-                    Ok(handling) => {
-                        if let Err(panic) = Contained(pin!(handling)).await {
-                            contained(panic);
-                        }
-                    }
-                    Err(panic) => contained(message(&*panic)),
-                }
+        let call_at = self.call_everyone();
+        if drained { Step::Ended } else { Step::Wait(poll_at.into_iter().chain(call_at).min()) }
+    }
+
+    /// Ready when the delivery was woken since the last step.
+    pub(crate) fn poll_wakeup(&self, cx: &Context<'_>) -> Poll<()> {
+        self.shared.wakeup.poll(cx)
+    }
+
+    /// What happened since the last call, for metrics and logs, and the counters at the last step.
+    pub(crate) fn take_report(&mut self) -> (Heard, Ledger) {
+        (std::mem::take(&mut self.heard), self.ledger)
+    }
+
+    /// Settles a batch of which nobody knows whether readers have it, if there is one: a step panicked.
+    pub(crate) fn settle_failed(&mut self) {
+        if let Some(receipt) = self.publishing.take() {
+            self.shared.with_bus(|bus, now| bus.settle_receipt(receipt, Accepted::First(0), now));
+            self.shared.settled.notify(usize::MAX);
+        }
+    }
+
+    /// Ends delivery: closes the bus, counts what is queued as dropped, and reports all losses to readers. Returns
+    /// how many updates were queued.
+    pub(crate) fn end(&mut self) -> u64 {
+        if self.batch.capacity() == 0 {
+            self.batch = batch(1);
+        }
+        self.settle_failed();
+        let lost = self.shared.with_bus(|bus, now| {
+            bus.close(now);
+            bus.settle(&mut self.batch, Accepted::First(0), now);
+            self.shared.abandon(bus, now)
+        });
+        while self.discard_part() {}
+        let shared = Arc::clone(&self.shared);
+        shared.contain(|| self.publish_losses());
+        self.settle_failed();
+        let mut bus = shared.bus.lock();
+        let heard = std::mem::take(bus.telemetry());
+        self.heard.hear_more(Heard { polled: None, ..heard });
+        self.ledger = shared.ledger_of(&bus);
+        lost
+    }
+
+    /// Ends all subscriptions behind the last update, and everyone's wait for the end of delivery.
+    pub(crate) fn close(&mut self) {
+        self.publisher.close(&self.shared.hub);
+        self.publisher.wake(&self.shared);
+        self.shared.ended.store(true, Ordering::Release);
+        self.shared.settled.notify(usize::MAX);
+    }
+
+    /// Wakes everyone who waits, if there is a loss of the whole bus to report and it is time. Returns when it
+    /// will be.
+    fn call_everyone(&mut self) -> Option<Instant> {
+        let last_loss = self.shared.hub.bus_loss_seq();
+        if !self.bus_call.is_owed(last_loss) {
+            return None;
+        }
+        let interval = self.shared.bus.lock().config().flush_interval();
+        if self.bus_call.is_due(last_loss, interval, self.shared.clock.now()) {
+            let mut wakers = Vec::new();
+            self.shared.hub.wake_everyone(&mut wakers);
+            for waker in wakers {
+                self.shared.contain(|| waker.wake());
             }
-        })
+        }
+        self.bus_call.due_at(last_loss, interval)
+    }
+
+    /// Settles the last batch and takes the next one.
+    fn take(&mut self) -> Taken {
+        let mut bus = self.shared.bus.lock();
+        let now = self.shared.clock.now();
+        let settled = self.shared.settle(&mut bus, now);
+        let (queued, most) = (bus.ledger().queued as usize, bus.config().batch_size());
+        let size = Buffers::size(queued, most);
+        if self.batch.capacity() != size && (queued > 0 || self.batch.capacity() == 0) {
+            bus.settle(&mut self.batch, Accepted::First(0), now);
+            let buffers = &mut self.publisher.buffers;
+            let other = std::mem::replace(&mut self.batch, Posts::with_items(buffers.take(size)));
+            buffers.put(other.into_items());
+        }
+        // What was abandoned just now is not delivered: the runner has been woken to discard it.
+        let discards = queued > 0 && self.shared.is_abandoned();
+        let polled = match discards {
+            true => Polled::Wait(bus.poll_at()),
+            false => bus.poll(&mut self.batch, now),
+        };
+        let lost = bus.gap(&self.batch).cloned().map(Box::new);
+        self.heard.hear_more(std::mem::take(bus.telemetry()));
+        self.ledger = self.shared.ledger_of(&bus);
+        Taken { settled, polled, lost, drained: bus.is_drained() }
+    }
+
+    /// Publishes the gap and the batch behind it. Should it panic, what was in the batch is not accepted
+    /// by the sink, and the gap, unless readers have it, is reported with the next one.
+    fn publish(&mut self, lost: Option<&Lost>, now: u64) {
+        self.publishing = Some(self.batch.take_receipt());
+        if let Some(lost) = lost {
+            self.publisher.report(&self.shared, lost);
+            self.shared.bus.lock().confirm_losses(&self.batch, usize::MAX);
+        }
+        let buffer = self.publisher.buffers.take(self.batch.capacity());
+        let posts = std::mem::replace(&mut self.batch, Posts::with_items(buffer));
+        let size = posts.len() as u64;
+        self.publisher.publish(&self.shared, posts, now, wall());
+        if let Some(receipt) = self.publishing.take() {
+            self.shared.note_published(receipt);
+        }
+        let Ledger { sent, queued, .. } = self.ledger;
+        self.shared.names.lock().departures.batch(size, sent, queued);
+    }
+
+    /// Reports the last losses to readers. Nothing else is left.
+    fn publish_losses(&mut self) {
+        loop {
+            let mut bus = self.shared.bus.lock();
+            let now = self.shared.clock.now();
+            if bus.poll(&mut self.batch, now) != Polled::Batch {
+                return;
+            }
+            let lost = bus.gap(&self.batch).cloned();
+            self.ledger = self.shared.ledger_of(&bus);
+            drop(bus);
+            self.publish(lost.as_ref(), now.as_micros());
+            self.shared.settle(&mut self.shared.bus.lock(), now);
+        }
+    }
+
+    /// Drops a part of what was abandoned in the queue. Returns whether something is left.
+    fn discard_part(&mut self) -> bool {
+        let mut part = batch(PART);
+        let is_more = self.shared.discard(&mut part);
+        if !is_more {
+            let heard = std::mem::take(self.shared.bus.lock().telemetry());
+            self.heard.hear_more(Heard { polled: None, ..heard });
+        }
+        is_more
+    }
+}
+
+/// Conversations whose idleness is looked at with each batch.
+const LOOK: usize = 8;
+
+/// Most updates that are discarded under the lock of the bus at once.
+const PART: usize = 256;
+
+fn batch(size: usize) -> Posts {
+    Posts::with_items((0..size).map(|_| Item::VACANT).collect())
+}
+
+/// What the delivery learns of the bus at once.
+struct Taken {
+    /// A batch was settled.
+    settled: bool,
+    polled: Polled,
+    /// The gap in front of the batch.
+    lost: Option<Box<Lost>>,
+    drained: bool,
+}
+
+impl Shared {
+    /// Notes that readers have a batch: from now on everybody can settle it.
+    fn note_published(&self, receipt: Receipt) {
+        *self.published.lock() = Some(receipt);
+        // Looked at behind that lock, in which a shutdown that has abandoned the queue looks for it.
+        if self.is_abandoned() {
+            self.settled.notify(usize::MAX);
+        }
+    }
+
+    /// Settles the batch that was published last. Returns whether there was one.
+    pub(crate) fn settle(&self, bus: &mut Core, now: Instant) -> bool {
+        let Some(receipt) = self.published.lock().take() else { return false };
+        bus.settle_receipt(receipt, Accepted::All, now);
+        *self.flushed.lock() = Some(bus.flushed());
+        true
+    }
+
+    /// Closes the bus and counts what is queued as dropped, without visiting it: the delivery
+    /// [discards](Self::discard) it. Returns how many updates that are. O(1).
+    pub(crate) fn abandon(&self, bus: &mut Core, now: Instant) -> u64 {
+        bus.close(now);
+        self.settle(bus, now);
+        let ledger = bus.ledger();
+        match self.abandoned_at.set(ledger) {
+            Ok(()) => ledger.queued,
+            Err(_) => 0,
+        }
+    }
+
+    /// Drops a part of what is queued. Returns whether something is left.
+    fn discard(&self, part: &mut Posts) -> bool {
+        let mut bus = self.bus.lock();
+        let now = self.clock.now();
+        let before = bus.ledger().queued;
+        loop {
+            let queued = bus.ledger().queued;
+            let left = (PART as u64).saturating_sub(before - queued) as usize;
+            if queued == 0 || left == 0 {
+                return queued > 0;
+            }
+            if let Polled::Wait(_) = bus.poll_part(part, left, |_| {}, now) {
+                return true;
+            }
+            bus.settle(part, Accepted::First(0), now);
+        }
     }
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
+use event_listener::Event;
 use parking_lot::{Mutex, MutexGuard};
 use slab::Slab;
 use statusbus_core::Losses;
-use tokio::sync::Notify;
 
 use crate::conversation::ConversationState;
 use crate::event::GapScope;
@@ -28,7 +28,7 @@ pub(crate) struct Hub {
     closed: AtomicBool,
     readers: Mutex<Slab<Reader>>,
     /// Notified when the last reader has come to the end or gone.
-    left: Notify,
+    left: Event,
 }
 
 /// Positions with losses that the logs of everything and of the whole bus keep: of almost a minute if
@@ -72,7 +72,7 @@ impl Hub {
             losses_published: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             readers: Mutex::new(Slab::new()),
-            left: Notify::new(),
+            left: Event::new(),
         }
     }
 
@@ -108,7 +108,7 @@ impl Hub {
         }
         // A shutdown that waits is woken once, not for each of thousands of readers.
         if is_last {
-            self.left.notify_waiters();
+            self.left.notify(usize::MAX);
         }
     }
 
@@ -129,9 +129,7 @@ impl Hub {
     /// Waits until no reader is left.
     pub(crate) async fn all_left(&self) {
         loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
-            left.as_mut().enable();
+            let left = self.left.listen();
             if self.readers() == 0 {
                 return;
             }

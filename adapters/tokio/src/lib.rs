@@ -9,9 +9,11 @@ mod conversation;
 mod delivery;
 mod departures;
 mod event;
+mod flush;
 #[cfg(feature = "wire")]
 mod frames;
 mod grouping;
+mod handler;
 mod history;
 mod hub;
 #[cfg(feature = "json")]
@@ -32,6 +34,7 @@ mod ring;
 mod runner;
 mod selector;
 mod shared;
+mod shutdown;
 mod snapshot;
 mod status;
 mod subscription;
@@ -40,6 +43,7 @@ mod telemetry;
 mod text;
 mod update_builder;
 mod usage;
+mod wakeup;
 
 pub use builder::Builder;
 pub use event::{Event, Gap, GapScope, Lagged};

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use event_listener::Event;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
     BatchInfo, Bus, Categories, ConversationError, Depth, DropReason, FlushMark, Ledger, Outcome,
     OverflowEvent, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
 };
-use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::conversation::ConversationState;
@@ -22,6 +22,7 @@ use crate::publisher::GAPS;
 use crate::selector::CheckedName;
 use crate::snapshot::Snapshots;
 use crate::text::Text;
+use crate::wakeup::Wakeup;
 
 /// The core as this adapter uses it.
 pub(crate) type Core = Bus<Post, Box<[Slot<Post>]>, Heard, { statusbus_core::Category::MAX }, GAPS>;
@@ -77,9 +78,9 @@ pub(crate) struct Shared {
     pub(crate) sizes: Sizes,
     pub(crate) epoch: u64,
     /// Wakes the runner. At most one wake-up is outstanding.
-    pub(crate) wake: Notify,
+    pub(crate) wakeup: Wakeup,
     /// Told when a batch is settled and when the runner ends.
-    pub(crate) settled: Notify,
+    pub(crate) settled: Event,
     /// Who waits for `settled`.
     pub(crate) flushing: AtomicUsize,
     pub(crate) flushed: Mutex<Option<FlushMark>>,
@@ -116,8 +117,8 @@ impl Shared {
             categories,
             sizes,
             epoch,
-            wake: Notify::new(),
-            settled: Notify::new(),
+            wakeup: Wakeup::default(),
+            settled: Event::new(),
             flushing: AtomicUsize::new(0),
             flushed: Mutex::new(None),
             published: Mutex::new(None),
@@ -154,7 +155,7 @@ impl Shared {
         let wake = bus.take_wake();
         drop(bus);
         if wake {
-            self.wake.notify_one();
+            self.wakeup.wake();
         }
         if matches!(outcome, Outcome::Queued) {
             // Nothing came back, and what is left owns nothing.
@@ -189,7 +190,7 @@ impl Shared {
             (answer, bus.take_wake())
         };
         if wake {
-            self.wake.notify_one();
+            self.wakeup.wake();
         }
         answer
     }

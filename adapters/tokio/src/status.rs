@@ -147,7 +147,7 @@ impl Status {
     /// dropped. What is queued is due at once, so that the flush interval does not delay it. Returns at once
     /// if the runner has ended; waits as long as the runner is not run. Safe to cancel.
     pub async fn flush(&self) {
-        crate::runner::flush(&self.handle.shared).await;
+        crate::flush::flush(&self.handle.shared).await;
     }
 
     /// Closes the bus, delivers what is queued, and waits until every reader has read to the end, for at
@@ -170,7 +170,7 @@ impl Status {
     /// # Panics
     /// The runtime has no timers.
     pub async fn shutdown(&self, timeout: Duration) -> Ledger {
-        crate::runner::shutdown(&self.handle.shared, timeout).await
+        crate::shutdown::shutdown(&self.handle.shared, timeout).await
     }
 
     /// Changes the configuration at once. Returns how many updates a smaller queue limit removed: the
