@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, Event, Selector, Status};
+use statusbus_tokio::{Category, Deliver, Event, Selector, Spawn, Status};
 use tokio::io::AsyncReadExt;
 
 #[tokio::main]

@@ -20,21 +20,33 @@ covered=(
   README.md
   SECURITY.md
   adapters/embassy
+  adapters/hub/Cargo.toml
+  adapters/hub/README.md
+  adapters/hub/src/builder.rs
+  adapters/hub/src/delivery.rs
+  adapters/hub/src/event.rs
+  adapters/hub/src/flush.rs
+  adapters/hub/src/host.rs
+  adapters/hub/src/json.rs
+  adapters/hub/src/lib.rs
+  adapters/hub/src/metadata.rs
+  adapters/hub/src/read.rs
+  adapters/hub/src/selector.rs
+  adapters/hub/src/shutdown.rs
+  adapters/hub/src/status.rs
+  adapters/hub/src/subscription.rs
+  adapters/hub/src/text.rs
+  adapters/hub/src/update_builder.rs
+  adapters/hub/src/wakeup.rs
   adapters/tokio/Cargo.toml
   adapters/tokio/README.md
-  adapters/tokio/src/builder.rs
-  adapters/tokio/src/delivery.rs
-  adapters/tokio/src/event.rs
-  adapters/tokio/src/json.rs
+  adapters/tokio/src/handler.rs
+  adapters/tokio/src/host.rs
   adapters/tokio/src/layer.rs
   adapters/tokio/src/lib.rs
-  adapters/tokio/src/metadata.rs
-  adapters/tokio/src/read.rs
-  adapters/tokio/src/selector.rs
-  adapters/tokio/src/status.rs
-  adapters/tokio/src/subscription.rs
-  adapters/tokio/src/text.rs
-  adapters/tokio/src/update_builder.rs
+  adapters/tokio/src/panic.rs
+  adapters/tokio/src/runner.rs
+  adapters/tokio/src/spawn.rs
   core/README.md
   core/src
   core/tests

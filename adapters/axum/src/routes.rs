@@ -143,6 +143,8 @@ mod tests {
     use serde_json::Value;
     use tower_service::Service;
 
+    use statusbus_tokio::Spawn;
+
     use super::*;
 
     async fn request(router: &Router, method: &str, path: &str) -> Response {

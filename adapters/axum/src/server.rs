@@ -41,7 +41,7 @@ use linger::{TrackedBody, Unread};
 /// ```no_run
 /// # async fn example() -> std::io::Result<()> {
 /// use statusbus_axum::{Routes, Server};
-/// use statusbus_tokio::Status;
+/// use statusbus_tokio::{Spawn, Status};
 ///
 /// let status = Status::builder().spawn();
 /// let routes = Routes::new(&status);

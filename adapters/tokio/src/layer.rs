@@ -1,18 +1,14 @@
 //! A `tracing` layer that turns events into updates.
 
 use std::fmt::{self, Write};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use statusbus_core::Category;
+use statusbus_hub::{Category, Metadata, Status, Text, WeakStatus};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
-
-use crate::status::{Handle, Status};
-use crate::{Metadata, Text};
 
 /// A `tracing` layer that turns events with a `conversation` field into updates. Other events pass
 /// unchanged. The layer needs the feature `layer`.
@@ -25,7 +21,7 @@ use crate::{Metadata, Text};
 /// The layer does not keep the bus open: when all handles are dropped it does nothing.
 ///
 /// ```
-/// use statusbus_tokio::{Status, StatusLayer};
+/// use statusbus_tokio::{Spawn, Status, StatusLayer};
 /// use tracing_subscriber::layer::SubscriberExt;
 ///
 /// # let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -39,14 +35,14 @@ use crate::{Metadata, Text};
 /// ```
 #[derive(Debug)]
 pub struct StatusLayer {
-    handle: Weak<Handle>,
+    status: WeakStatus,
 }
 
 impl StatusLayer {
     /// A layer that sends to the bus of `status`.
     #[must_use]
     pub fn new(status: &Status) -> Self {
-        Self { handle: Arc::downgrade(status.handle()) }
+        Self { status: status.downgrade() }
     }
 }
 
@@ -55,7 +51,7 @@ impl<S: Subscriber> Layer<S> for StatusLayer {
         if event.metadata().fields().field("conversation").is_none() {
             return;
         }
-        let Some(status) = self.handle.upgrade().map(Status::from_handle) else { return };
+        let Some(status) = self.status.upgrade() else { return };
         let mut said = Said::default();
         event.record(&mut said);
         let category = match *event.metadata().level() {

@@ -1,8 +1,6 @@
 //! What the bus tells of itself: metrics, and one log line a second when it overflows.
 
-use statusbus_core::{Ledger, OverflowEvent};
-
-use crate::shared::{Heard, Shared};
+use statusbus_hub::{Activity, Delivery, Ledger, OverflowEvent};
 
 /// Tells `metrics` and `tracing` what has happened since it was last called. The runner calls it,
 /// without the lock of the bus.
@@ -14,19 +12,19 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    pub(crate) fn report(&mut self, shared: &Shared, heard: &Heard, ledger: &Ledger) {
+    pub(crate) fn report(&mut self, delivery: &Delivery, activity: &Activity, ledger: &Ledger) {
         // A recorder that panics is not told the same again.
         let told = std::mem::replace(&mut self.told, *ledger);
-        let depth = heard.polled.map(|_| shared.depth());
+        let depth = activity.polled.map(|_| delivery.depth());
         #[cfg(feature = "metrics")]
-        meter::record(depth, heard, ledger, &told);
+        meter::record(depth, activity, ledger, &told);
         #[cfg(not(feature = "metrics"))]
         let _ = (depth, told);
     }
 
     /// Logs that the queue overflows, still does, or has recovered. The core decides how often.
-    pub(crate) fn report_overflow(&mut self, heard: &Heard, ledger: &Ledger) {
-        let Some(event) = heard.overflow else { return };
+    pub(crate) fn report_overflow(&mut self, activity: &Activity, ledger: &Ledger) {
+        let Some(event) = activity.overflow else { return };
         let (lost, before) = (lost(ledger), self.lost_before);
         if let OverflowEvent::Ended { .. } = event {
             self.lost_before = lost;
@@ -61,12 +59,15 @@ fn log_overflow(event: OverflowEvent, lost_since: u64, queued: u64) {
 #[cfg(feature = "metrics")]
 mod meter {
     use metrics::{counter, gauge, histogram};
-    use statusbus_core::{Depth, DropReason, Ledger, RefuseReason};
-
-    use crate::shared::Heard;
+    use statusbus_hub::{Activity, Depth, DropReason, Ledger, RefuseReason};
 
     /// Counters by difference, so that the send path touches none of them.
-    pub(super) fn record(depth: Option<Depth>, heard: &Heard, ledger: &Ledger, told: &Ledger) {
+    pub(super) fn record(
+        depth: Option<Depth>,
+        activity: &Activity,
+        ledger: &Ledger,
+        told: &Ledger,
+    ) {
         count("statusbus_sent_total", ledger.sent, told.sent);
         count("statusbus_delivered_total", ledger.delivered, told.delivered);
         count("statusbus_coalesced_total", ledger.coalesced, told.coalesced);
@@ -83,10 +84,10 @@ mod meter {
                 counter!("statusbus_refused_total", "reason" => reason.as_str()).increment(more);
             }
         }
-        if let Some(latency) = heard.latency {
+        if let Some(latency) = activity.latency {
             histogram!("statusbus_broadcast_seconds").record(latency.as_secs_f64());
         }
-        let Some(batch) = heard.polled else { return };
+        let Some(batch) = activity.polled else { return };
         histogram!("statusbus_batch_size", "reason" => batch.reason.as_str())
             .record(batch.size as f64);
         histogram!("statusbus_queue_wait_seconds").record(batch.longest_wait.as_secs_f64());

@@ -10,7 +10,7 @@ use statusbus_core::wire::{
     Conversation, Encoder, LossRecord, Record, RunRecord, Scope, UpdateRecord,
 };
 use statusbus_core::{Category, Priority, RefuseReason, RunState, wire};
-use statusbus_tokio::{DeviceReader, DeviceReport, Event, Selector, Status, Subscription};
+use statusbus_tokio::{DeviceReader, DeviceReport, Event, Selector, Spawn, Status, Subscription};
 use tokio::io::{AsyncWriteExt, duplex};
 
 /// The frames of some records, each small enough for a frame of its own.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, Event, Priority, Selector, Status, StatusLayer};
+use statusbus_tokio::{Category, Event, Priority, Selector, Spawn, Status, StatusLayer};
 use tracing_subscriber::layer::SubscriberExt;
 
 type Said = (Option<String>, Category, String, Option<String>, Priority, Option<String>);

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use statusbus_tokio::{Builder, Conversation, Status};
+use statusbus_tokio::{Builder, Conversation, Spawn, Status};
 use tokio::time::Instant;
 
 use crate::args::{Action, Arguments, Common, Run, Serve};

@@ -153,7 +153,7 @@ pub(crate) fn object<const N: usize>(fields: [(&str, serde_json::Value); N]) -> 
 mod tests {
     use std::time::Duration;
 
-    use statusbus_tokio::{Event, Selector};
+    use statusbus_tokio::{Event, Selector, Spawn};
 
     use super::*;
 

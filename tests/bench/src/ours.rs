@@ -1,6 +1,8 @@
 //! statusbus-tokio, with the sizes of its peers and its defaults for everything else.
 
-use statusbus_tokio::{Category, CategorySet, Config, Conversation, Event, Selector, Status};
+use statusbus_tokio::{
+    Category, CategorySet, Config, Conversation, Event, Selector, Spawn, Status,
+};
 
 use crate::cell::Cell;
 use crate::peer::{Peer, Reader};

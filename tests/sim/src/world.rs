@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use statusbus_tokio::{Conversation, DropReason, Ledger, RefuseReason, Status};
+use statusbus_tokio::{Conversation, DropReason, Ledger, RefuseReason, Spawn, Status};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 

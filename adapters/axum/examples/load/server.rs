@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statusbus_axum::{Limits, Routes, Server};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 
 use crate::{Outcome, micros, print_line};
 

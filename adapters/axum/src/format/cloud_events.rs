@@ -123,7 +123,7 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::{Value, json};
-    use statusbus_tokio::{Selector, Status};
+    use statusbus_tokio::{Selector, Spawn, Status};
 
     use super::super::encoder::{Cause, Recovered, StreamEnd};
     use super::super::tests::{

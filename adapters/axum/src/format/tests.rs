@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use statusbus_tokio::json::{self, Position};
 use statusbus_tokio::{
-    Batch, Category, Event, Gap, GapScope, Lagged, Losses, Metadata, Selector, Status,
+    Batch, Category, Event, Gap, GapScope, Lagged, Losses, Metadata, Selector, Spawn, Status,
 };
 
 use super::encoder::{BusRef, Cause, Encoder, Recovered, StreamEnd, StreamInfo};

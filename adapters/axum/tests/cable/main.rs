@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use statusbus_axum::{Access, Caller, Denied, Grant, Limits};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use network::{Far, NEAR};

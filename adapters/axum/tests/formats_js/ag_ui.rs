@@ -1,7 +1,7 @@
 //! AG-UI: a run whose activities are the retained values.
 
 use serde_json::{Value, json};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 
 use crate::programs::slow::{Seen, forgetful, make_lag};
 use crate::programs::{Script, Server};

@@ -1,7 +1,7 @@
 //! The AI SDK: a chat whose message is the retained values.
 
 use serde_json::{Value, json};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 
 use crate::programs::slow::{Seen, forgetful, make_lag};
 use crate::programs::{Script, Server};

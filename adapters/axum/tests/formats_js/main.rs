@@ -16,7 +16,7 @@ mod cloud_events;
 #[path = "../programs/mod.rs"]
 mod programs;
 
-use statusbus_tokio::{Category, Config, Metadata, Status};
+use statusbus_tokio::{Category, Config, Metadata, Spawn, Status};
 
 /// Hostile texts, which must arrive unchanged.
 const HOSTILE: &str = "a\r\n\r\ndata: [DONE]\r\n\r\nb\0\u{2028}\u{feff}</script>\u{1f600}";

@@ -7,7 +7,7 @@ use hyper::header::HeaderMap;
 use parking_lot::Mutex;
 use serde_json::json;
 use statusbus_axum::{Access, Bearer, Caller, Denied, Grant, Routes, Target};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 
 use crate::support::{Answer, Served, serve, serve_with};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use serde_json::{Value, json};
 use statusbus_axum::{Access, Authorize, Caller, Decision, Denied, Limits, Routes};
-use statusbus_tokio::{DropReason, RefuseReason, Status};
+use statusbus_tokio::{DropReason, RefuseReason, Spawn, Status};
 use tokio::net::TcpListener;
 
 use crate::support::api::{ASYNCAPI, OPENAPI, escaped, path_of, reference};

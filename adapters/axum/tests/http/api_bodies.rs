@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use hyper::Request;
 use serde_json::Value;
 use statusbus_axum::{Limits, Routes};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::time::Instant;
 use tower_service::Service;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use statusbus_axum::{Access, Bearer, Caller, Denied, Grant};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statusbus_axum::{Access, Caller, Denied, Grant};
-use statusbus_tokio::{Category, Config, Leading, Status};
+use statusbus_tokio::{Category, Config, Leading, Spawn, Status};
 
 use crate::support::{Served, serve, serve_with};
 

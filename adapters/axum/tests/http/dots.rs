@@ -1,7 +1,7 @@
 //! Dot segments of URLs: they are invalid as names of conversations.
 
 use serde_json::json;
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

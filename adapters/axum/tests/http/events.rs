@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use statusbus_tokio::{Category, Config, Metadata, Priority, Status};
+use statusbus_tokio::{Category, Config, Metadata, Priority, Spawn, Status};
 
 use crate::support::source::texts;
 use crate::support::{Frame, serve, serve_with};

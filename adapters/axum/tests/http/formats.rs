@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use statusbus_axum::{Access, Caller, Denied, Grant, Routes};
-use statusbus_tokio::{Category, Config, Status};
+use statusbus_tokio::{Category, Config, Spawn, Status};
 
 use crate::support::{Frame, Served, Source, serve, serve_with};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use statusbus_axum::Server;
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 

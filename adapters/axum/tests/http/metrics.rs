@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use statusbus_tokio::{Config, Overflow, Status};
+use statusbus_tokio::{Config, Overflow, Spawn, Status};
 
 use crate::support::{Served, serve};
 

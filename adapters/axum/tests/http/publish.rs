@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use statusbus_axum::Limits;
-use statusbus_tokio::{Config, Overflow, RefuseReason, Status};
+use statusbus_tokio::{Config, Overflow, RefuseReason, Spawn, Status};
 
 use crate::support::{serve, serve_with};
 

@@ -1,7 +1,7 @@
 //! Resuming: without a gap and a duplicate, or with a report that it is impossible.
 
 use serde_json::Value;
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 
 use crate::support::{Served, serve};
 

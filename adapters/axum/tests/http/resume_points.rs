@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt};
 use hyper::Request;
 use serde_json::Value;
 use statusbus_axum::Routes;
-use statusbus_tokio::{Category, Config, Overflow, Status};
+use statusbus_tokio::{Category, Config, Overflow, Spawn, Status};
 use tower_service::Service;
 
 use crate::support::Frame;

@@ -1,7 +1,7 @@
 //! Retained values.
 
 use serde_json::json;
-use statusbus_tokio::{Category, Status};
+use statusbus_tokio::{Category, Spawn, Status};
 
 use crate::support::serve;
 use crate::support::source::texts;

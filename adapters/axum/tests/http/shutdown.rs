@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use statusbus_axum::{Routes, ShutdownHandle};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 

@@ -1,6 +1,6 @@
 //! The retained values of a large bus are encoded once for all readers that start at one position.
 
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 

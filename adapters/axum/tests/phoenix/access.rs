@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use axum::http::{HeaderValue, header};
 use serde_json::{Value, json};
 use statusbus_axum::{Access, Caller, Denied, Grant, Routes, Target};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Server, assert_balanced, request};

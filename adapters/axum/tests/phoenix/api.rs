@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use parking_lot::Mutex;
 use serde_json::json;
 use statusbus_axum::{Access, Caller, Grant, Limits, Routes};
-use statusbus_tokio::{Config, Status};
+use statusbus_tokio::{Config, Spawn, Status};
 
 use crate::description::ASYNCAPI;
 use crate::dialogue::{asked, pushed};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
 use serde_json::json;
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 

@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::io::AsyncWriteExt;
 
 use crate::support::{Server, assert_balanced};

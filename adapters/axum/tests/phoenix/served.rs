@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use statusbus_axum::{Routes, Server, ShutdownHandle};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;

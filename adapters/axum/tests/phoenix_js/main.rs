@@ -15,7 +15,7 @@ mod programs;
 
 use serde_json::json;
 use statusbus_axum::{Access, Caller, Denied, Grant};
-use statusbus_tokio::{Category, Status};
+use statusbus_tokio::{Category, Spawn, Status};
 
 use client::Client;
 use programs::Server;

@@ -1,7 +1,7 @@
 //! A reader that lags.
 
 use serde_json::Value;
-use statusbus_tokio::{Category, Status};
+use statusbus_tokio::{Category, Spawn, Status};
 
 use super::Script;
 

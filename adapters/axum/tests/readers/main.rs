@@ -24,7 +24,7 @@ use std::path::Path;
 use programs::slow::{Seen, forgetful, make_lag};
 use programs::{Server, node};
 use readers::{Curl, EventSource, Phoenix, Reader, Rust, output_in, output_of};
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 
 /// Publishes updates in two conversations, and waits until they are delivered.
 async fn publish(status: &Status, count: usize) {

@@ -6,7 +6,9 @@ use std::future::{Future, ready};
 use std::time::Duration;
 
 use statusbus_conformance::{Invalid, Opening, Outcome, Record, Sent, Settings, Subject};
-use statusbus_tokio::{Category, Config, Conversation, Ledger, Priority, RefuseReason, Status};
+use statusbus_tokio::{
+    Category, Config, Conversation, Ledger, Priority, RefuseReason, Spawn, Status,
+};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 
 use statusbus_conformance::{Record, Shown};
 use statusbus_core::Instant;
-use statusbus_tokio::{Categories, Event, GapScope, Losses, Selector, Status, Update};
+use statusbus_tokio::{Categories, Deliver, Event, GapScope, Losses, Selector, Status, Update};
 
 use crate::reasons::Due;
 

@@ -1,6 +1,6 @@
 //! What is kept is bounded in bytes, too: however long texts and metadata are, memory is not.
 
-use statusbus_tokio::{Category, Event, Status, Subscription};
+use statusbus_tokio::{Category, Event, Spawn, Status, Subscription};
 
 use crate::support::{
     balanced, config, delivered, end, everything, found, heap, names, of, reader, texts,

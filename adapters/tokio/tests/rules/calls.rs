@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use statusbus_tokio::{Event, GapScope, Status, Subscription};
+use statusbus_tokio::{Event, GapScope, Spawn, Status, Subscription};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 

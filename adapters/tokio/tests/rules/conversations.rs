@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, Event, Status, Subscription};
+use statusbus_tokio::{Category, Event, Spawn, Status, Subscription};
 
 use crate::support::{
     config, delivered, end, everything, found, heap, names, of, reader, said, texts,

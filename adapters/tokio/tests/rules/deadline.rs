@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use statusbus_tokio::{Category, Overflow, Status};
+use statusbus_tokio::{Category, Overflow, Spawn, Status};
 
 use crate::support::log::Log;
 use crate::support::polled::Polls;

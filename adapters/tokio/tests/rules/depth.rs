@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::Status;
+use statusbus_tokio::{Spawn, Status};
 
 use crate::support::{SECOND, config, delivered, end, names};
 

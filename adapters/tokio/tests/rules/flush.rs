@@ -3,7 +3,7 @@
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use statusbus_tokio::{Leading, Status};
+use statusbus_tokio::{Leading, Spawn, Status};
 use tokio::time::Instant;
 
 use crate::support::{SECOND, balanced, config, end, names, reader, said};

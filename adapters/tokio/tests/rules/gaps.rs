@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use statusbus_tokio::{
-    Category, CategorySet, Event, Outcome, Overflow, Selector, SendErrorKind, Status, Subscription,
+    Category, CategorySet, Event, Outcome, Overflow, Selector, SendErrorKind, Spawn, Status,
+    Subscription,
 };
 
 use crate::support::{

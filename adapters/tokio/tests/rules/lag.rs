@@ -1,7 +1,7 @@
 //! A reader who is too slow holds up nobody: it is told how many it missed, gets the values that
 //! stand, and goes on.
 
-use statusbus_tokio::{Category, CategorySet, Event, OnLag, Selector, Status, Subscription};
+use statusbus_tokio::{Category, CategorySet, Event, OnLag, Selector, Spawn, Status, Subscription};
 
 use crate::support::{
     delivered, end, everything, found, names, of, reader, said, seq_of, texts, told,

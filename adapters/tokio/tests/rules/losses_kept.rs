@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, Event, OnLag, Selector, Status, Subscription};
+use statusbus_tokio::{Category, Event, OnLag, Selector, Spawn, Status, Subscription};
 
 use crate::support::{delivered, end, everything, found, names, of, reader, told};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, DropReason, Ledger, Overflow, RefuseReason, Status};
+use statusbus_tokio::{Category, DropReason, Ledger, Overflow, RefuseReason, Spawn, Status};
 
 use crate::support::metric::{Failing, Measured, Meters};
 use crate::support::polled::Polls;

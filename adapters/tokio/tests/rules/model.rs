@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use statusbus_tokio::{Category, CategorySet, Ledger, OnLag, Overflow, Selector, Status};
+use statusbus_tokio::{Category, CategorySet, Ledger, OnLag, Overflow, Selector, Spawn, Status};
 
 use crate::support::follower::Follower;
 use crate::support::naive::{Knobs, Naive, Said};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use statusbus_tokio::{
     Category, CategorySet, Config, ConfigError, ConversationError, Event, Overflow, Priority,
-    RefuseReason, Selector, SendErrorKind, Status,
+    RefuseReason, Selector, SendErrorKind, Spawn, Status,
 };
 use tokio::time::Instant;
 

@@ -1,6 +1,6 @@
 //! A reader who takes a batch in parts gives the rest of it back, and gets it again.
 
-use statusbus_tokio::{Batch, Category, CategorySet, Event, Selector, Status, Subscription};
+use statusbus_tokio::{Batch, Category, CategorySet, Event, Selector, Spawn, Status, Subscription};
 
 use crate::support::{delivered, end, everything, found, names, of, reader, texts};
 

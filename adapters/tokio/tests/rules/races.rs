@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
-use statusbus_tokio::{Category, Status};
+use statusbus_tokio::{Category, Spawn, Status};
 
 use crate::support::reader;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Event, Selector, Status, Subscription};
+use statusbus_tokio::{Event, Selector, Spawn, Status, Subscription};
 
 use crate::support::{
     SECOND, delivered, end, everything, found, names, of, position, reader, said, seq_of, texts,

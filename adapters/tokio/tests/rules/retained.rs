@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, CategorySet, Event, Priority, Selector, Status, Subscription};
+use statusbus_tokio::{
+    Category, CategorySet, Event, Priority, Selector, Spawn, Status, Subscription,
+};
 
 use crate::support::{SECOND, delivered, end, found, heap, names, of, reader, said, seq_of};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Batch, Category, CategorySet, Event, Selector, Status, Subscription};
+use statusbus_tokio::{Batch, Category, CategorySet, Event, Selector, Spawn, Status, Subscription};
 
 use crate::support::{delivered, end, found, names, of, said, texts};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Category, Event, RefuseReason, SendErrorKind, Status};
+use statusbus_tokio::{Category, Deliver, Event, RefuseReason, SendErrorKind, Spawn, Status};
 use tokio::time::Instant;
 
 use crate::support::log::Log;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use statusbus_tokio::{
     Category, CheckedName, ConversationError, DropReason, Metadata, Outcome, Priority,
-    RefuseReason, Selector, SendErrorKind, Status, Text, UpdateBuilder,
+    RefuseReason, Selector, SendErrorKind, Spawn, Status, Text, UpdateBuilder,
 };
 
 use crate::support::{delivered, end, reader, said};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use statusbus_tokio::{
     Category, DropReason, Ledger, Loss, Outcome, Overflow, RefuseReason, SendError, SendErrorKind,
-    Status,
+    Spawn, Status,
 };
 
 use crate::support::random::Random;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_core::stream::FusedStream;
-use statusbus_tokio::{Category, CategorySet, Event, Selector, Status, Subscription};
+use statusbus_tokio::{Category, CategorySet, Event, Selector, Spawn, Status, Subscription};
 
 use crate::support::{
     SECOND, config, delivered, end, everything, found, names, of, reader, rest, said, told,

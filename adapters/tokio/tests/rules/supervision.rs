@@ -8,7 +8,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
-use statusbus_tokio::{Category, Event, RefuseReason, Selector, SendErrorKind, Status};
+use statusbus_tokio::{
+    Category, Deliver, Event, RefuseReason, Selector, SendErrorKind, Spawn, Status,
+};
 
 use crate::support::log::Log;
 use crate::support::polled::Polls;

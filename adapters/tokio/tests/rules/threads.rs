@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use statusbus_tokio::{Event, Selector, Status};
+use statusbus_tokio::{Event, Selector, Spawn, Status};
 use tokio::task::JoinHandle;
 
 use crate::support::random::Random;

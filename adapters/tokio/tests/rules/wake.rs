@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use statusbus_tokio::{Leading, Status};
+use statusbus_tokio::{Leading, Spawn, Status};
 
 use crate::support::polled::Polls;
 use crate::support::{SECOND, balanced, config, delivered, end, found, names, reader};

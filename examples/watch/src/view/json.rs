@@ -68,7 +68,7 @@ enum Record<'a> {
 
 #[cfg(test)]
 mod tests {
-    use statusbus_tokio::{Category, Lagged, Selector};
+    use statusbus_tokio::{Category, Lagged, Selector, Spawn};
 
     use super::*;
 

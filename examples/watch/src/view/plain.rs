@@ -129,6 +129,8 @@ mod tests {
 
     use statusbus_tokio::Selector;
 
+    use statusbus_tokio::Spawn;
+
     use super::*;
 
     #[test]

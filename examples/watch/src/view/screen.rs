@@ -200,7 +200,7 @@ impl Screen {
 mod tests {
     use std::num::NonZeroU16;
 
-    use statusbus_tokio::{Category, Ledger, Selector, Status, Subscription};
+    use statusbus_tokio::{Category, Ledger, Selector, Spawn, Status, Subscription};
 
     use super::super::paint::Marks;
     use super::*;

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use statusbus_tokio::{Batch, CategorySet, Event, OnLag, Subscription};
+use statusbus_tokio::{Batch, CategorySet, Deliver, Event, OnLag, Subscription};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 

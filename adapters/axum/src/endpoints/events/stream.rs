@@ -224,7 +224,7 @@ mod tests {
     use axum::extract::ConnectInfo;
     use axum::http::Request;
     use futures_util::StreamExt;
-    use statusbus_tokio::{Category, Metadata, Status};
+    use statusbus_tokio::{Category, Metadata, Spawn, Status};
     use tower_service::Service;
 
     use super::*;

@@ -133,7 +133,7 @@ impl PartStore {
 mod tests {
     use std::time::Duration;
 
-    use statusbus_tokio::{CategorySet, Event, Selector, Status};
+    use statusbus_tokio::{CategorySet, Event, Selector, Spawn, Status};
 
     use super::super::cache::{FrameCache, Member};
     use super::*;

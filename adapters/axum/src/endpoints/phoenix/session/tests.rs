@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use serde_json::{Value, json};
-use statusbus_tokio::{Category, Status};
+use statusbus_tokio::{Category, Spawn, Status};
 
 use super::*;
 

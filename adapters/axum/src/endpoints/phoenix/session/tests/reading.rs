@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 
-use statusbus_tokio::{Config, Overflow};
+use statusbus_tokio::{Config, Overflow, Spawn};
 
 use super::*;
 

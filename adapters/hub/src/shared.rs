@@ -12,8 +12,8 @@ use statusbus_core::{
     OverflowEvent, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
 };
 
-use crate::clock::Clock;
 use crate::conversation::ConversationState;
+use crate::host::Host;
 use crate::hub::Hub;
 use crate::names::Names;
 use crate::peak::Peak;
@@ -25,27 +25,31 @@ use crate::text::Text;
 use crate::wakeup::Wakeup;
 
 /// The core as this adapter uses it.
-pub(crate) type Core = Bus<Post, Box<[Slot<Post>]>, Heard, { statusbus_core::Category::MAX }, GAPS>;
+pub(crate) type Core =
+    Bus<Post, Box<[Slot<Post>]>, Activity, { statusbus_core::Category::MAX }, GAPS>;
 
-/// What the core has told since the runner last looked.
-#[derive(Default)]
-pub(crate) struct Heard {
-    pub(crate) polled: Option<BatchInfo>,
-    pub(crate) latency: Option<std::time::Duration>,
-    /// The last event.
-    pub(crate) overflow: Option<OverflowEvent>,
+/// What the bus did since the last report.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Activity {
+    /// The last batch.
+    pub polled: Option<BatchInfo>,
+    /// How long the last batch that was settled took.
+    pub latency: Option<std::time::Duration>,
+    /// The last event of an overflow.
+    pub overflow: Option<OverflowEvent>,
 }
 
-impl Heard {
-    /// What was heard after this.
-    pub(crate) fn hear_more(&mut self, later: Self) {
+impl Activity {
+    /// Adds what was done afterwards.
+    pub(crate) fn add(&mut self, later: Self) {
         self.polled = later.polled.or(self.polled);
         self.latency = later.latency.or(self.latency);
         self.overflow = later.overflow.or(self.overflow);
     }
 }
 
-impl Telemetry for Heard {
+impl Telemetry for Activity {
     fn polled(&mut self, batch: BatchInfo) {
         self.polled = Some(batch);
     }
@@ -72,7 +76,7 @@ pub(crate) struct Shared {
     pub(crate) names: Mutex<Names>,
     pub(crate) hub: Hub,
     pub(crate) system: Arc<ConversationState>,
-    pub(crate) clock: Clock,
+    pub(crate) host: Box<dyn Host>,
     pub(crate) seed: RandomState,
     pub(crate) categories: Categories<Box<str>>,
     pub(crate) sizes: Sizes,
@@ -101,7 +105,7 @@ impl Shared {
     pub(crate) fn new(
         bus: Core,
         names: Names,
-        clock: Clock,
+        host: Box<dyn Host>,
         categories: Categories<Box<str>>,
         sizes: Sizes,
         epoch: u64,
@@ -112,7 +116,7 @@ impl Shared {
             names: Mutex::new(names),
             hub: Hub::new(),
             system,
-            clock,
+            host,
             seed: RandomState::default(),
             categories,
             sizes,
@@ -150,7 +154,7 @@ impl Shared {
     #[inline(always)]
     fn push_then(&self, mut post: Post, options: SendOptions, then: impl FnOnce(&Core)) -> Outcome {
         let mut bus = self.bus.lock();
-        let outcome = bus.push(&mut post, options, || self.clock.now());
+        let outcome = bus.push(&mut post, options, || self.host.now());
         then(&bus);
         let wake = bus.take_wake();
         drop(bus);
@@ -185,7 +189,7 @@ impl Shared {
     ) -> R {
         let (answer, wake) = {
             let mut bus = self.bus.lock();
-            let now = self.clock.now();
+            let now = self.host.now();
             let answer = act(&mut bus, now);
             (answer, bus.take_wake())
         };
@@ -212,14 +216,14 @@ impl Shared {
             return Ok(Arc::clone(known));
         }
         let name = CheckedName::new(name)?;
-        let now = self.clock.now().as_micros();
+        let now = self.host.now().as_micros();
         Ok(names.get(hash, &name, now))
     }
 
     /// The conversation of a name that has been checked.
     pub(crate) fn conversation_of(&self, name: &CheckedName) -> Arc<ConversationState> {
         let hash = crate::names::hash(&self.seed, name);
-        let now = self.clock.now().as_micros();
+        let now = self.host.now().as_micros();
         self.names.lock().get(hash, name, now)
     }
 
@@ -239,7 +243,7 @@ impl Shared {
         if self.is_abandoned() {
             (depth.queued, depth.oldest) = (0, std::time::Duration::ZERO);
         }
-        depth.peak = self.peak.lock().note(depth.peak, self.clock.now());
+        depth.peak = self.peak.lock().note(depth.peak, self.host.now());
         depth
     }
 

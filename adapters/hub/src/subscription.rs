@@ -201,8 +201,14 @@ impl Subscription {
         self.categories = categories;
     }
 
-    pub(crate) const fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+    /// Counts a panic of a handler: see [`Status::panics`](crate::Status::panics).
+    pub fn count_panic(&self) {
+        self.shared.panics.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Calls a function. If it panics, the panic ends here and is [counted](crate::Status::panics).
+    pub fn contain(&self, call: impl FnOnce()) {
+        self.shared.contain(call);
     }
 
     fn begin(&mut self, retained: bool, resume: Option<(u64, u64)>) {
@@ -406,7 +412,7 @@ fn with_retained(
 ) -> (Arc<Parcel>, Cursor, Reported) {
     match source {
         Source::Conversation(conversation) => {
-            let values = ring.snapshot(conversation.name(), shared.clock.now().as_micros());
+            let values = ring.snapshot(conversation.name(), shared.host.now().as_micros());
             (values, head, Reported::up_to(head.seq, source, &shared.hub, &ring))
         }
         Source::Everything => {

@@ -71,7 +71,7 @@ impl Shared {
     pub(crate) fn snapshot_of_everything(&self) -> (Arc<Parcel>, Start) {
         let mut last = self.snapshots.last.lock();
         let removed = self.snapshots.removed.load(Ordering::Relaxed);
-        let now = self.clock.now().as_micros();
+        let now = self.host.now().as_micros();
         let (head, kept) = {
             let everything = self.hub.everything();
             let cursor = everything.head();

@@ -6,20 +6,20 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use statusbus_core::Ledger;
+use statusbus_core::{Instant, Ledger};
 
 use crate::flush::settled_until;
 use crate::shared::{Core, Shared};
 
 /// Closes the bus, and waits until everything is delivered and read. After the timeout it drops what is queued.
 pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {
-    let deadline = tokio::time::Instant::now().checked_add(timeout);
+    let deadline = shared.host.now() + timeout;
     shared.with_bus(Core::close);
     let all = pin!(async {
         settled_until(shared, || shared.ended.load(Ordering::Acquire)).await;
         shared.hub.all_left().await;
     });
-    if before(deadline, all).await {
+    if before(shared, deadline, all).await {
         return shared.ledger();
     }
     // From here on nothing depends on how much is queued or on what the readers do.
@@ -27,9 +27,7 @@ pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {
     shared.settled.notify(usize::MAX);
     shared.wakeup.wake();
     let readers = shared.hub.readers();
-    shared.contain(|| {
-        tracing::warn!(lost, readers, "the shutdown timed out before everything was read");
-    });
+    shared.contain(|| shared.host.shutdown_timed_out(lost, readers));
     // The runner may be publishing a batch on another thread. What becomes of it is soon known.
     settled_until(shared, || {
         shared.with_bus(|bus, now| {
@@ -41,19 +39,15 @@ pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {
     shared.ledger()
 }
 
-/// Whether a future ends before the deadline; without one, whenever it does. Unlike a timeout of the
-/// runtime it looks at the clock itself: a runtime that has much to poll looks at its timers late.
-async fn before(deadline: Option<tokio::time::Instant>, mut all: Pin<&mut impl Future>) -> bool {
-    let Some(deadline) = deadline else {
-        all.await;
-        return true;
-    };
-    let mut timer = pin!(tokio::time::sleep_until(deadline));
+/// Whether a future ends before the deadline. It also looks at the clock itself: a runtime that has much to poll
+/// looks at its timers late.
+async fn before(shared: &Shared, deadline: Instant, mut all: Pin<&mut impl Future>) -> bool {
+    let mut timer = shared.host.sleep_until(deadline);
     std::future::poll_fn(|cx| {
         if all.as_mut().poll(cx).is_ready() {
             return Poll::Ready(true);
         }
-        let is_over = timer.as_mut().poll(cx).is_ready() || tokio::time::Instant::now() >= deadline;
+        let is_over = timer.as_mut().poll(cx).is_ready() || shared.host.now() >= deadline;
         if is_over { Poll::Ready(false) } else { Poll::Pending }
     })
     .await

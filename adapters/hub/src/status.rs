@@ -1,7 +1,7 @@
 //! The handles: of a bus, and of a conversation.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use statusbus_core::{
@@ -26,6 +26,20 @@ use crate::update_builder::UpdateBuilder;
 /// Sending never blocks, awaits or panics. It works on any thread, with or without a runtime.
 pub struct Status {
     handle: Arc<Handle>,
+}
+
+/// A handle to a bus that does not keep it open: from [`Status::downgrade`].
+#[derive(Clone, Debug)]
+pub struct WeakStatus {
+    handle: Weak<Handle>,
+}
+
+impl WeakStatus {
+    /// The handle to the bus; `None` once all others are dropped.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Status> {
+        Some(Status { handle: self.handle.upgrade()? })
+    }
 }
 
 /// The last handle that goes closes the bus.
@@ -88,14 +102,10 @@ impl Status {
         Self { handle: Arc::new(Handle { shared }) }
     }
 
-    #[cfg(feature = "layer")]
-    pub(crate) const fn handle(&self) -> &Arc<Handle> {
-        &self.handle
-    }
-
-    #[cfg(feature = "layer")]
-    pub(crate) const fn from_handle(handle: Arc<Handle>) -> Self {
-        Self { handle }
+    /// A handle that does not keep the bus open.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakStatus {
+        WeakStatus { handle: Arc::downgrade(&self.handle) }
     }
 
     /// The settings of a new bus; at first the defaults.

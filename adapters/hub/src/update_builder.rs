@@ -18,7 +18,7 @@ use crate::{Metadata, Text};
 ///
 /// ```
 /// # use std::time::Duration;
-/// # use statusbus_tokio::{Category, Metadata, Outcome, Status};
+/// # use statusbus_tokio::{Category, Metadata, Outcome, Spawn, Status};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let status = Status::builder().spawn();

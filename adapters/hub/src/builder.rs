@@ -7,19 +7,19 @@ use std::time::Duration;
 use statusbus_core::{Bus, Categories, Category, CategoryError, Config, Priority, Slot};
 
 use crate::bounds::{Amount, Bounds};
-use crate::clock::Clock;
+use crate::delivery::Delivery;
+use crate::host::Host;
 use crate::names::Names;
 use crate::publisher::Publisher;
-use crate::runner::{Runner, need_timers};
-use crate::shared::{Heard, Shared, Sizes};
+use crate::shared::{Activity, Shared, Sizes};
 use crate::status::Status;
 
-/// The settings of a bus, from [`Status::builder`]. End with [`spawn`](Self::spawn) or
-/// [`build`](Self::build).
+/// The settings of a bus, from [`Status::builder`]. The crate for a runtime builds it: `Spawn::spawn` of
+/// `statusbus-tokio` for instance.
 ///
 /// ```
 /// use std::time::Duration;
-/// use statusbus_tokio::{Config, Status};
+/// use statusbus_tokio::{Config, Spawn, Status};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -194,42 +194,30 @@ impl Builder {
         self
     }
 
-    /// Builds the bus and spawns its runner on the current runtime.
-    ///
-    /// # Panics
-    /// There is no tokio runtime, or it has no timers. [`build`](Self::build) needs neither.
-    #[must_use]
-    pub fn spawn(self) -> Status {
-        need_timers();
-        let (status, runner) = self.build();
-        tokio::spawn(runner.run());
-        status
-    }
-
-    /// Builds the bus and its runner. Nothing is delivered until [`Runner::run`] is polled. Allocates
-    /// the queue: 96 bytes a slot.
-    pub fn build(self) -> (Status, Runner) {
+    /// Builds the bus and its delivery, with the clock of a runtime. Nothing is delivered until
+    /// [`Delivery::step`] is called. Allocates the queue: 96 bytes a slot.
+    pub fn build_with(self, host: impl Host) -> (Status, Delivery) {
         let limit = self.config.queue_limit();
         let slots = self.capacity.unwrap_or(limit).clamp(1, Config::MOST);
         let slots: Box<[Slot<_>]> = (0..slots).map(|_| Slot::VACANT).collect();
-        let mut bus = Bus::with_slots(slots, self.config, Heard::default());
+        let mut bus = Bus::with_slots(slots, self.config, Activity::default());
         bus.set_categories(self.categories.len());
         for (category, priority, ttl) in self.defaults {
             bus.reconfigure_category(category, priority, ttl);
         }
         let idle_after = u64::try_from(self.idle_after.as_micros()).unwrap_or(u64::MAX);
         let names = Names::new(self.conversations, idle_after);
-        let epoch = self.epoch.unwrap_or_else(random);
-        let shared = Shared::new(bus, names, Clock::start(), self.categories, self.sizes, epoch);
+        let epoch = self.epoch.unwrap_or_else(|| random(host.wall_micros()));
+        let shared = Shared::new(bus, names, Box::new(host), self.categories, self.sizes, epoch);
         let shared = Arc::new(shared);
         let publisher = Publisher::new(self.bounds);
-        (Status::new(Arc::clone(&shared)), Runner::new(shared, publisher))
+        (Status::new(Arc::clone(&shared)), Delivery::new(shared, publisher))
     }
 }
 
 /// A number that differs from run to run.
-fn random() -> u64 {
+fn random(wall: u64) -> u64 {
     let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
-    hasher.write_u64(crate::clock::wall());
+    hasher.write_u64(wall);
     hasher.finish()
 }

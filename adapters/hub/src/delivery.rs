@@ -4,32 +4,35 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use statusbus_core::{Accepted, Instant, Item, Ledger, Polled, Receipt};
+use statusbus_core::{Accepted, Depth, Instant, Item, Ledger, Polled, Receipt};
 
 use crate::buffers::Buffers;
 use crate::bus_call::BusCall;
-use crate::clock::wall;
 use crate::parcel::Posts;
 use crate::publisher::{Lost, Publisher};
-use crate::shared::{Core, Heard, Shared};
+use crate::shared::{Activity, Core, Shared};
 
-/// The state of delivery. It has no task and no timer: a runner calls [`step`](Self::step), lets readers run, and
+/// The delivery of a bus. It has no task and no timer: a runner calls [`step`](Self::step), lets readers run, and
 /// waits until the returned time or a [wake-up](Self::poll_wakeup).
-pub(crate) struct Delivery {
+///
+/// If it is dropped, the bus closes and what is queued counts as dropped by the
+/// [sink](statusbus_core::DropReason::Sink).
+pub struct Delivery {
     shared: Arc<Shared>,
     publisher: Publisher,
     batch: Posts,
     /// Of the batch that is being published.
     publishing: Option<Receipt>,
     /// What is still to be reported.
-    heard: Heard,
+    activity: Activity,
     /// The counters at the last step.
     ledger: Ledger,
     bus_call: BusCall,
 }
 
-/// What a step did.
-pub(crate) enum Step {
+/// What a [step](Delivery::step) did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
     /// It delivered or dropped updates: call again, after readers had a chance to run.
     Progress,
     /// Nothing is due until then; with `None` until a wake-up.
@@ -45,18 +48,15 @@ impl Delivery {
             publisher,
             batch: Posts::with_items(Box::default()),
             publishing: None,
-            heard: Heard::default(),
+            activity: Activity::default(),
             ledger: Ledger::default(),
             bus_call: BusCall::default(),
         }
     }
 
-    pub(crate) const fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
     /// Settles the last batch, and publishes the next one if one is due.
-    pub(crate) fn step(&mut self) -> Step {
+    #[must_use]
+    pub fn step(&mut self) -> Step {
         if self.shared.is_abandoned() && self.discard_part() {
             return Step::Progress;
         }
@@ -65,7 +65,7 @@ impl Delivery {
             self.shared.settled.notify(usize::MAX);
         }
         let Polled::Wait(poll_at) = polled else {
-            let now = self.shared.clock.now().as_micros();
+            let now = self.shared.host.now().as_micros();
             self.publish(lost.as_deref(), now);
             self.publisher.wake(&self.shared);
             self.shared.names.lock().look(LOOK, now);
@@ -77,17 +77,35 @@ impl Delivery {
     }
 
     /// Ready when the delivery was woken since the last step.
-    pub(crate) fn poll_wakeup(&self, cx: &Context<'_>) -> Poll<()> {
+    pub fn poll_wakeup(&self, cx: &Context<'_>) -> Poll<()> {
         self.shared.wakeup.poll(cx)
     }
 
     /// What happened since the last call, for metrics and logs, and the counters at the last step.
-    pub(crate) fn take_report(&mut self) -> (Heard, Ledger) {
-        (std::mem::take(&mut self.heard), self.ledger)
+    pub fn take_report(&mut self) -> (Activity, Ledger) {
+        (std::mem::take(&mut self.activity), self.ledger)
     }
 
-    /// Settles a batch of which nobody knows whether readers have it, if there is one: a step panicked.
-    pub(crate) fn settle_failed(&mut self) {
+    /// The depth of the queue, and its peak in the last moments.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        self.shared.depth()
+    }
+
+    /// Calls a function. If it panics, the panic ends here and is [counted](crate::Status::panics).
+    pub fn contain(&self, call: impl FnOnce()) {
+        self.shared.contain(call);
+    }
+
+    /// Continues after a step has panicked: counts the panic, and the batch at hand as dropped by the
+    /// [sink](statusbus_core::DropReason::Sink), unless readers have it.
+    pub fn recover(&mut self) {
+        self.shared.panics.fetch_add(1, Ordering::Relaxed);
+        self.settle_failed();
+    }
+
+    /// Settles a batch of which nobody knows whether readers have it, if there is one.
+    fn settle_failed(&mut self) {
         if let Some(receipt) = self.publishing.take() {
             self.shared.with_bus(|bus, now| bus.settle_receipt(receipt, Accepted::First(0), now));
             self.shared.settled.notify(usize::MAX);
@@ -96,7 +114,7 @@ impl Delivery {
 
     /// Ends delivery: closes the bus, counts what is queued as dropped, and reports all losses to readers. Returns
     /// how many updates were queued.
-    pub(crate) fn end(&mut self) -> u64 {
+    pub fn end(&mut self) -> u64 {
         if self.batch.capacity() == 0 {
             self.batch = batch(1);
         }
@@ -111,21 +129,21 @@ impl Delivery {
         shared.contain(|| self.publish_losses());
         self.settle_failed();
         let mut bus = shared.bus.lock();
-        let heard = std::mem::take(bus.telemetry());
-        self.heard.hear_more(Heard { polled: None, ..heard });
+        let activity = std::mem::take(bus.telemetry());
+        self.activity.add(Activity { polled: None, ..activity });
         self.ledger = shared.ledger_of(&bus);
         lost
     }
 
     /// Ends all subscriptions behind the last update, and everyone's wait for the end of delivery.
-    pub(crate) fn close(&mut self) {
+    fn close(&mut self) {
         self.publisher.close(&self.shared.hub);
         self.publisher.wake(&self.shared);
         self.shared.ended.store(true, Ordering::Release);
         self.shared.settled.notify(usize::MAX);
     }
 
-    /// Wakes everyone who waits, if there is a loss of the whole bus to report and it is time. Returns when it
+    /// Wakes all waiting readers, if there is a loss of the whole bus to report and it is time. Returns when it
     /// will be.
     fn call_everyone(&mut self) -> Option<Instant> {
         let last_loss = self.shared.hub.bus_loss_seq();
@@ -133,7 +151,7 @@ impl Delivery {
             return None;
         }
         let interval = self.shared.bus.lock().config().flush_interval();
-        if self.bus_call.is_due(last_loss, interval, self.shared.clock.now()) {
+        if self.bus_call.is_due(last_loss, interval, self.shared.host.now()) {
             let mut wakers = Vec::new();
             self.shared.hub.wake_everyone(&mut wakers);
             for waker in wakers {
@@ -146,7 +164,7 @@ impl Delivery {
     /// Settles the last batch and takes the next one.
     fn take(&mut self) -> Taken {
         let mut bus = self.shared.bus.lock();
-        let now = self.shared.clock.now();
+        let now = self.shared.host.now();
         let settled = self.shared.settle(&mut bus, now);
         let (queued, most) = (bus.ledger().queued as usize, bus.config().batch_size());
         let size = Buffers::size(queued, most);
@@ -163,7 +181,7 @@ impl Delivery {
             false => bus.poll(&mut self.batch, now),
         };
         let lost = bus.gap(&self.batch).cloned().map(Box::new);
-        self.heard.hear_more(std::mem::take(bus.telemetry()));
+        self.activity.add(std::mem::take(bus.telemetry()));
         self.ledger = self.shared.ledger_of(&bus);
         Taken { settled, polled, lost, drained: bus.is_drained() }
     }
@@ -179,7 +197,7 @@ impl Delivery {
         let buffer = self.publisher.buffers.take(self.batch.capacity());
         let posts = std::mem::replace(&mut self.batch, Posts::with_items(buffer));
         let size = posts.len() as u64;
-        self.publisher.publish(&self.shared, posts, now, wall());
+        self.publisher.publish(&self.shared, posts, now, self.shared.host.wall_micros());
         if let Some(receipt) = self.publishing.take() {
             self.shared.note_published(receipt);
         }
@@ -191,7 +209,7 @@ impl Delivery {
     fn publish_losses(&mut self) {
         loop {
             let mut bus = self.shared.bus.lock();
-            let now = self.shared.clock.now();
+            let now = self.shared.host.now();
             if bus.poll(&mut self.batch, now) != Polled::Batch {
                 return;
             }
@@ -208,10 +226,23 @@ impl Delivery {
         let mut part = batch(PART);
         let is_more = self.shared.discard(&mut part);
         if !is_more {
-            let heard = std::mem::take(self.shared.bus.lock().telemetry());
-            self.heard.hear_more(Heard { polled: None, ..heard });
+            let activity = std::mem::take(self.shared.bus.lock().telemetry());
+            self.activity.add(Activity { polled: None, ..activity });
         }
         is_more
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        self.end();
+        self.close();
+    }
+}
+
+impl std::fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery").finish_non_exhaustive()
     }
 }
 
@@ -268,7 +299,7 @@ impl Shared {
     /// Drops a part of what is queued. Returns whether something is left.
     fn discard(&self, part: &mut Posts) -> bool {
         let mut bus = self.bus.lock();
-        let now = self.clock.now();
+        let now = self.host.now();
         let before = bus.ledger().queued;
         loop {
             let queued = bus.ledger().queued;
