@@ -60,7 +60,8 @@ fn is_between(least: &[String], all: &[String], whole: &[String]) -> bool {
 fn c2_f3_a_flipped_bit_costs_the_frame_it_hits() {
     for seed in 0..2 {
         let line = Line::random(seed);
-        for at in 0..line.bytes.len() {
+        // Under Miri a byte takes seconds.
+        for at in (0..line.bytes.len()).step_by(if cfg!(miri) { 97 } else { 1 }) {
             let expected = line.without(&(at..at + 1));
             for bit in 0..8 {
                 let mut bytes = line.bytes.clone();
