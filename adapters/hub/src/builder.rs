@@ -44,6 +44,14 @@ pub struct Builder {
     epoch: Option<u64>,
 }
 
+impl Status {
+    /// The settings of a new bus; at first the defaults.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 impl Builder {
     pub(crate) fn new() -> Self {
         Self {

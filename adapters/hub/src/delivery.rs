@@ -9,8 +9,8 @@ use statusbus_core::{Accepted, Depth, Instant, Item, Ledger, Polled, Receipt};
 use crate::buffers::Buffers;
 use crate::bus_call::BusCall;
 use crate::parcel::Posts;
-use crate::publisher::{Lost, Publisher};
-use crate::shared::{Activity, Core, Shared};
+use crate::publisher::Publisher;
+use crate::shared::{Activity, Core, Lost, Shared};
 
 /// The delivery of a bus. It has no task and no timer: a runner calls [`step`](Self::step), lets readers run, and
 /// waits until the returned time or a [wake-up](Self::poll_wakeup).

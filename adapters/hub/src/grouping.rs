@@ -6,7 +6,8 @@ use parking_lot::Mutex;
 
 use crate::conversation::ConversationState;
 use crate::names::Names;
-use crate::parcel::{Group, Posts};
+use crate::parcel::Posts;
+use crate::update::Group;
 
 /// Sorts the updates of a batch by conversation, the one that came up first being the first group.
 /// Linear in the batch.

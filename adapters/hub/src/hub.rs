@@ -11,7 +11,7 @@ use statusbus_core::Losses;
 
 use crate::conversation::ConversationState;
 use crate::event::GapScope;
-use crate::loss_log::LossLog;
+use crate::loss_log::{LossLog, MOST_LOSSES};
 use crate::ring::Ring;
 
 /// What is shared by the runner, who writes, and the readers.
@@ -30,10 +30,6 @@ pub(crate) struct Hub {
     /// Notified when the last reader has come to the end or gone.
     left: Event,
 }
-
-/// Positions with losses that the logs of everything and of the whole bus keep: of almost a minute if
-/// each batch has some.
-pub(crate) const MOST_LOSSES: usize = 1_024;
 
 /// Whose updates a reader gets.
 #[derive(Clone)]

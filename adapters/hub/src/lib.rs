@@ -34,6 +34,7 @@ mod status;
 mod subscription;
 mod sync;
 mod text;
+mod update;
 mod update_builder;
 mod usage;
 mod wakeup;
@@ -43,12 +44,13 @@ pub use delivery::{Delivery, Step};
 pub use event::{Event, Gap, GapScope, Lagged};
 pub use host::{Host, Sleep};
 pub use metadata::{Metadata, MetadataError};
-pub use read::{Batch, Update, Updates};
+pub use read::{Batch, Updates};
 pub use selector::{CheckedName, Selector};
 pub use shared::Activity;
 pub use status::{Conversation, Status, WeakStatus};
 pub use subscription::{OnLag, Subscribe, Subscription};
 pub use text::Text;
+pub use update::Update;
 pub use update_builder::{SendError, SendErrorKind, UpdateBuilder};
 
 pub use statusbus_core::{

@@ -7,6 +7,10 @@ use statusbus_core::{DropReason, Dropped, Losses};
 
 use crate::event::GapScope;
 
+/// Positions with losses that the logs of everything and of the whole bus keep: of almost a minute if
+/// each batch has some.
+pub(crate) const MOST_LOSSES: usize = 1_024;
+
 /// The last losses of a conversation, of everything, or those of the whole bus that no topic accounts
 /// for.
 ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use statusbus_core::{Batch, BatchIter, BatchUpdate, Category, CategorySet, Item, Priority};
 
 use crate::post::Post;
-use crate::read::Update;
+use crate::update::{Group, Update};
 
 /// A batch as it left the queue, in the buffer that it left into.
 pub(crate) type Posts = Batch<Post, Box<[Item<Post>]>>;
@@ -34,22 +34,6 @@ enum Held {
     Posts { posts: Posts, now: u64, wall: u64 },
     /// Copied out of other parcels.
     Copies(Vec<Delivered>),
-}
-
-/// The updates of one conversation in a parcel.
-pub(crate) struct Group {
-    /// The name of the conversation; none if it is the system.
-    pub(crate) name: Option<Arc<str>>,
-    /// The number of the conversation.
-    pub(crate) number: u32,
-    /// Its place in the order.
-    start: u32,
-    pub(crate) len: u32,
-    /// What its updates have allocated.
-    bytes: u64,
-    pub(crate) categories: CategorySet,
-    /// Some of its updates may have a key.
-    pub(crate) keyed: bool,
 }
 
 /// An update that was copied out of its parcel.
@@ -90,29 +74,6 @@ impl Delivered {
 impl Default for Held {
     fn default() -> Self {
         Self::Copies(Vec::new())
-    }
-}
-
-impl Group {
-    pub(crate) const fn new(name: Option<Arc<str>>, number: u32) -> Self {
-        Self {
-            name,
-            number,
-            start: 0,
-            len: 0,
-            bytes: 0,
-            categories: CategorySet::NONE,
-            keyed: false,
-        }
-    }
-
-    /// Counts an update in.
-    #[inline(always)]
-    pub(crate) fn count(&mut self, post: &Post) {
-        self.len += 1;
-        self.bytes += post.allocated();
-        self.categories = self.categories.with(post.category);
-        self.keyed |= post.extra.is_some();
     }
 }
 

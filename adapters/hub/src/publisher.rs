@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use statusbus_core::{Category, CategorySet, Gap};
+use statusbus_core::{Category, CategorySet};
 
 use crate::bounds::{Amount, Bounds};
 use crate::buffers::Buffers;
@@ -11,16 +11,11 @@ use crate::event::GapScope;
 use crate::grouping::Grouping;
 use crate::hub::Hub;
 use crate::names::Names;
-use crate::parcel::{Group, Parcel, Posts};
+use crate::parcel::{Parcel, Posts};
 use crate::post::Topic;
 use crate::ring::{Entry, Ring};
-use crate::shared::Shared;
-
-/// What was lost in front of a batch.
-pub(crate) type Lost = Gap<Topic, GAPS>;
-
-/// For how many topics losses are counted apart.
-pub(crate) const GAPS: usize = 16;
+use crate::shared::{Lost, Shared};
+use crate::update::Group;
 
 /// Writes batches to the rings, and keeps the parcels of the last ones: the window, which is the
 /// ring of everything. What leaves the window is given up, or copied out where it is to be kept.

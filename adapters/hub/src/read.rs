@@ -1,12 +1,11 @@
-//! Batches and updates as readers receive them.
+//! Batches as readers receive them.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use statusbus_core::{Category, CategorySet, Priority};
+use statusbus_core::CategorySet;
 
-use crate::parcel::{All, Group, Parcel};
-use crate::post::Post;
+use crate::parcel::{All, Parcel};
+use crate::update::Update;
 
 /// Updates that were delivered together, in the selection and categories of one reader. A clone is
 /// cheap, because all readers share the updates. They are in memory as long as a clone is held.
@@ -160,86 +159,5 @@ impl<'a> IntoIterator for &'a Batch {
 
     fn into_iter(self) -> Updates<'a> {
         self.iter()
-    }
-}
-
-/// One delivered update.
-#[derive(Clone, Copy)]
-pub struct Update<'a> {
-    pub(crate) post: &'a Post,
-    pub(crate) seq: u64,
-    /// Microseconds since 1970, if it was not on its way before.
-    pub(crate) said: u64,
-    /// When it is no longer worth showing, on the bus's clock in microseconds; `u64::MAX`: never.
-    pub(crate) expiry: u64,
-    pub(crate) priority: Priority,
-    pub(crate) groups: &'a [Group],
-}
-
-impl<'a> Update<'a> {
-    /// Its position: with the [epoch](crate::Status::epoch) of the bus, a unique id of the update.
-    #[must_use]
-    pub const fn seq(&self) -> u64 {
-        self.seq
-    }
-
-    /// Its conversation; `None`: a system-wide update.
-    #[must_use]
-    pub fn conversation(&self) -> Option<&'a str> {
-        self.name().map(|name| &**name)
-    }
-
-    pub(crate) fn name(&self) -> Option<&'a Arc<str>> {
-        self.groups.get(self.post.about as usize)?.name.as_ref()
-    }
-
-    /// Its category. [`Status::categories`](crate::Status::categories) has the name.
-    #[must_use]
-    pub const fn category(&self) -> Category {
-        self.post.category
-    }
-
-    /// Its text.
-    #[must_use]
-    #[inline]
-    pub fn text(&self) -> &'a str {
-        self.post.text.as_str()
-    }
-
-    /// Its metadata: a JSON object on one line.
-    #[must_use]
-    pub fn metadata(&self) -> Option<&'a str> {
-        Some(self.post.extra.as_ref()?.metadata.as_ref()?.as_json())
-    }
-
-    /// Its key: the name of the value that it sets.
-    #[must_use]
-    pub fn key(&self) -> Option<&'a str> {
-        self.post.key()
-    }
-
-    /// Its priority: its own, or else that of its category.
-    #[must_use]
-    pub const fn priority(&self) -> Priority {
-        self.priority
-    }
-
-    /// When it was sent, by the wall clock. Accurate to the flush interval, because senders share one
-    /// clock reading while the queue is not empty.
-    #[must_use]
-    pub fn at(&self) -> SystemTime {
-        let age = self.post.extra.as_ref().map_or(0, |extra| extra.age);
-        UNIX_EPOCH + Duration::from_micros(self.said.saturating_sub(age))
-    }
-}
-
-impl std::fmt::Debug for Update<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Update")
-            .field("seq", &self.seq())
-            .field("conversation", &self.conversation())
-            .field("category", &self.category())
-            .field("text", &self.text())
-            .finish_non_exhaustive()
     }
 }

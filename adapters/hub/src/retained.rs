@@ -6,7 +6,7 @@ use statusbus_core::Category;
 
 use crate::parcel::{Delivered, Parcel};
 use crate::post::Extra;
-use crate::read::Update;
+use crate::update::Update;
 
 /// The retained updates of one conversation: one place for each category without a key, and up to
 /// a number of places with one, of which the least recent is forgotten first. It is forgotten too

@@ -11,11 +11,11 @@ use statusbus_core::{Category, CategorySet, Losses};
 use crate::bounds::Amount;
 use crate::event::GapScope;
 use crate::history::History;
-use crate::hub::MOST_LOSSES;
-use crate::loss_log::LossLog;
+use crate::loss_log::{LossLog, MOST_LOSSES};
 use crate::parcel::{Delivered, Parcel};
-use crate::read::{Batch, Update};
+use crate::read::Batch;
 use crate::retained::Retained;
+use crate::update::Update;
 
 /// What readers of one conversation, or of everything, can still get.
 #[derive(Default)]

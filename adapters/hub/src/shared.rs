@@ -8,21 +8,27 @@ use event_listener::Event;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    BatchInfo, Bus, Categories, ConversationError, Depth, DropReason, FlushMark, Ledger, Outcome,
-    OverflowEvent, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
+    BatchInfo, Bus, Categories, ConversationError, Depth, DropReason, FlushMark, Gap, Ledger,
+    Outcome, OverflowEvent, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
 };
 
 use crate::conversation::ConversationState;
 use crate::host::Host;
 use crate::hub::Hub;
 use crate::names::Names;
+use crate::parcel::Parcel;
 use crate::peak::Peak;
-use crate::post::Post;
-use crate::publisher::GAPS;
+use crate::post::{Post, Topic};
 use crate::selector::CheckedName;
-use crate::snapshot::Snapshots;
+use crate::snapshot::{Snapshots, Start};
 use crate::text::Text;
 use crate::wakeup::Wakeup;
+
+/// For how many topics losses are counted apart.
+pub(crate) const GAPS: usize = 16;
+
+/// What was lost in front of a batch.
+pub(crate) type Lost = Gap<Topic, GAPS>;
 
 /// The core as this adapter uses it.
 pub(crate) type Core =
@@ -269,6 +275,11 @@ impl Shared {
     /// Whether what is queued has been given up: it is not delivered any more.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.abandoned_at.get().is_some()
+    }
+
+    /// The retained values of all conversations, and where a reader goes on that begins with them.
+    pub(crate) fn snapshot_of_everything(&self) -> (Arc<Parcel>, Start) {
+        self.snapshots.of_everything(&self.hub, &self.names, self.host.now().as_micros())
     }
 
     pub(crate) fn count_missed(&self, missed: u64) {

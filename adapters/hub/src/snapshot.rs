@@ -5,10 +5,11 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 
+use crate::hub::Hub;
 use crate::loss_log::LossRecord;
+use crate::names::Names;
 use crate::parcel::{Delivered, Parcel};
 use crate::ring::Cursor;
-use crate::shared::Shared;
 
 /// The last retained values of everything that were collected, for as long as a reader has them:
 /// collecting them visits every conversation, so that readers that come together share them.
@@ -65,49 +66,53 @@ impl Snapshot {
 /// Conversations that are looked up in one go, so that senders never wait for long.
 const LOOK_UP: usize = 256;
 
-impl Shared {
+impl Snapshots {
     /// The retained values of all conversations, and where a reader goes on that begins with them.
     /// Costs a lock for each conversation, or nothing but a reference where they can be shared.
-    pub(crate) fn snapshot_of_everything(&self) -> (Arc<Parcel>, Start) {
-        let mut last = self.snapshots.last.lock();
-        let removed = self.snapshots.removed.load(Ordering::Relaxed);
-        let now = self.host.now().as_micros();
+    pub(crate) fn of_everything(
+        &self,
+        hub: &Hub,
+        names: &Mutex<Names>,
+        now: u64,
+    ) -> (Arc<Parcel>, Start) {
+        let mut last = self.last.lock();
+        let removed = self.removed.load(Ordering::Relaxed);
         let (head, kept) = {
-            let everything = self.hub.everything();
+            let everything = hub.everything();
             let cursor = everything.head();
             let reported = everything.losses().last_up_to(cursor.seq);
             (Start { cursor, reported }, (everything.tail().seq, everything.len()))
         };
         let known = last.as_ref().and_then(|last| last.reuse(&head, kept, now, removed));
         known.unwrap_or_else(|| {
-            let (parcel, expires) = self.collect_retained(head.cursor.seq, now);
+            let (parcel, expires) = collect_retained(names, head.cursor.seq, now);
             let parcel = Arc::new(parcel);
             let (shared, start) = (Arc::downgrade(&parcel), head.clone());
             *last = Some(Snapshot { parcel: shared, start, expires, removed });
             (parcel, head)
         })
     }
+}
 
-    /// The retained values of all conversations up to a position, in order, and when the first of
-    /// them expires.
-    fn collect_retained(&self, through: u64, now: u64) -> (Parcel, u64) {
-        let (mut values, mut expires) = (Vec::new(), u64::MAX);
-        let (mut from, mut conversations) = (0, Vec::new());
-        while let Some(next) = self.names.lock().some(from, LOOK_UP, &mut conversations) {
-            from = next;
-            for conversation in conversations.drain(..) {
-                let mut ring = conversation.ring();
-                for value in ring.retained(now).filter(|value| value.seq <= through) {
-                    expires = expires.min(value.expiry);
-                    values.push((conversation.name().cloned(), Delivered::of(value)));
-                }
+/// The retained values of all conversations up to a position, in order, and when the first of
+/// them expires.
+fn collect_retained(names: &Mutex<Names>, through: u64, now: u64) -> (Parcel, u64) {
+    let (mut values, mut expires) = (Vec::new(), u64::MAX);
+    let (mut from, mut conversations) = (0, Vec::new());
+    while let Some(next) = names.lock().some(from, LOOK_UP, &mut conversations) {
+        from = next;
+        for conversation in conversations.drain(..) {
+            let mut ring = conversation.ring();
+            for value in ring.retained(now).filter(|value| value.seq <= through) {
+                expires = expires.min(value.expiry);
+                values.push((conversation.name().cloned(), Delivered::of(value)));
             }
         }
-        values.sort_unstable_by_key(|(_, delivered)| delivered.seq);
-        let mut parcel = Parcel::default();
-        for (name, delivered) in values {
-            parcel.copy(name.as_ref(), delivered);
-        }
-        (parcel, expires)
     }
+    values.sort_unstable_by_key(|(_, delivered)| delivered.seq);
+    let mut parcel = Parcel::default();
+    for (name, delivered) in values {
+        parcel.copy(name.as_ref(), delivered);
+    }
+    (parcel, expires)
 }

@@ -10,7 +10,6 @@ use statusbus_core::{
 };
 
 use crate::Text;
-use crate::builder::Builder;
 use crate::conversation::ConversationState;
 use crate::hub::Source;
 use crate::post::Post;
@@ -106,12 +105,6 @@ impl Status {
     #[must_use]
     pub fn downgrade(&self) -> WeakStatus {
         WeakStatus { handle: Arc::downgrade(&self.handle) }
-    }
-
-    /// The settings of a new bus; at first the defaults.
-    #[must_use]
-    pub fn builder() -> Builder {
-        Builder::new()
     }
 
     /// Begins an update with key, priority, TTL or metadata: see [`UpdateBuilder`].
