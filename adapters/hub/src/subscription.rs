@@ -201,12 +201,15 @@ impl Subscription {
         self.categories = categories;
     }
 
-    /// Counts a panic of a handler: see [`Status::panics`](crate::Status::panics).
+    /// Counts a panic of a handler: see [`Status::panics`](crate::Status::panics). For the crate of a runtime.
+    #[doc(hidden)]
     pub fn count_panic(&self) {
         self.shared.panics.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Calls a function. If it panics, the panic ends here and is [counted](crate::Status::panics).
+    /// Calls a function. If it panics, the panic ends here and is [counted](crate::Status::panics). For the crate
+    /// of a runtime.
+    #[doc(hidden)]
     pub fn contain(&self, call: impl FnOnce()) {
         self.shared.contain(call);
     }
