@@ -178,7 +178,7 @@ impl Status {
 
     /// Changes the configuration at once. Returns how many updates a smaller queue limit removed: the
     /// overflow policy chooses them, and they count as dropped, `shrunk`. A queue limit above the
-    /// [capacity](Builder::with_capacity) becomes the capacity. Has no effect after a
+    /// [capacity](crate::Builder::with_capacity) becomes the capacity. Has no effect after a
     /// [shutdown](Self::shutdown) that timed out. O(n) in the number of removed updates.
     #[allow(clippy::must_use_candidate)] // the ledger has the number too
     pub fn reconfigure(&self, config: Config) -> usize {
