@@ -124,8 +124,8 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
                 // If only the delimiter is missing, that of the next frame completes this one.
                 if frame.last > 0 {
                     batch.accept(frame.last);
-                } else if let Some(entry) = batch.gap() {
-                    tee.gap(entry);
+                } else {
+                    tee.gap(&batch);
                     batch.confirm_loss();
                 }
                 if !works {
@@ -170,7 +170,7 @@ fn next_frame<B: StatusBus>(
                     name(category, names);
                 }
             }
-            loss.losses = entry.losses;
+            loss.losses = entry.losses();
             loss.retold = entry.retold;
             if encoder.loss(&loss)
                 && let Some(frame) = encoder.frame()

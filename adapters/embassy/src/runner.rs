@@ -171,7 +171,7 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
     /// # type Bus = Status<CriticalSectionRawMutex, Message<64>, 32>;
     /// fn report_losses(batch: &mut Outgoing<'_, '_, Bus>, mut report: impl FnMut(u64)) {
     ///     while let Some(entry) = batch.gap() {
-    ///         report(entry.losses.total());
+    ///         report(entry.missing());
     ///         batch.confirm_loss();
     ///     }
     /// }

@@ -11,7 +11,7 @@ use crate::buffer::Buffer;
 use crate::builder::UpdateBuilder;
 use crate::bus::{Access, Buffered, Polled};
 use crate::clock;
-use crate::event::GapEntry;
+use crate::event::{Counts, GapEntry};
 use crate::inner::{Inner, Shortened};
 use crate::message::AnyMessage;
 use crate::report::Report;
@@ -307,13 +307,13 @@ impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, 
         let entry = self.inner.with(|state| {
             let gap = state.bus.gap(batch)?;
             let index = gap.confirmed();
-            let (topic, losses) = gap.loss(index)?;
+            let (topic, counts) = gap.entry(index);
             Some(GapEntry {
                 seq: gap.seq(),
                 index: u16::try_from(index).unwrap_or(u16::MAX),
                 retold: if index == 0 { gap.retold() } else { 0 },
                 topic: topic.copied(),
-                losses,
+                counts: Counts(*counts),
             })
         });
         entry.flatten()
