@@ -15,6 +15,8 @@ const TICKS_PART: u64 = TICK_HZ / COMMON;
 const MICROS_PART: u64 = MICROS / COMMON;
 
 /// The time now, rounded down.
+// Out of line: drivers read the clock with interrupts masked, or convert it, at several places in a loop.
+#[inline(never)]
 pub(crate) fn now() -> Instant {
     Instant::from_micros(micros(embassy_time::Instant::now().as_ticks()))
 }
