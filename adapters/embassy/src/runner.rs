@@ -194,8 +194,7 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
 
     /// The updates that are not accepted yet, in order.
     pub fn updates(&self) -> impl Iterator<Item = BatchUpdate<'_, B::Message>> {
-        let next = self.runner.batch.first_seq().saturating_add(self.runner.accepted as u64);
-        self.runner.batch.iter().filter(move |update| update.seq >= next)
+        self.runner.batch.iter_from(self.runner.accepted)
     }
 
     /// The sink accepted everything up to this position: it is delivered, even if the rest is not.
