@@ -135,6 +135,7 @@ impl<const NAME: usize> StoredSubject<NAME> {
 
     /// The conversation as a frame has it, without checking its name again.
     #[cfg(feature = "wire")]
+    #[inline(never)]
     pub(crate) fn conversation(&self) -> Option<Conversation<&[u8]>> {
         match self.number.checked_sub(1) {
             Some(number) => Some(Conversation::Number(number)),
