@@ -158,7 +158,8 @@ fn next_frame<B: StatusBus>(
     let (delimiter, buffer) = buffer.split_first_mut()?;
     *delimiter = DELIMITER;
     let mut encoder = Encoder::new(epoch, buffer);
-    let last = if encode_loss(batch, &mut encoder) { 0 } else { encode_updates(batch, &mut encoder) };
+    let last =
+        if encode_loss(batch, &mut encoder) { 0 } else { encode_updates(batch, &mut encoder) };
     // `run` checks that a frame holds any entry and any update.
     let frame = encoder.frame()?;
     Some(Frame { end: frame.len().saturating_add(1), last })

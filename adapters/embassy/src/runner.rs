@@ -5,7 +5,7 @@ use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use statusbus_core::{Accepted, BatchUpdate, Category, FlushReason, Instant, Update};
+use statusbus_core::{BatchUpdate, Category, FlushReason, Instant, Update};
 
 use crate::bus::{Buffered, Names, Polled, StatusBus, category_name};
 use crate::clock;
@@ -96,14 +96,14 @@ impl<'a, B: StatusBus> Runner<'a, B> {
     /// The next batch: the names of the categories in it. `None`: there will be none.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Names>> {
         if core::mem::take(&mut self.must_yield) {
-            self.settle_accepted();
+            self.settle();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         loop {
             match self.poll(cx) {
                 Polled::Batch(names) => return Poll::Ready(Some(names)),
-                Polled::GivenUp => self.settle_accepted(),
+                Polled::GivenUp => self.settle(),
                 Polled::Drained => return Poll::Ready(None),
                 Polled::Wait(None) => return Poll::Pending,
                 Polled::Wait(Some(at)) => return clock::wake_at(at, cx),
@@ -112,15 +112,11 @@ impl<'a, B: StatusBus> Runner<'a, B> {
     }
 
     /// Settles the batch, if it is in flight.
-    fn settle(&mut self, accepted: Accepted) {
-        if core::mem::take(&mut self.is_in_flight) {
-            self.bus.settle(self.batch, accepted);
-        }
-    }
-
     #[inline(never)]
-    fn settle_accepted(&mut self) {
-        self.settle(Accepted::First(self.accepted));
+    fn settle(&mut self) {
+        if core::mem::take(&mut self.is_in_flight) {
+            self.bus.settle(self.batch, self.accepted);
+        }
     }
 
     fn poll(&mut self, cx: &Context<'_>) -> Polled {
@@ -138,14 +134,14 @@ impl<'a, B: StatusBus> Runner<'a, B> {
     /// Drops everything that is queued, until nothing is due.
     pub(crate) fn discard(&mut self, cx: &Context<'_>) {
         while let Polled::Batch(_) | Polled::GivenUp = self.poll(cx) {
-            self.settle_accepted();
+            self.settle();
         }
     }
 }
 
 impl<B: StatusBus> Drop for Runner<'_, B> {
     fn drop(&mut self) {
-        self.settle_accepted();
+        self.settle();
         self.bus.unregister_runner();
     }
 }
@@ -216,7 +212,8 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
 
     /// The sink accepted all of it, and its gap.
     pub fn delivered(self) {
-        self.runner.settle(Accepted::All);
+        self.runner.accepted = usize::MAX;
+        self.runner.settle();
     }
 
     /// Why the batch was due.

@@ -285,10 +285,10 @@ impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, 
         polled
     }
 
-    fn settle(&self, batch: &mut Buffered<Self>, accepted: Accepted) {
+    fn settle(&self, batch: &mut Buffered<Self>, accepted: usize) {
         let now = clock::now();
         let waiter = self.inner.with(|state| {
-            state.bus.settle(batch, accepted, now);
+            state.bus.settle(batch, Accepted::First(accepted), now);
             state.settled = Some(state.bus.flushed());
             state.waiter.take()
         });
