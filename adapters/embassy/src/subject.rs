@@ -103,11 +103,6 @@ pub(crate) struct StoredSubject<const NAME: usize> {
 impl<const NAME: usize> StoredSubject<NAME> {
     pub(crate) const SYSTEM: Self = Self { number: 0, name: Bytes::EMPTY };
 
-    #[inline(always)]
-    pub(crate) fn empty() -> Self {
-        Self { number: 0, name: Bytes::empty() }
-    }
-
     /// Stores a subject over [`SYSTEM`](Self::SYSTEM).
     #[inline(always)]
     pub(crate) fn set(&mut self, subject: Subject<'_>) -> Result<(), RefuseReason> {
