@@ -99,7 +99,7 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
             // What is not accepted when the loop ends is dropped when the next batch is taken.
             loop {
                 let frame = next_frame(&batch, *epoch, buffer);
-                if !is_copied && !matches!(frame, Some(Frame { last: 0, .. })) {
+                if !is_copied && !matches!(frame, Some(Frame { accepted: 0, .. })) {
                     is_copied = true;
                     tee.updates(&batch);
                 }
@@ -123,8 +123,8 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
                     break;
                 }
                 // If only the delimiter is missing, that of the next frame completes this one.
-                if frame.last > 0 {
-                    batch.accept(frame.last);
+                if frame.accepted > 0 {
+                    batch.accept_first(frame.accepted);
                 } else {
                     tee.gap(&batch);
                     batch.confirm_loss();
@@ -144,8 +144,8 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
 struct Frame {
     /// Where it ends.
     end: usize,
-    /// The position of its last update; zero: it holds an entry of the gap.
-    last: u64,
+    /// How many updates of the batch are accepted with it; zero: it holds an entry of the gap.
+    accepted: usize,
 }
 
 /// Encodes the next frame of a batch: the next entry of its gap, or else updates. `None`: everything is
@@ -158,11 +158,11 @@ fn next_frame<B: StatusBus>(
     let (delimiter, buffer) = buffer.split_first_mut()?;
     *delimiter = DELIMITER;
     let mut encoder = Encoder::new(epoch, buffer);
-    let last =
+    let accepted =
         if encode_loss(batch, &mut encoder) { 0 } else { encode_updates(batch, &mut encoder) };
     // `run` checks that a frame holds any entry and any update.
     let frame = encoder.frame()?;
-    Some(Frame { end: frame.len().saturating_add(1), last })
+    Some(Frame { end: frame.len().saturating_add(1), accepted })
 }
 
 /// Encodes the next entry of the gap; returns whether there is one.
@@ -185,12 +185,12 @@ fn encode_loss<B: StatusBus>(batch: &Outgoing<'_, '_, B>, encoder: &mut Encoder<
     true
 }
 
-/// Encodes as many of the updates that are not accepted as fit; returns the position of the last, zero
+/// Encodes as many of the updates that are not accepted as fit; returns how many are accepted with them, zero
 /// without any.
 #[inline(never)]
-fn encode_updates<B: StatusBus>(batch: &Outgoing<'_, '_, B>, encoder: &mut Encoder<'_>) -> u64 {
+fn encode_updates<B: StatusBus>(batch: &Outgoing<'_, '_, B>, encoder: &mut Encoder<'_>) -> usize {
     let late = batch.age_micros();
-    let mut last = 0;
+    let mut accepted = 0;
     for handed in batch.updates() {
         let mut update = handed.update.record(handed.seq);
         name(&mut update.category, batch.names());
@@ -199,12 +199,12 @@ fn encode_updates<B: StatusBus>(batch: &Outgoing<'_, '_, B>, encoder: &mut Encod
         let left = Some(handed.ttl_left_micros()).filter(|&left| left < u64::MAX);
         update.ttl_micros = left.map(|left| left.saturating_sub(late));
         if !encoder.update(&update) {
-            debug_assert!(last > 0, "a frame holds any update");
+            debug_assert!(accepted > 0, "a frame holds any update");
             break;
         }
-        last = handed.seq;
+        accepted = batch.index_behind(handed.seq);
     }
-    last
+    accepted
 }
 
 /// Replaces the number of a category of the application by its name.

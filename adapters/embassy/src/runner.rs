@@ -203,6 +203,21 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
         }
     }
 
+    /// The sink accepted this many updates from the start of the batch.
+    #[cfg(feature = "wire")]
+    #[inline(always)]
+    pub(crate) const fn accept_first(&mut self, updates: usize) {
+        self.runner.accepted = updates;
+    }
+
+    /// How many updates from the start of the batch end with the one at this position, which is one of them.
+    // A batch is short: the low bits suffice.
+    #[cfg(feature = "wire")]
+    #[inline(always)]
+    pub(crate) const fn index_behind(&self, seq: u64) -> usize {
+        (seq as u32).wrapping_sub(self.runner.batch.first_seq() as u32).wrapping_add(1) as usize
+    }
+
     /// The sink cannot take the update at this position, for example because of its size: it is dropped,
     /// and the others stay. Returns whether the batch had it.
     #[allow(clippy::must_use_candidate)] // callers mostly know that it is there
