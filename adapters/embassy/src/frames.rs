@@ -21,7 +21,7 @@ pub struct Frames<W, const FRAME: usize = 256, R = ()> {
     writer: W,
     tee: R,
     epoch: u64,
-    write_timeout: Duration,
+    write_timeout_micros: u64,
     /// The last byte written was a delimiter.
     is_delimited: bool,
     /// A delimiter and a frame.
@@ -44,8 +44,14 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
     #[inline(always)]
     pub const fn sized(writer: W, epoch: u64) -> Self {
         const { assert!(FRAME <= FRAME_MAX, "hosts take frames of at most 1,024 bytes") };
-        let write_timeout = Duration::from_secs(1);
-        Self { writer, tee: (), epoch, write_timeout, is_delimited: false, buffer: [0; FRAME] }
+        Self {
+            writer,
+            tee: (),
+            epoch,
+            write_timeout_micros: 1_000_000,
+            is_delimited: false,
+            buffer: [0; FRAME],
+        }
     }
 
     /// Also delivers to the readers of a [`Hub`](crate::Hub). They receive each update even if the write to
@@ -66,8 +72,8 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
     /// ```
     #[must_use]
     pub fn with_tee<R>(self, tee: R) -> Frames<W, FRAME, R> {
-        let Self { writer, epoch, write_timeout, is_delimited, buffer, .. } = self;
-        Frames { writer, tee, epoch, write_timeout, is_delimited, buffer }
+        let Self { writer, epoch, write_timeout_micros, is_delimited, buffer, .. } = self;
+        Frames { writer, tee, epoch, write_timeout_micros, is_delimited, buffer }
     }
 }
 
@@ -76,7 +82,7 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
     /// frame: 256 bytes take 22 ms at 115,200 baud.
     #[must_use]
     pub const fn with_write_timeout(mut self, timeout: Duration) -> Self {
-        self.write_timeout = timeout;
+        self.write_timeout_micros = clock::span(timeout);
         self
     }
 
@@ -89,7 +95,7 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
         R: Tee<B::Message>,
     {
         const { assert!(FRAME >= B::Message::MAX_LEN + 112, "a frame does not hold a message") };
-        let Self { writer, tee, epoch, write_timeout, is_delimited, buffer } = self;
+        let Self { writer, tee, epoch, write_timeout_micros, is_delimited, buffer } = self;
         loop {
             let Some(mut batch) = runner.next().await else {
                 tee.end();
@@ -106,7 +112,7 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
                 let Some(frame) = frame else { break };
                 // An unfinished frame swallows the next one, unless a delimiter separates them.
                 let mut at = usize::from(core::mem::replace(is_delimited, false));
-                let until = Some(clock::after(*write_timeout));
+                let until = Some(clock::after(*write_timeout_micros));
                 let mut works = true;
                 while works && let Some(rest @ [_, ..]) = buffer.get(at..frame.end) {
                     match batch.wait(pin!(writer.write(rest)), until).await {
