@@ -18,6 +18,12 @@ const MICROS_PART: u64 = MICROS / COMMON;
 // Out of line: drivers read the clock with interrupts masked, or convert it, at several places in a loop.
 #[inline(never)]
 pub(crate) fn now() -> Instant {
+    read()
+}
+
+/// [`now`] in line, for the path of a send.
+#[inline(always)]
+pub(crate) fn read() -> Instant {
     Instant::from_micros(micros(embassy_time::Instant::now().as_ticks()))
 }
 

@@ -211,7 +211,7 @@ impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, 
     // Only senders wake the runner: the others are called by its task, which polls next.
 
     fn push(&self, update: &mut U, options: SendOptions) -> Outcome {
-        let outcome = self.inner.call(|state| state.bus.push(update, options, clock::now));
+        let outcome = self.inner.call(|state| state.bus.push(update, options, clock::read));
         outcome.unwrap_or_else(|| {
             self.inner.count_stray();
             Outcome::Refused(RefuseReason::Unauthorized)
