@@ -112,7 +112,7 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
                 let Some(frame) = frame else { break };
                 // An unfinished frame swallows the next one, unless a delimiter separates them.
                 let mut at = usize::from(core::mem::replace(is_delimited, false));
-                let until = Some(clock::after(*write_timeout_micros));
+                let until = clock::after(*write_timeout_micros);
                 let mut works = true;
                 while works && let Some(rest @ [_, ..]) = buffer.get(at..frame.end) {
                     match batch.wait(pin!(writer.write(rest)), until).await {

@@ -255,25 +255,28 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
     /// `batch.unless_given_up(pin!(radio.send(..))).await`.
     pub fn unless_given_up<F: Future>(
         &self,
-        future: Pin<&mut F>,
+        mut future: Pin<&mut F>,
     ) -> impl Future<Output = Option<F::Output>> {
-        self.wait(future, None)
+        poll_fn(move |cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.runner.bus.is_given_up(cx) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
     }
 
     /// Like [`unless_given_up`](Self::unless_given_up), and not beyond `until`.
+    #[cfg(feature = "wire")]
     pub(crate) fn wait<F: Future>(
         &self,
         mut future: Pin<&mut F>,
-        until: Option<Instant>,
+        until: Instant,
     ) -> impl Future<Output = Option<F::Output>> {
-        poll_fn(move |cx| {
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(Some(output));
+        poll_fn(move |cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.runner.bus.is_given_up(cx) || clock::now() >= until => {
+                Poll::Ready(None)
             }
-            if self.runner.bus.is_given_up(cx) || until.is_some_and(|until| clock::now() >= until) {
-                return Poll::Ready(None);
-            }
-            until.map_or(Poll::Pending, |until| clock::wake_at(until, cx))
+            Poll::Pending => clock::wake_at(until, cx),
         })
     }
 
