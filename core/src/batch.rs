@@ -192,6 +192,13 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]> + ?Sized> Batch<U, B> {
         BatchIter { items: self.filled().iter(), seq: self.first_seq() }
     }
 
+    /// Like [`iter`](Self::iter), without the first `index` updates, settled ones included.
+    #[inline]
+    pub fn iter_from(&self, index: usize) -> BatchIter<'_, U> {
+        let items = self.filled().get(index..).unwrap_or_default();
+        BatchIter { items: items.iter(), seq: self.first_seq().wrapping_add(index as u64) }
+    }
+
     /// The update at `index`, from zero: the one at position [`first_seq`](Self::first_seq)` + index`.
     /// `None` behind the last, and for an update that [`Bus::settle_one`](crate::Bus::settle_one) has
     /// settled.

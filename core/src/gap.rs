@@ -1,7 +1,7 @@
 //! Losses, reported where the missing updates would have been.
 
 use crate::loss::Losses;
-use crate::outcome::{EXPIRED, LOSSES, dropped};
+use crate::outcome::LOSSES;
 use crate::time::Long;
 
 /// Losses by the index of their kind.
@@ -63,6 +63,19 @@ impl<T, const GAPS: usize> Gap<T, GAPS> {
         }
         let is_elsewhere = index == self.topics.len() && self.has_elsewhere();
         is_elsewhere.then(|| (None, self.elsewhere()))
+    }
+
+    /// The topic at an index, and its losses as the table stores them; behind the last topic, the losses
+    /// elsewhere. For hosts with little memory; [`Losses::from_counts`] converts them.
+    // Hidden: a new kind of loss would change the type.
+    #[doc(hidden)]
+    #[must_use]
+    #[inline(always)]
+    pub fn entry(&self, index: usize) -> (Option<&T>, &[u32; LOSSES]) {
+        match (self.topics.get(index), self.rows.get(index)) {
+            (Some(topic), Some(row)) => (Some(topic), row),
+            _ => (None, &self.elsewhere),
+        }
     }
 
     /// The losses of single topics. Each concerns the readers of its topic.
@@ -191,8 +204,7 @@ fn add(to: &mut Row, from: &Row) {
 }
 
 fn losses(row: &Row) -> Losses {
-    let count = |loss: u8| row.get(usize::from(loss)).map_or(0, |&count| u64::from(count));
-    Losses { dropped: dropped(count), expired: count(EXPIRED) }
+    Losses::from_counts(row)
 }
 
 #[cfg(feature = "defmt")]

@@ -1,6 +1,7 @@
 //! Losses by reason.
 
 use crate::ledger::{DropReason, Dropped};
+use crate::outcome::{EXPIRED, LOSSES, dropped};
 
 /// Updates that readers will never see: dropped, by reason, and expired.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,15 @@ pub struct Losses {
 }
 
 impl Losses {
+    /// The losses of a row of counts, by the index in [`Outcome::from_code`](crate::Outcome::from_code).
+    // Hidden: a new kind of loss would change the type.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn from_counts(counts: &[u32; LOSSES]) -> Self {
+        let count = |loss: u8| counts.get(usize::from(loss)).map_or(0, |&count| u64::from(count));
+        Self { dropped: dropped(count), expired: count(EXPIRED) }
+    }
+
     /// How many updates are missing.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -2,9 +2,7 @@
 
 use core::task::Context;
 
-use statusbus_core::{
-    Accepted, Batch, Category, Instant, Item, Outcome, RefuseReason, SendOptions, Update,
-};
+use statusbus_core::{Batch, Category, Instant, Item, Outcome, RefuseReason, SendOptions, Update};
 
 use crate::event::GapEntry;
 use crate::message::AnyMessage;
@@ -39,7 +37,9 @@ pub trait Access: Sized {
         cx: &Context<'_>,
         now: Instant,
     ) -> Polled;
-    fn settle(&self, batch: &mut Buffered<Self>, accepted: Accepted);
+    /// Settles a batch, of which the sink accepted so many updates from the start. With zero it accepted the gap
+    /// neither.
+    fn settle(&self, batch: &mut Buffered<Self>, accepted: usize);
     /// Drops one update of a batch; returns whether the batch had it.
     fn reject(&self, batch: &mut Buffered<Self>, seq: u64) -> bool;
     /// The first entry of the gap that is not confirmed.

@@ -34,13 +34,6 @@ impl<const N: usize> AsMut<[u8]> for Bytes<N> {
 
 impl<const N: usize> Bytes<N> {
     pub(crate) const EMPTY: Self = Self([0; N]);
-
-    /// [`EMPTY`](Self::EMPTY), copied from flash: to clear it, the compiler calls a function that takes
-    /// three times the instructions.
-    #[inline(always)]
-    pub(crate) fn empty() -> Self {
-        *core::hint::black_box(const { &Self::EMPTY })
-    }
 }
 
 /// Bytes that are UTF-8, as text.

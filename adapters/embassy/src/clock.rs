@@ -15,7 +15,15 @@ const TICKS_PART: u64 = TICK_HZ / COMMON;
 const MICROS_PART: u64 = MICROS / COMMON;
 
 /// The time now, rounded down.
+// Out of line: drivers read the clock with interrupts masked, or convert it, at several places in a loop.
+#[inline(never)]
 pub(crate) fn now() -> Instant {
+    read()
+}
+
+/// [`now`] in line, for the path of a send.
+#[inline(always)]
+pub(crate) fn read() -> Instant {
     Instant::from_micros(micros(embassy_time::Instant::now().as_ticks()))
 }
 
@@ -28,10 +36,14 @@ pub(crate) fn wake_at<A>(instant: Instant, cx: &mut Context<'_>) -> Poll<A> {
     Poll::Pending
 }
 
-/// The time in `span`. Saturates, where the sums of embassy-time can panic.
-pub(crate) fn after(span: Duration) -> Instant {
-    let now = embassy_time::Instant::now().as_ticks();
-    Instant::from_micros(micros(now.saturating_add(span.as_ticks())))
+/// The time in so many microseconds. Saturates, where the sums of embassy-time can panic.
+pub(crate) fn after(micros: u64) -> Instant {
+    Instant::from_micros(now().as_micros().saturating_add(micros))
+}
+
+/// A span in microseconds, rounded up.
+pub(crate) const fn span(span: Duration) -> u64 {
+    scale_up(span.as_ticks(), MICROS_PART, TICKS_PART)
 }
 
 /// Ticks in microseconds, rounded down.

@@ -1,6 +1,8 @@
 //! What readers receive.
 
-use statusbus_core::{Losses, Priority, Update};
+use core::fmt;
+
+use statusbus_core::{DropReason, Losses, Priority, Update};
 
 use crate::clock;
 
@@ -46,8 +48,53 @@ pub struct GapEntry<T> {
     pub retold: u64,
     /// The topic; `None`: any topic of the bus.
     pub topic: Option<T>,
+    pub(crate) counts: Counts,
+}
+
+/// Losses in a third of the memory of [`Losses`]: for each reason, then those that have expired.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Counts(pub(crate) [u32; DropReason::ALL.len() + 1]);
+
+impl Counts {
+    pub(crate) fn losses(&self) -> Losses {
+        Losses::from_counts(&self.0)
+    }
+
+    #[cfg(feature = "wire")]
+    pub(crate) fn clear(&mut self, reason: DropReason) {
+        if let Some(count) = self.0.get_mut(reason as usize) {
+            *count = 0;
+        }
+    }
+}
+
+impl fmt::Debug for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.losses().fmt(f)
+    }
+}
+
+#[cfg(feature = "defmt")]
+impl defmt::Format for Counts {
+    fn format(&self, f: defmt::Formatter<'_>) {
+        defmt::write!(f, "{}", self.losses());
+    }
+}
+
+impl<T> GapEntry<T> {
+    /// How many updates are missing.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        // Without a loop the counts need no memory.
+        let [a, b, c, d, e, f, g] = self.counts.0.map(u64::from);
+        a + b + c + d + e + f + g
+    }
+
     /// How many updates are missing, by reason.
-    pub losses: Losses,
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.counts.losses()
+    }
 }
 
 impl<U> Received<U> {

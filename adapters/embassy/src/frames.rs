@@ -21,7 +21,7 @@ pub struct Frames<W, const FRAME: usize = 256, R = ()> {
     writer: W,
     tee: R,
     epoch: u64,
-    write_timeout: Duration,
+    write_timeout_micros: u64,
     /// The last byte written was a delimiter.
     is_delimited: bool,
     /// A delimiter and a frame.
@@ -44,8 +44,14 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
     #[inline(always)]
     pub const fn sized(writer: W, epoch: u64) -> Self {
         const { assert!(FRAME <= FRAME_MAX, "hosts take frames of at most 1,024 bytes") };
-        let write_timeout = Duration::from_secs(1);
-        Self { writer, tee: (), epoch, write_timeout, is_delimited: false, buffer: [0; FRAME] }
+        Self {
+            writer,
+            tee: (),
+            epoch,
+            write_timeout_micros: 1_000_000,
+            is_delimited: false,
+            buffer: [0; FRAME],
+        }
     }
 
     /// Also delivers to the readers of a [`Hub`](crate::Hub). They receive each update even if the write to
@@ -66,8 +72,8 @@ impl<W: Write, const FRAME: usize> Frames<W, FRAME> {
     /// ```
     #[must_use]
     pub fn with_tee<R>(self, tee: R) -> Frames<W, FRAME, R> {
-        let Self { writer, epoch, write_timeout, is_delimited, buffer, .. } = self;
-        Frames { writer, tee, epoch, write_timeout, is_delimited, buffer }
+        let Self { writer, epoch, write_timeout_micros, is_delimited, buffer, .. } = self;
+        Frames { writer, tee, epoch, write_timeout_micros, is_delimited, buffer }
     }
 }
 
@@ -76,7 +82,7 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
     /// frame: 256 bytes take 22 ms at 115,200 baud.
     #[must_use]
     pub const fn with_write_timeout(mut self, timeout: Duration) -> Self {
-        self.write_timeout = timeout;
+        self.write_timeout_micros = clock::span(timeout);
         self
     }
 
@@ -89,23 +95,24 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
         R: Tee<B::Message>,
     {
         const { assert!(FRAME >= B::Message::MAX_LEN + 112, "a frame does not hold a message") };
-        let Self { writer, tee, epoch, write_timeout, is_delimited, buffer } = self;
+        let Self { writer, tee, epoch, write_timeout_micros, is_delimited, buffer } = self;
         loop {
             let Some(mut batch) = runner.next().await else {
                 tee.end();
                 pending().await
             };
             let mut is_copied = false;
-            let is_delivered = loop {
-                let frame = next_frame(&mut batch, *epoch, buffer);
-                if !is_copied && !matches!(frame, Some(Frame { last: 0, .. })) {
+            // What is not accepted when the loop ends is dropped when the next batch is taken.
+            loop {
+                let frame = next_frame(&batch, *epoch, buffer);
+                if !is_copied && !matches!(frame, Some(Frame { accepted: 0, .. })) {
                     is_copied = true;
                     tee.updates(&batch);
                 }
-                let Some(frame) = frame else { break true };
+                let Some(frame) = frame else { break };
                 // An unfinished frame swallows the next one, unless a delimiter separates them.
                 let mut at = usize::from(core::mem::replace(is_delimited, false));
-                let until = Some(clock::after(*write_timeout));
+                let until = clock::after(*write_timeout_micros);
                 let mut works = true;
                 while works && let Some(rest @ [_, ..]) = buffer.get(at..frame.end) {
                     match batch.wait(pin!(writer.write(rest)), until).await {
@@ -116,27 +123,24 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
                 if works {
                     match batch.wait(pin!(writer.flush()), until).await {
                         Some(Ok(())) => *is_delimited = true,
-                        _ => break false,
+                        _ => break,
                     }
                 } else if at.saturating_add(1) < frame.end {
-                    break false;
+                    break;
                 }
                 // If only the delimiter is missing, that of the next frame completes this one.
-                if frame.last > 0 {
-                    batch.accept(frame.last);
-                } else if let Some(entry) = batch.gap() {
-                    tee.gap(entry);
+                if frame.accepted > 0 {
+                    batch.accept_first(frame.accepted);
+                } else {
+                    tee.gap(&batch);
                     batch.confirm_loss();
                 }
                 if !works {
-                    break false;
+                    break;
                 }
-            };
+            }
             if !is_copied {
                 tee.updates(&batch);
-            }
-            if is_delivered {
-                batch.delivered();
             }
         }
     }
@@ -146,63 +150,67 @@ impl<W: Write, const FRAME: usize, R> Frames<W, FRAME, R> {
 struct Frame {
     /// Where it ends.
     end: usize,
-    /// The position of its last update; zero: it holds an entry of the gap.
-    last: u64,
+    /// How many updates of the batch are accepted with it; zero: it holds an entry of the gap.
+    accepted: usize,
 }
 
-/// Encodes the next frame of a batch: the next entry of its gap, or else updates.
+/// Encodes the next frame of a batch: the next entry of its gap, or else updates. `None`: everything is
+/// accepted.
 fn next_frame<B: StatusBus>(
-    batch: &mut Outgoing<'_, '_, B>,
+    batch: &Outgoing<'_, '_, B>,
     epoch: u64,
     buffer: &mut [u8],
 ) -> Option<Frame> {
     let (delimiter, buffer) = buffer.split_first_mut()?;
     *delimiter = DELIMITER;
-    let names = batch.names();
-    loop {
-        let mut encoder = Encoder::new(epoch, buffer);
-        if let Some(entry) = &batch.gap() {
-            // one at a time: it is confirmed when its frame is written
-            let mut loss = LossRecord::new(entry.seq, entry.index);
-            if let Some(topic) = &entry.topic {
-                loss.scope = B::Message::scope(topic);
-                if let Scope::Topic { category, .. } = &mut loss.scope {
-                    name(category, names);
-                }
-            }
-            loss.losses = entry.losses;
-            loss.retold = entry.retold;
-            if encoder.loss(&loss)
-                && let Some(frame) = encoder.frame()
-            {
-                return Some(Frame { end: frame.len().saturating_add(1), last: 0 });
-            }
-            batch.confirm_loss(); // unreachable: `run` checks that a frame holds any entry
-            continue;
-        }
-        let late = batch.age_micros();
-        let (mut last, mut behind) = (0, 0);
-        for handed in batch.updates() {
-            let mut update = handed.update.record(handed.seq);
-            name(&mut update.category, names);
-            update.age_micros = handed.waited_micros().saturating_add(late);
-            update.priority = Some(handed.priority);
-            let left = Some(handed.ttl_left_micros()).filter(|&left| left < u64::MAX);
-            update.ttl_micros = left.map(|left| left.saturating_sub(late));
-            if !encoder.update(&update) {
-                behind = handed.seq;
-                break;
-            }
-            last = handed.seq;
-        }
-        if let Some(frame) = encoder.frame() {
-            return Some(Frame { end: frame.len().saturating_add(1), last });
-        }
-        // an update that an empty frame does not hold, or none
-        if !batch.reject(behind) {
-            return None;
+    let mut encoder = Encoder::new(epoch, buffer);
+    let accepted =
+        if encode_loss(batch, &mut encoder) { 0 } else { encode_updates(batch, &mut encoder) };
+    // `run` checks that a frame holds any entry and any update.
+    let frame = encoder.frame()?;
+    Some(Frame { end: frame.len().saturating_add(1), accepted })
+}
+
+/// Encodes the next entry of the gap; returns whether there is one.
+// One at a time: it is confirmed when its frame is written. Out of line, like the next: else their variables
+// would be on the stack together.
+#[inline(never)]
+fn encode_loss<B: StatusBus>(batch: &Outgoing<'_, '_, B>, encoder: &mut Encoder<'_>) -> bool {
+    let Some(entry) = batch.gap() else { return false };
+    let mut loss = LossRecord::new(entry.seq, entry.index);
+    if let Some(topic) = &entry.topic {
+        loss.scope = B::Message::scope(topic);
+        if let Scope::Topic { category, .. } = &mut loss.scope {
+            name(category, batch.names());
         }
     }
+    loss.losses = entry.losses();
+    loss.retold = entry.retold;
+    let is_added = encoder.loss(&loss);
+    debug_assert!(is_added, "a frame holds any entry");
+    true
+}
+
+/// Encodes as many of the updates that are not accepted as fit; returns how many are accepted with them, zero
+/// without any.
+#[inline(never)]
+fn encode_updates<B: StatusBus>(batch: &Outgoing<'_, '_, B>, encoder: &mut Encoder<'_>) -> usize {
+    let late = batch.age_micros();
+    let mut accepted = 0;
+    for handed in batch.updates() {
+        let mut update = handed.update.record(handed.seq);
+        name(&mut update.category, batch.names());
+        update.age_micros = handed.waited_micros().saturating_add(late);
+        update.priority = Some(handed.priority);
+        let left = Some(handed.ttl_left_micros()).filter(|&left| left < u64::MAX);
+        update.ttl_micros = left.map(|left| left.saturating_sub(late));
+        if !encoder.update(&update) {
+            debug_assert!(accepted > 0, "a frame holds any update");
+            break;
+        }
+        accepted = batch.index_behind(handed.seq);
+    }
+    accepted
 }
 
 /// Replaces the number of a category of the application by its name.

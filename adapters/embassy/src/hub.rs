@@ -21,7 +21,8 @@ use crate::subscription::{ReadHub, Subscription, TooManyReaders};
 /// updates and gap entries. Nothing waits for a reader: one that falls behind learns how many it missed
 /// and continues.
 ///
-/// Keep it in a `static`. It is zero at start, and takes `RING` times the size of a message and 72 bytes.
+/// Keep it in a `static`. It is zero at start, and takes `RING` times the size of a message and 32 bytes, or of a
+/// name and 80 bytes if that is more.
 ///
 /// ```no_run
 /// use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;

@@ -5,7 +5,7 @@ use core::task::{Context, Waker};
 
 use embassy_sync::blocking_mutex::Mutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{Bus, FlushMark, Slot, Update};
+use statusbus_core::{Bus, FlushMark, Slot, Telemetry, Update};
 
 use crate::bus::Names;
 use crate::report::Report;
@@ -80,9 +80,15 @@ impl<M: RawMutex, U: Update, T, const SLOTS: usize, const C: usize, const GAPS: 
     }
 
     #[cold]
-    #[inline(never)]
-    pub(crate) fn count_stray(&self) {
-        self.lock.lock(|locked| locked.strays.set(locked.strays.get().saturating_add(1)));
+    #[inline(always)]
+    pub(crate) fn count_stray(&self)
+    where
+        T: Telemetry,
+    {
+        // Nothing else runs under the lock.
+        if T::ENABLED {
+            self.lock.lock(|locked| locked.strays.set(locked.strays.get().saturating_add(1)));
+        }
     }
 
     /// Has the task woken by the next settlement. A task that waited already is woken to try again.

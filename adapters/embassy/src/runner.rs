@@ -5,7 +5,7 @@ use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use statusbus_core::{Accepted, BatchUpdate, Category, FlushReason, Instant, Update};
+use statusbus_core::{BatchUpdate, Category, FlushReason, Instant, Update};
 
 use crate::bus::{Buffered, Names, Polled, StatusBus, category_name};
 use crate::clock;
@@ -96,14 +96,14 @@ impl<'a, B: StatusBus> Runner<'a, B> {
     /// The next batch: the names of the categories in it. `None`: there will be none.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Names>> {
         if core::mem::take(&mut self.must_yield) {
-            self.settle_accepted();
+            self.settle();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         loop {
             match self.poll(cx) {
                 Polled::Batch(names) => return Poll::Ready(Some(names)),
-                Polled::GivenUp => self.settle_accepted(),
+                Polled::GivenUp => self.settle(),
                 Polled::Drained => return Poll::Ready(None),
                 Polled::Wait(None) => return Poll::Pending,
                 Polled::Wait(Some(at)) => return clock::wake_at(at, cx),
@@ -112,15 +112,11 @@ impl<'a, B: StatusBus> Runner<'a, B> {
     }
 
     /// Settles the batch, if it is in flight.
-    fn settle(&mut self, accepted: Accepted) {
-        if core::mem::take(&mut self.is_in_flight) {
-            self.bus.settle(self.batch, accepted);
-        }
-    }
-
     #[inline(never)]
-    fn settle_accepted(&mut self) {
-        self.settle(Accepted::First(self.accepted));
+    fn settle(&mut self) {
+        if core::mem::take(&mut self.is_in_flight) {
+            self.bus.settle(self.batch, self.accepted);
+        }
     }
 
     fn poll(&mut self, cx: &Context<'_>) -> Polled {
@@ -138,14 +134,14 @@ impl<'a, B: StatusBus> Runner<'a, B> {
     /// Drops everything that is queued, until nothing is due.
     pub(crate) fn discard(&mut self, cx: &Context<'_>) {
         while let Polled::Batch(_) | Polled::GivenUp = self.poll(cx) {
-            self.settle_accepted();
+            self.settle();
         }
     }
 }
 
 impl<B: StatusBus> Drop for Runner<'_, B> {
     fn drop(&mut self) {
-        self.settle_accepted();
+        self.settle();
         self.bus.unregister_runner();
     }
 }
@@ -171,7 +167,7 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
     /// # type Bus = Status<CriticalSectionRawMutex, Message<64>, 32>;
     /// fn report_losses(batch: &mut Outgoing<'_, '_, Bus>, mut report: impl FnMut(u64)) {
     ///     while let Some(entry) = batch.gap() {
-    ///         report(entry.losses.total());
+    ///         report(entry.missing());
     ///         batch.confirm_loss();
     ///     }
     /// }
@@ -194,8 +190,7 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
 
     /// The updates that are not accepted yet, in order.
     pub fn updates(&self) -> impl Iterator<Item = BatchUpdate<'_, B::Message>> {
-        let next = self.runner.batch.first_seq().saturating_add(self.runner.accepted as u64);
-        self.runner.batch.iter().filter(move |update| update.seq >= next)
+        self.runner.batch.iter_from(self.runner.accepted)
     }
 
     /// The sink accepted everything up to this position: it is delivered, even if the rest is not.
@@ -208,6 +203,21 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
         }
     }
 
+    /// The sink accepted this many updates from the start of the batch.
+    #[cfg(feature = "wire")]
+    #[inline(always)]
+    pub(crate) const fn accept_first(&mut self, updates: usize) {
+        self.runner.accepted = updates;
+    }
+
+    /// How many updates from the start of the batch end with the one at this position, which is one of them.
+    // A batch is short: the low bits suffice.
+    #[cfg(feature = "wire")]
+    #[inline(always)]
+    pub(crate) const fn index_behind(&self, seq: u64) -> usize {
+        (seq as u32).wrapping_sub(self.runner.batch.first_seq() as u32).wrapping_add(1) as usize
+    }
+
     /// The sink cannot take the update at this position, for example because of its size: it is dropped,
     /// and the others stay. Returns whether the batch had it.
     #[allow(clippy::must_use_candidate)] // callers mostly know that it is there
@@ -217,7 +227,8 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
 
     /// The sink accepted all of it, and its gap.
     pub fn delivered(self) {
-        self.runner.settle(Accepted::All);
+        self.runner.accepted = usize::MAX;
+        self.runner.settle();
     }
 
     /// Why the batch was due.
@@ -244,25 +255,28 @@ impl<B: StatusBus> Outgoing<'_, '_, B> {
     /// `batch.unless_given_up(pin!(radio.send(..))).await`.
     pub fn unless_given_up<F: Future>(
         &self,
-        future: Pin<&mut F>,
+        mut future: Pin<&mut F>,
     ) -> impl Future<Output = Option<F::Output>> {
-        self.wait(future, None)
+        poll_fn(move |cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.runner.bus.is_given_up(cx) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
     }
 
     /// Like [`unless_given_up`](Self::unless_given_up), and not beyond `until`.
+    #[cfg(feature = "wire")]
     pub(crate) fn wait<F: Future>(
         &self,
         mut future: Pin<&mut F>,
-        until: Option<Instant>,
+        until: Instant,
     ) -> impl Future<Output = Option<F::Output>> {
-        poll_fn(move |cx| {
-            if let Poll::Ready(output) = future.as_mut().poll(cx) {
-                return Poll::Ready(Some(output));
+        poll_fn(move |cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if self.runner.bus.is_given_up(cx) || clock::now() >= until => {
+                Poll::Ready(None)
             }
-            if self.runner.bus.is_given_up(cx) || until.is_some_and(|until| clock::now() >= until) {
-                return Poll::Ready(None);
-            }
-            until.map_or(Poll::Pending, |until| clock::wake_at(until, cx))
+            Poll::Pending => clock::wake_at(until, cx),
         })
     }
 

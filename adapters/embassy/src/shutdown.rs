@@ -15,7 +15,7 @@ use crate::report::Report;
 use crate::status::Status;
 
 /// How long a sink may take to let go of its batch at the deadline of a shutdown.
-const GRACE: Duration = Duration::from_millis(10);
+const GRACE_MICROS: u64 = 10_000;
 
 impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, const GAPS: usize>
     Status<M, U, SLOTS, T, C, GAPS>
@@ -47,13 +47,13 @@ impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, 
     /// stays in flight in the ledger.
     pub fn shutdown(&self, deadline: Duration) -> impl Future<Output = Ledger> {
         self.close();
-        let mut until = clock::after(deadline);
+        let mut until = clock::after(clock::span(deadline));
         let mut is_given_up = false;
         poll_fn(move |cx| {
             let mut wait = self.wait_for_end(until, cx);
             if wait == Wait::TooLate && !is_given_up {
                 is_given_up = true;
-                until = clock::after(GRACE);
+                until = clock::after(GRACE_MICROS);
                 self.give_up(cx);
                 wait = self.wait_for_end(until, cx);
             }

@@ -11,7 +11,7 @@ use crate::buffer::Buffer;
 use crate::builder::UpdateBuilder;
 use crate::bus::{Access, Buffered, Polled};
 use crate::clock;
-use crate::event::GapEntry;
+use crate::event::{Counts, GapEntry};
 use crate::inner::{Inner, Shortened};
 use crate::message::AnyMessage;
 use crate::report::Report;
@@ -211,7 +211,7 @@ impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, 
     // Only senders wake the runner: the others are called by its task, which polls next.
 
     fn push(&self, update: &mut U, options: SendOptions) -> Outcome {
-        let outcome = self.inner.call(|state| state.bus.push(update, options, clock::now));
+        let outcome = self.inner.call(|state| state.bus.push(update, options, clock::read));
         outcome.unwrap_or_else(|| {
             self.inner.count_stray();
             Outcome::Refused(RefuseReason::Unauthorized)
@@ -285,10 +285,10 @@ impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, 
         polled
     }
 
-    fn settle(&self, batch: &mut Buffered<Self>, accepted: Accepted) {
+    fn settle(&self, batch: &mut Buffered<Self>, accepted: usize) {
         let now = clock::now();
         let waiter = self.inner.with(|state| {
-            state.bus.settle(batch, accepted, now);
+            state.bus.settle(batch, Accepted::First(accepted), now);
             state.settled = Some(state.bus.flushed());
             state.waiter.take()
         });
@@ -307,13 +307,13 @@ impl<M: RawMutex, U: AnyMessage, const SLOTS: usize, T: Report, const C: usize, 
         let entry = self.inner.with(|state| {
             let gap = state.bus.gap(batch)?;
             let index = gap.confirmed();
-            let (topic, losses) = gap.loss(index)?;
+            let (topic, counts) = gap.entry(index);
             Some(GapEntry {
                 seq: gap.seq(),
                 index: u16::try_from(index).unwrap_or(u16::MAX),
                 retold: if index == 0 { gap.retold() } else { 0 },
                 topic: topic.copied(),
-                losses,
+                counts: Counts(*counts),
             })
         });
         entry.flatten()

@@ -103,11 +103,6 @@ pub(crate) struct StoredSubject<const NAME: usize> {
 impl<const NAME: usize> StoredSubject<NAME> {
     pub(crate) const SYSTEM: Self = Self { number: 0, name: Bytes::EMPTY };
 
-    #[inline(always)]
-    pub(crate) fn empty() -> Self {
-        Self { number: 0, name: Bytes::empty() }
-    }
-
     /// Stores a subject over [`SYSTEM`](Self::SYSTEM).
     #[inline(always)]
     pub(crate) fn set(&mut self, subject: Subject<'_>) -> Result<(), RefuseReason> {
@@ -135,6 +130,7 @@ impl<const NAME: usize> StoredSubject<NAME> {
 
     /// The conversation as a frame has it, without checking its name again.
     #[cfg(feature = "wire")]
+    #[inline(never)]
     pub(crate) fn conversation(&self) -> Option<Conversation<&[u8]>> {
         match self.number.checked_sub(1) {
             Some(number) => Some(Conversation::Number(number)),

@@ -1,10 +1,9 @@
 //! Readers beside a line.
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use statusbus_core::{DropReason, Losses, Update};
+use statusbus_core::DropReason;
 
 use crate::bus::StatusBus;
-use crate::event::GapEntry;
 use crate::hub::Hub;
 use crate::message::AnyMessage;
 use crate::runner::Outgoing;
@@ -16,8 +15,8 @@ impl<U: AnyMessage, R: Receive<U>> Tee<U> for R {}
 
 /// What [`Tee`] receives.
 pub trait Receive<U: AnyMessage> {
-    /// The line accepted this entry of a gap.
-    fn gap(&self, entry: GapEntry<U::Topic>);
+    /// The line accepted the next entry of a gap.
+    fn gap<B: StatusBus<Message = U>>(&self, batch: &Outgoing<'_, '_, B>);
 
     /// The updates of a batch, once.
     fn updates<B: StatusBus<Message = U>>(&self, batch: &Outgoing<'_, '_, B>);
@@ -28,7 +27,7 @@ pub trait Receive<U: AnyMessage> {
 
 impl<U: AnyMessage> Receive<U> for () {
     #[inline(always)]
-    fn gap(&self, _: GapEntry<U::Topic>) {}
+    fn gap<B: StatusBus<Message = U>>(&self, _: &Outgoing<'_, '_, B>) {}
 
     #[inline(always)]
     fn updates<B: StatusBus<Message = U>>(&self, _: &Outgoing<'_, '_, B>) {}
@@ -42,12 +41,12 @@ where
     M: RawMutex,
     U: AnyMessage,
 {
-    fn gap(&self, entry: GapEntry<<U as Update>::Topic>) {
+    fn gap<B: StatusBus<Message = U>>(&self, batch: &Outgoing<'_, '_, B>) {
+        let Some(mut entry) = batch.gap() else { return };
         // what the line did not take has reached the readers
-        let dropped = entry.losses.dropped.with_count(DropReason::Sink, 0);
-        let losses = Losses { dropped, ..entry.losses };
-        if !losses.is_empty() {
-            self.publish_gap(GapEntry { losses, ..entry });
+        entry.counts.clear(DropReason::Sink);
+        if entry.missing() > 0 {
+            self.publish_gap(entry);
         }
     }
 

@@ -106,6 +106,13 @@ fn an_update_that_is_settled_by_itself_comes_back() {
     assert_eq!(host.batch.get(2).map(|one| (one.seq, one.update.name())), Some((3, "c")));
     assert!(host.batch.get(3).is_none());
     assert_eq!(host.batch.updates_mut().count(), 2);
+    let from = |index| host.batch.iter_from(index).map(|one| one.seq).collect::<Vec<_>>();
+    assert_eq!(
+        [0, 1, 2].map(from),
+        [vec![1, 3], vec![3], vec![3]],
+        "it is skipped, and keeps its index"
+    );
+    assert!([3, usize::MAX].iter().all(|&behind| host.batch.iter_from(behind).next().is_none()));
     assert_eq!(host.batch.iter().fold(0, |sum, one| sum + one.seq), 4, "folding skips it too");
     for seq in [2, 0, 4, u64::MAX] {
         assert_eq!(host.settle_one(seq), None);

@@ -139,9 +139,10 @@ where
             told(both.clone().map(|one| one.waited_micros() as u32).sum());
             both.chain(BatchIter::default()).for_each(update);
         }
-        2 => batch.get(number()).map_or((), update),
-        3 => batch.updates_mut().for_each(Stored::change),
-        4 => {
+        2 => batch.iter_from(number()).for_each(update),
+        3 => batch.get(number()).map_or((), update),
+        4 => batch.updates_mut().for_each(Stored::change),
+        5 => {
             for one in &*batch {
                 told(one.ttl_left_micros() as u32);
             }

@@ -79,9 +79,9 @@ pub(crate) fn runner(status: &'static Bus, delivery: Delivery, log: &Log) -> Tas
                     match entry.topic {
                         Some(topic) => {
                             let category = batch.category_name(topic.category()).to_owned();
-                            topics.push((name(topic.subject()), category, entry.losses));
+                            topics.push((name(topic.subject()), category, entry.losses()));
                         }
-                        None => elsewhere = entry.losses,
+                        None => elsewhere = entry.losses(),
                     }
                     log.gap(entry.seq, topics, elsewhere);
                     batch.confirm_loss();

@@ -69,7 +69,7 @@ fn a_batch_that_is_not_settled_is_dropped_and_reported_with_the_next_one() {
         let mut runner = status.runner(&mut buffer).expect("the only one");
         let _ = runner.next().await.expect("open");
         let mut batch = runner.next().await.expect("open");
-        let lost = batch.gap().expect("a loss").losses.dropped.sink;
+        let lost = batch.gap().expect("a loss").losses().dropped.sink;
         batch.confirm_gap();
         batch.delivered();
         lost

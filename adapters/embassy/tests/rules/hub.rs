@@ -30,7 +30,7 @@ fn shown(event: &Event<Message<24>>) -> String {
         Event::Update(received) => format!("#{} {}", received.seq, received.update.text()),
         Event::Gap(entry) => {
             let lost: Vec<String> =
-                entry.losses.iter().map(|(loss, n)| format!("{}={n}", loss.as_str())).collect();
+                entry.losses().iter().map(|(loss, n)| format!("{}={n}", loss.as_str())).collect();
             let of = entry.topic.map_or("bus".into(), |topic| format!("{:?}", topic.subject()));
             format!("gap #{} of {of} {}", entry.seq, lost.join(" "))
         }

@@ -98,7 +98,7 @@ fn show(mut batch: Batch<'_, '_>, record: &mut Record<'_>) {
     let mut total = Losses::default();
     while let Some(entry) = batch.gap() {
         batch.confirm_loss();
-        total.add(&entry.losses);
+        total.add(&entry.losses());
         if entries.push(entry).is_err() {
             record.line(format_args!("= but a gap of more entries than there are rows"));
         }
@@ -110,9 +110,9 @@ fn show(mut batch: Batch<'_, '_>, record: &mut Record<'_>) {
         match &entry.topic {
             Some(topic) => {
                 let category = batch.category_name(topic.category());
-                record.gap_topic(name(topic.subject()), category, &entry.losses);
+                record.gap_topic(name(topic.subject()), category, &entry.losses());
             }
-            None => record.gap_elsewhere(&entry.losses),
+            None => record.gap_elsewhere(&entry.losses()),
         }
     }
     let len = batch.updates().count();

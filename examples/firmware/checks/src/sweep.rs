@@ -118,7 +118,7 @@ async fn collect(bus: &Bus, received: &RefCell<Received>) {
     while let Some(mut batch) = runner.next().await {
         if let Ok(mut received) = received.try_borrow_mut() {
             while let Some(entry) = batch.gap() {
-                received.take_gap(entry.seq, entry.losses.total());
+                received.take_gap(entry.seq, entry.missing());
                 batch.confirm_loss();
             }
             for handed in batch.updates() {

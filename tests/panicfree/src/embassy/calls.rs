@@ -116,7 +116,7 @@ pub(crate) fn take<M: RawMutex, const SLOTS: usize>(
         while word() > 0 {
             let Poll::Ready(Some(mut batch)) = next.as_mut().poll(cx) else { continue };
             while let Some(entry) = batch.gap() {
-                told(entry.losses.total() as u32 ^ u32::from(entry.index));
+                told((entry.losses().total() ^ entry.missing()) as u32 ^ u32::from(entry.index));
                 batch.confirm_loss();
             }
             for handed in batch.updates() {
@@ -157,7 +157,7 @@ pub(crate) fn follow<M: RawMutex, const RING: usize, const READERS: usize>(
             Poll::Ready(Some(Event::Update(received))) => {
                 told(received.update.text().len() as u32 ^ received.age_micros() as u32);
             }
-            Poll::Ready(Some(Event::Gap(entry))) => told(entry.losses.total() as u32),
+            Poll::Ready(Some(Event::Gap(entry))) => told(entry.losses().total() as u32),
             Poll::Ready(Some(Event::Lagged(missed))) => told(missed as u32),
             _ => {}
         }

@@ -21,7 +21,7 @@ async fn deliver() {
     let Ok(mut runner) = STATUS.runner(buffer) else { return };
     while let Some(mut batch) = runner.next().await {
         while let Some(entry) = batch.gap() {
-            out(entry.losses.total() as u8);
+            out(entry.missing() as u8);
             batch.confirm_loss();
         }
         for entry in batch.updates() {
