@@ -271,7 +271,7 @@ impl Status {
     }
 
     /// The number of conversations that the bus keeps, at most
-    /// [`Builder::with_conversations`] and those in use.
+    /// [`Builder::with_conversations`](crate::Builder::with_conversations) and those in use.
     #[must_use]
     pub fn conversations(&self) -> usize {
         self.handle.shared.names.lock().len()
@@ -343,7 +343,7 @@ impl fmt::Debug for Status {
 /// [`Status::system`]. A clone is cheap.
 ///
 /// While a handle exists, the bus keeps the conversation, but not its history and retained values after
-/// the [idle timeout](Builder::with_idle_timeout).
+/// the [idle timeout](crate::Builder::with_idle_timeout).
 #[derive(Clone)]
 pub struct Conversation {
     handle: Arc<Handle>,
