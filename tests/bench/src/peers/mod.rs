@@ -9,6 +9,7 @@ use crate::peer::Progress;
 pub mod async_bcast;
 pub mod bcast;
 pub mod embassy;
+pub mod hand_keyed;
 pub mod hand_v1;
 pub mod hand_v2;
 pub mod mpsc_each;

@@ -21,11 +21,17 @@ impl Peer for MpscEach {
         Self { cell, subscribers: readers.into_iter().map(subscribe).collect() }
     }
 
-    fn send(&mut self, topic: usize, text: &str) {
+    fn send(&mut self, topic: usize, text: &str) -> bool {
         let message = SharedMessage::new(topic, text);
+        let mut sent = true;
         for subscriber in &self.subscribers[self.cell.readers_of(topic)] {
-            subscriber.try_send(message.clone()).expect("there is room");
+            sent &= subscriber.try_send(message.clone()).is_ok();
         }
+        sent
+    }
+
+    fn another(&self) -> Option<Self> {
+        Some(Self { cell: self.cell, subscribers: self.subscribers.clone() })
     }
 
     async fn room(&mut self, _: &Progress) {
