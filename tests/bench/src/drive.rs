@@ -114,7 +114,7 @@ impl Contender {
     }
 }
 
-/// [`Peer::send`], kept apart so that callgrind can tell its share.
+/// [`Peer::send`], kept apart so that callgrind can attribute its share.
 #[inline(never)]
 pub fn send_probe<P: Peer>(peer: &mut P, topic: usize, text: &str) -> bool {
     peer.send(topic, text)

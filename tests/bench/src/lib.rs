@@ -7,7 +7,7 @@
 //! - [`push`]: the bare push into a queue, below any bus
 //! - [`results`], [`plot`], [`table`]: what is written of them
 //!
-//! The commands and how to read their tables stand in `README.md`.
+//! `README.md` has the commands and explains their tables.
 
 pub mod alloc;
 pub mod cell;

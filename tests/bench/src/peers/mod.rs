@@ -1,5 +1,5 @@
-//! The rivals. Each file says what it stands for; where they share a size, it stands here and
-//! statusbus gets the same.
+//! The rivals. Each file describes what it models. Sizes that they share are here, and statusbus gets
+//! the same.
 
 use std::time::Duration;
 
