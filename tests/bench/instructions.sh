@@ -8,11 +8,13 @@
 #   tests/bench/instructions.sh --limits  writes `limits` from what statusbus needs now
 #
 # Each line runs twice under callgrind, with N and 2 N messages: the difference leaves start-up
-# out. MESSAGES sets N; a cell with 1000 subscribers uses a tenth. Needs valgrind.
+# out. MESSAGES sets N, 20,000 by default; a cell with 1000 subscribers uses a tenth. Needs valgrind.
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")"
 . ../../scripts/need.sh
+
+messages=${MESSAGES:-20000}
 
 # A count may exceed its limit by this much, in percent.
 tolerance=3
@@ -67,9 +69,9 @@ measure_all() {
     done
 }
 
-# The instructions of statusbus in every cell: few messages suffice to compare it with itself.
+# The instructions of statusbus in every cell.
 ours() {
-    measure_all "${MESSAGES:-10000}" '^bus statusbus ' | sed -n 's/^instructions,\([^,]*\),statusbus,/\1 /p'
+    measure_all "$messages" '^bus statusbus ' | sed -n 's/^instructions,\([^,]*\),statusbus,/\1 /p'
 }
 
 # What the counts depend on besides the code.
@@ -111,13 +113,13 @@ case ${1:-} in
         } >limits
         ;;
     "")
-        measure_all "${MESSAGES:-20000}" . >"$scratch/results"
+        measure_all "$messages" . >"$scratch/results"
         mkdir -p results
         mv "$scratch/results" results/instructions.csv
         "$target/release/report" results
         ;;
     *)
-        measure_all "${MESSAGES:-20000}" "$1" >"$scratch/results.csv"
+        measure_all "$messages" "$1" >"$scratch/results.csv"
         "$target/release/report" --print "$scratch"
         ;;
 esac

@@ -109,6 +109,12 @@ impl Work {
         if matches!(self, Self::Long) { LONG_TEXT } else { TEXT }
     }
 
+    /// Whether a message has more than topic and text.
+    #[must_use]
+    pub const fn has_extras(self) -> bool {
+        matches!(self, Self::Keyed | Self::Extra)
+    }
+
     /// What the message of this number has besides its text.
     #[must_use]
     #[inline]

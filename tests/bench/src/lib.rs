@@ -26,9 +26,9 @@ use drive::Contender;
 pub const CONTENDERS: &[Contender] = &[
     Contender::of::<peers::hand_v2::HandV2<false>>(),
     Contender::of::<peers::hand_v2::HandV2<true>>(),
-    Contender::of::<ours::Ours>(),
     Contender::of::<peers::hand_keyed::HandKeyed<false>>(),
     Contender::of::<peers::hand_keyed::HandKeyed<true>>(),
+    Contender::of::<ours::Ours>(),
     Contender::of::<peers::hand_v1::HandV1>(),
     Contender::of::<peers::bcast::Bcast<peers::bcast::ByName>>(),
     Contender::of::<peers::bcast::Bcast<peers::bcast::ByHandle>>(),

@@ -34,9 +34,9 @@ const STYLE: &str = "\
 text{font:11px system-ui,sans-serif;fill:#424a53}\
 .t{font-size:15px;font-weight:600;fill:#1f2328}.c{font-size:12px;font-weight:600;fill:#1f2328}\
 .n{text-anchor:end}.o{font-weight:600;fill:#1f2328}\
-.g{stroke:#d8dee4}.r{stroke:#59636e}.b{fill:#afb8c1}.h{fill:#7d8794}.s{fill:#0969da}\
+.f{stroke:#eff1f3}.g{stroke:#d0d7de}.r{stroke:#59636e}.b{fill:#afb8c1}.h{fill:#7d8794}.s{fill:#0969da}\
 @media(prefers-color-scheme:dark){text{fill:#9ea7b3}.t,.c,.o{fill:#e6edf3}\
-.g{stroke:#30363d}.r{stroke:#8b949e}.b{fill:#484f58}.h{fill:#6e7681}.s{fill:#4493f8}}";
+.f{stroke:#1c2128}.g{stroke:#343b43}.r{stroke:#8b949e}.b{fill:#484f58}.h{fill:#6e7681}.s{fill:#4493f8}}";
 
 impl Plot<'_> {
     /// The drawing.
@@ -61,15 +61,21 @@ impl Plot<'_> {
         )
     }
 
-    /// The decades that all panels share: of the ratios, or of the values if there is no reference.
+    /// The decades that all panels share, as logarithms. Ratios are cut at 10, so that those about 1
+    /// remain visible.
     fn range(&self) -> (f64, f64) {
+        let is_ratio = self.panels.iter().any(|panel| panel.reference.is_some());
         let values = self.panels.iter().flat_map(|panel| {
             panel.bars.iter().map(|(_, value, _)| value / panel.reference.unwrap_or(1.0))
         });
         let values: Vec<f64> = values.filter(|value| *value > 0.0).map(f64::log10).collect();
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        if values.is_empty() { (0.0, 1.0) } else { ((low - 0.05).floor(), (high + 0.05).ceil()) }
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min).floor();
+        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max).ceil();
+        match (is_ratio, values.is_empty()) {
+            (true, _) => (low.clamp(-2.0, -1.0), 1.0),
+            (false, true) => (0.0, 1.0),
+            (false, false) => (low, high.max(low + 1.0)),
+        }
     }
 }
 
@@ -86,6 +92,12 @@ impl Panel<'_> {
             top + 14.0,
             self.title
         );
+        for decade in low as i32..high as i32 {
+            for between in 2..10 {
+                let x = at(f64::from(decade) + f64::from(between).log10());
+                let _ = writeln!(svg, "<path class=\"f\" d=\"M{x:.1} {first}V{end}\"/>");
+            }
+        }
         for decade in low as i32..=high as i32 {
             let x = at(f64::from(decade));
             let is_reference = decade == 0 && self.reference.is_some();
@@ -101,13 +113,25 @@ impl Panel<'_> {
         let zero = if self.reference.is_some() { at(0.0) } else { axis };
         for ((peer, value, text), y) in self.bars.iter().zip(0..) {
             let y = first + f64::from(y) * BAR;
-            let tip = at((value / self.reference.unwrap_or(1.0)).log10());
+            let ratio = value / self.reference.unwrap_or(1.0);
+            let tip = at(ratio.log10());
             let (x, width) = (zero.min(tip), (tip - zero).abs().max(1.0));
             let (bar, name) = match *peer {
                 "statusbus" => ("s", "o"),
                 peer if peer.starts_with("hand-v2") => ("h", ""),
                 _ => ("b", ""),
             };
+            // A bar that is cut ends in a point.
+            if ratio.log10() > high {
+                let _ = writeln!(
+                    svg,
+                    "<path class=\"{bar}\" d=\"M{} {}l6 {}l-6 {}z\"/>",
+                    axis + AXIS - 1.0,
+                    y + 2.5,
+                    (BAR - 5.0) / 2.0,
+                    (BAR - 5.0) / 2.0
+                );
+            }
             let _ = writeln!(
                 svg,
                 "<text class=\"n {name}\" x=\"{}\" y=\"{}\">{peer}</text>\
@@ -117,7 +141,7 @@ impl Panel<'_> {
                 y + 11.5,
                 y + 2.5,
                 BAR - 5.0,
-                axis + AXIS + 8.0,
+                axis + AXIS + 10.0,
                 y + 11.5,
             );
         }
@@ -155,6 +179,13 @@ mod tests {
         assert_eq!(svg.matches("<rect").count(), 4);
         let middle = NAMES + 8.0 + AXIS / 2.0;
         assert!(svg.contains(&format!("<rect class=\"h\" x=\"{middle:.1}\"")), "{svg}");
+    }
+
+    #[test]
+    fn a_ratio_above_ten_is_cut() {
+        let plot = Plot { title: "Test", panels: vec![panel(Some(1.0))] };
+        assert_eq!(plot.range(), (-1.0, 1.0));
+        assert_eq!(plot.svg().matches("l6 ").count(), 2);
     }
 
     #[test]

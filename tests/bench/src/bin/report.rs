@@ -186,6 +186,7 @@ fn plots(results: &Results) -> Vec<(&'static str, Plot<'_>)> {
             .iter()
             .map(|(figure, cell, column, format)| {
                 let title = match cell.strip_prefix('p') {
+                    Some("1") if !column.contains("producer") => format!("1 producer {column}"),
                     Some(producers) if !column.contains("producer") => {
                         format!("{producers} producers {column}")
                     }
