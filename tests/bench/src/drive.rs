@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::alloc;
 use crate::cell::{CELLS, Cell, Extra, FULL_ROUND, TEXT, Work};
-use crate::peer::{BURST, Peer, Progress, Stamp, WINDOW};
+use crate::peer::{BURST, Peer, Progress, ROUND, Stamp, WINDOW};
 
 /// A peer, as the binaries see it. In `messages`, what is beyond a multiple of [`BURST`] for each
 /// producer is not sent.
@@ -138,7 +138,7 @@ async fn send_all<P: Peer>(
     let text = black_box(work.text());
     let mut order = cell.order(producer);
     let mut number = 0;
-    for _ in 0..messages / BURST as u64 {
+    for burst in 1..=messages / BURST as u64 {
         if work == Work::Full {
             if progress.sent().is_multiple_of(FULL_ROUND) {
                 tokio::task::yield_now().await;
@@ -165,6 +165,9 @@ async fn send_all<P: Peer>(
         progress.add_sent(BURST as u64);
         if work.loses() {
             progress.set_lost(peer.lost());
+        }
+        if burst.is_multiple_of(ROUND / BURST as u64) {
+            peer.catch_up(&progress).await;
         }
     }
     peer

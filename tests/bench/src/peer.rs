@@ -10,6 +10,9 @@ use crate::cell::{Cell, Extra, Work};
 /// This many messages are sent between two checks for room.
 pub const BURST: usize = 100;
 
+/// This many messages of each producer are sent between two calls of [`Peer::catch_up`].
+pub const ROUND: u64 = 2000;
+
 /// With several producers, none of them waits for room of its own: all wait until at most this
 /// many messages are unread. With the bursts of four producers, no queue overflows.
 pub const WINDOW: u64 = 500;
@@ -53,6 +56,12 @@ pub trait Peer: Sized + Send + 'static {
     /// lets the readers catch up.
     fn room(&mut self, progress: &Progress) -> impl Future<Output = ()> + Send {
         progress.at_most_unread(Self::WINDOW)
+    }
+
+    /// Called by each producer after every [`ROUND`] messages. A peer that passes readers which are
+    /// far behind lets all of them catch up.
+    fn catch_up(&mut self, _progress: &Progress) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
     }
 }
 

@@ -79,6 +79,9 @@ const IDLE: &[Column] = &[
     ("topic_bytes_sent", "-", "after a message", bytes),
 ];
 
+/// A load average above this disturbs the figures by the clock.
+const BUSY: f64 = 0.5;
+
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (folder, prints) = match &arguments[..] {
@@ -99,8 +102,17 @@ fn main() -> std::io::Result<()> {
         std::fs::write(folder.join(format!("{name}.svg")), plot.svg())?;
         page += &format!("\n![{}]({name}.svg)\n", plot.title);
     }
-    let head = "# Results\n\nWritten by `report`; what the figures mean is in [the README](../README.md). \
-                `–`: this peer cannot do the work of the cell.\n";
+    let mut head =
+        "# Results\n\nWritten by `report`; the README of the benchmarks explains the figures. \
+                    `–`: not measured, or this peer cannot do the work of the cell.\n"
+            .to_owned();
+    if let Some(load) = results.value("load", "-", "start").filter(|load| *load > BUSY) {
+        head += &format!(
+            "\n**Not from an idle machine**: the load was {load:.1} when the figures by the clock began. \
+             Deliveries a second, send times and latencies vary by a factor of two from run to run; \
+             instructions, allocations and memory do not depend on it.\n"
+        );
+    }
     std::fs::write(folder.join("README.md"), format!("{head}{page}"))
 }
 

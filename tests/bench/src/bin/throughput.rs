@@ -45,6 +45,9 @@ fn main() {
         CONTENDERS.iter().filter(|peer| peer.name == "hand-v2" || is_chosen(peer.name)).collect();
 
     println!("figure,cell,peer,value");
+    if let Some(load) = load() {
+        println!("load,-,start,{load}");
+    }
     if grid {
         Cell::grid().for_each(|cell| rates(&peers, cell, rounds));
         return;
@@ -67,6 +70,11 @@ fn main() {
         row("topic_bytes", (many[0] - few[0]) / 9900.0);
         row("topic_bytes_sent", (many[1] - few[1]) / 9900.0);
     }
+}
+
+/// The load average of the last minute. None is known outside of Linux.
+fn load() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
 fn row(figure: &str, cell: impl std::fmt::Display, peer: &Contender, value: f64) {

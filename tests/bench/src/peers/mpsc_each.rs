@@ -34,6 +34,14 @@ impl Peer for MpscEach {
         Some(Self { cell: self.cell, subscribers: self.subscribers.clone() })
     }
 
+    /// With several producers and topics, the sum of what is unread does not show that one
+    /// channel is nearly full.
+    async fn catch_up(&mut self, progress: &Progress) {
+        if self.cell.producers > 1 && self.cell.topics > 1 {
+            progress.at_most_unread(0).await;
+        }
+    }
+
     async fn room(&mut self, _: &Progress) {
         for subscriber in &self.subscribers {
             drop(subscriber.reserve_many(BURST).await.expect("the subscriber lives"));
