@@ -58,6 +58,7 @@ covered=(
   examples/pico/README.md
   examples/worker/README.md
   scripts
+  tests/bench
   tests/conformance
   tests/panicfree/src/calls.rs
   tests/panicfree/src/input.rs

@@ -38,6 +38,12 @@ pub fn peak() -> usize {
     PEAK.load(Relaxed).max(0).cast_unsigned()
 }
 
+/// Bytes in use now, beyond those in use at [`start`].
+#[must_use]
+pub fn live() -> usize {
+    LIVE.load(Relaxed).max(0).cast_unsigned()
+}
+
 fn grow(bytes: isize) {
     let live = LIVE.fetch_add(bytes, Relaxed) + bytes;
     PEAK.fetch_max(live, Relaxed);

@@ -3,10 +3,11 @@
 //! - [`cell`]: the work: how many subscribers, how many topics, in which order
 //! - [`peer`]: what a contender has to do ([`Peer`](peer::Peer)), and how delivery is checked
 //! - [`peers`]: the rivals; [`ours`]: statusbus-tokio
-//! - [`drive`]: runs a contender for one figure: instructions, rate, memory, latency
+//! - [`drive`]: runs a contender for one figure: instructions, rate, memory, latency, …
 //! - [`push`]: the bare push into a queue, below any bus
+//! - [`results`], [`plot`], [`table`]: what is written of them
 //!
-//! The commands and how to read their tables stand in `README.md`.
+//! `README.md` has the commands and explains their tables.
 
 pub mod alloc;
 pub mod cell;
@@ -14,15 +15,19 @@ pub mod drive;
 pub mod ours;
 pub mod peer;
 pub mod peers;
+pub mod plot;
 pub mod push;
+pub mod results;
 pub mod table;
 
 use drive::Contender;
 
-/// Everyone who competes. The first is the one that ratios refer to.
+/// All contenders. Ratios refer to the first one that does the work of a cell.
 pub const CONTENDERS: &[Contender] = &[
     Contender::of::<peers::hand_v2::HandV2<false>>(),
     Contender::of::<peers::hand_v2::HandV2<true>>(),
+    Contender::of::<peers::hand_keyed::HandKeyed<false>>(),
+    Contender::of::<peers::hand_keyed::HandKeyed<true>>(),
     Contender::of::<ours::Ours>(),
     Contender::of::<peers::hand_v1::HandV1>(),
     Contender::of::<peers::bcast::Bcast<peers::bcast::ByName>>(),

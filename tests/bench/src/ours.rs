@@ -1,28 +1,34 @@
 //! statusbus-tokio, with the sizes of its peers and its defaults for everything else.
 
+use std::collections::HashSet;
+
 use statusbus_tokio::{
-    Category, CategorySet, Config, Conversation, Event, Selector, Spawn, Status,
+    Category, CategorySet, Config, Conversation, Event, Metadata, Selector, Spawn, Status,
+    Subscribe,
 };
 
-use crate::cell::Cell;
-use crate::peer::{Peer, Reader};
+use crate::cell::{Cell, Extra, FULL_QUEUE, METADATA, Work};
+use crate::peer::{Peer, Progress, Reader};
 use crate::peers::{BATCH, FLUSH_INTERVAL, QUEUE};
 
 /// The bus, with a conversation handle for each topic.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Ours {
     /// The conversation and the category of each topic.
     topics: Vec<(Conversation, Category)>,
+    metadata: Metadata,
     /// Lives as long as the sender.
-    _status: Status,
+    status: Status,
 }
 
 impl Peer for Ours {
     const NAME: &'static str = "statusbus";
+    const WORKS: &'static [Work] = &Work::ALL;
 
     fn start<R: Reader>(cell: Cell, readers: Vec<R>) -> Self {
+        let full = cell.work == Work::Full;
         let config = Config::new()
-            .with_queue_limit(QUEUE)
+            .with_queue_limit(if full { FULL_QUEUE } else { QUEUE })
             .and_then(|config| config.with_batch_size(BATCH))
             .and_then(|config| config.with_flush_interval(FLUSH_INTERVAL))
             .expect("a valid configuration");
@@ -31,39 +37,75 @@ impl Peer for Ours {
             builder = builder.with_category(name).expect("a valid category");
         }
         let status = builder.spawn();
+        let open = |subscribe: Subscribe, reader: &R| {
+            tokio::spawn(read(subscribe.open(), reader.clone()));
+        };
         let category = |topic| status.categories().find(cell.category(topic)).expect("registered");
-        for (subscriber, reader) in readers.into_iter().enumerate() {
-            let subscribe = match cell.topics {
-                1 => {
-                    let name = cell.conversation(0);
-                    status.subscribe(Selector::conversation(&name).expect("a valid name"))
+        if cell.by_category() {
+            for (subscriber, reader) in readers.iter().enumerate() {
+                let own = CategorySet::NONE.with(category(subscriber));
+                open(status.subscribe(Selector::Everything).with_categories(own), reader);
+            }
+        } else {
+            let mut opened = HashSet::new();
+            for topic in 0..cell.topics {
+                let name = cell.conversation(topic);
+                let selector = Selector::conversation(&name).expect("a valid name");
+                if opened.insert(name) {
+                    for reader in &readers[cell.readers_of(topic)] {
+                        open(status.subscribe(selector.clone()), reader);
+                    }
                 }
-                _ => status
-                    .subscribe(Selector::Everything)
-                    .with_categories(CategorySet::NONE.with(category(subscriber))),
-            };
-            tokio::spawn(read(subscribe.open(), reader));
+            }
         }
         let conversation =
             |topic| status.conversation(&cell.conversation(topic)).expect("a valid name");
         let topics = (0..cell.topics).map(|topic| (conversation(topic), category(topic))).collect();
-        Self { topics, _status: status }
+        Self { topics, metadata: METADATA.parse().expect("a JSON object"), status }
     }
 
-    fn send(&mut self, topic: usize, text: &str) {
+    fn send(&mut self, topic: usize, text: &str) -> bool {
         let (conversation, category) = &self.topics[topic];
         conversation.send(*category, text);
+        true
+    }
+
+    fn send_with(&mut self, topic: usize, text: &str, extra: Extra) -> bool {
+        let (conversation, category) = &self.topics[topic];
+        let update = conversation.update(*category, text);
+        match extra {
+            Extra::Key(key) => update.key(key).send(),
+            Extra::Metadata(_, ttl) => update.metadata(self.metadata.clone()).ttl(ttl).send(),
+        }
+        true
+    }
+
+    fn lost(&self) -> u64 {
+        let ledger = self.status.ledger();
+        ledger.coalesced + ledger.expired + ledger.dropped.total() + ledger.refused.total()
+    }
+
+    /// The window holds 16,384 updates of all conversations. A reader of one conversation has few of
+    /// them, so the sum of what is unread does not show that it falls behind.
+    async fn catch_up(&mut self, progress: &Progress) {
+        let cell = progress.cell();
+        if cell.topics > 1 && !cell.by_category() {
+            self.status.flush().await;
+            progress.at_most_unread(0).await;
+        }
+    }
+
+    fn another(&self) -> Option<Self> {
+        Some(self.clone())
     }
 }
 
 async fn read<R: Reader>(mut subscription: statusbus_tokio::Subscription, mut reader: R) {
     while let Some(event) = subscription.next().await {
-        match event {
-            Event::Batch(batch) => {
-                batch.iter().for_each(|update| reader.read(update.text()));
-                reader.report();
-            }
-            lost => unreachable!("the sender waits for room: {lost:?}"),
+        // Losses are counted by the bus; what is missing without a count is found at the end.
+        if let Event::Batch(batch) = event {
+            batch.iter().for_each(|update| reader.read(update.text()));
+            reader.report();
         }
     }
 }

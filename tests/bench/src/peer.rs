@@ -5,30 +5,51 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Extra, Work};
 
-/// The text of every message.
-pub const TEXT: &str = "fetching page 17 of 230 from the archive";
-const _: () = assert!(TEXT.len() == 40);
-
-/// So many messages are sent between two looks at whether there is room.
+/// This many messages are sent between two checks for room.
 pub const BURST: usize = 100;
+
+/// This many messages of each producer are sent between two calls of [`Peer::catch_up`].
+pub const ROUND: u64 = 2000;
+
+/// With several producers, none of them waits for room of its own: all wait until at most this
+/// many messages are unread. With the bursts of four producers, no queue overflows.
+pub const WINDOW: u64 = 500;
 
 /// One way to bring messages from a sender to the subscribers of a topic.
 pub trait Peer: Sized + Send + 'static {
-    /// As it is called in the tables and on the command line.
+    /// The name in the tables and on the command line.
     const NAME: &'static str;
 
     /// How many messages may be unread before [`Peer::room`] waits (before its burst).
-    const WINDOW: u64 = 500;
+    const WINDOW: u64 = WINDOW;
+
+    /// The work it can do.
+    const WORKS: &'static [Work] = &[Work::Plain, Work::Long];
 
     /// Builds it and spawns what it needs on the current runtime. `readers[i]` is subscriber
     /// `i`; a peer with several tasks for one subscriber clones it. Dropping the peer may end
     /// the tasks; dropping the runtime does.
     fn start<R: Reader>(cell: Cell, readers: Vec<R>) -> Self;
 
-    /// Hands one message over without waiting. There is room: [`Peer::room`] saw to that.
-    fn send(&mut self, topic: usize, text: &str);
+    /// Hands one message over without waiting. Returns false if it was refused for want of room.
+    fn send(&mut self, topic: usize, text: &str) -> bool;
+
+    /// The same with a key or metadata, for the peers whose [`Peer::WORKS`] have them.
+    fn send_with(&mut self, _topic: usize, _text: &str, _extra: Extra) -> bool {
+        unreachable!("{} does no such work", Self::NAME)
+    }
+
+    /// How many messages were merged into another, expired or were dropped so far.
+    fn lost(&self) -> u64 {
+        0
+    }
+
+    /// The same peer for another producer. `None`: it has one producer.
+    fn another(&self) -> Option<Self> {
+        None
+    }
 
     /// Waits until [`BURST`] messages can be sent without losing one. A peer whose bounded
     /// queue can be awaited does that; this default is for those that would lose instead: it
@@ -36,14 +57,20 @@ pub trait Peer: Sized + Send + 'static {
     fn room(&mut self, progress: &Progress) -> impl Future<Output = ()> + Send {
         progress.at_most_unread(Self::WINDOW)
     }
+
+    /// Called by each producer after every [`ROUND`] messages. A peer that passes readers which are
+    /// far behind lets all of them catch up.
+    fn catch_up(&mut self, _progress: &Progress) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 }
 
-/// A subscriber's eyes: a peer calls [`Reader::read`] with every text it delivers, and
+/// A subscriber: a peer calls [`Reader::read`] with every text it delivers, and
 /// [`Reader::report`] after each batch (after each message, if it delivers one by one).
 pub trait Reader: Clone + Send + 'static {
     /// Reads one message.
     fn read(&mut self, text: &str);
-    /// Tells the sender what was read since the last report.
+    /// Publishes what was read since the last report.
     fn report(&mut self);
 }
 
@@ -52,6 +79,7 @@ pub trait Reader: Clone + Send + 'static {
 pub struct Progress {
     cell: Cell,
     sent: AtomicU64,
+    lost: AtomicU64,
     /// Bytes of text read, by subscriber.
     read: Box<[Slot]>,
 }
@@ -66,7 +94,7 @@ impl Progress {
     #[must_use]
     pub fn new(cell: Cell) -> Arc<Self> {
         let read = (0..cell.subscribers).map(|_| Slot::default()).collect();
-        Arc::new(Self { cell, sent: AtomicU64::new(0), read })
+        Arc::new(Self { cell, sent: AtomicU64::new(0), lost: AtomicU64::new(0), read })
     }
 
     /// A reader for each subscriber.
@@ -88,34 +116,55 @@ impl Progress {
         self.sent.load(Relaxed)
     }
 
-    /// Lets the readers run until no more than so many messages are unread.
+    /// Lets the readers run until no more than this many messages are unread.
     pub async fn at_most_unread(&self, messages: u64) {
         while self.unread() > messages {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Notes that so many more messages were sent.
+    /// Counts this many more messages as sent.
     pub fn add_sent(&self, messages: u64) {
         self.sent.fetch_add(messages, Relaxed);
+    }
+
+    /// Sets how many messages were lost so far, on purpose and by count.
+    pub fn set_lost(&self, messages: u64) {
+        self.lost.store(messages, Relaxed);
+    }
+
+    /// How many messages were read, each once for each of its readers.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        self.bytes() / self.cell.work.text().len() as u64
+    }
+
+    fn bytes(&self) -> u64 {
+        self.read.iter().map(|slot| slot.0.load(Relaxed)).sum()
     }
 
     /// How many messages are unread: by the slowest subscriber if all read the same topic, else
     /// by all together.
     #[must_use]
     pub fn unread(&self) -> u64 {
-        let read = self.read.iter().map(|slot| slot.0.load(Relaxed));
-        let bytes = if self.cell.topics == 1 { read.min().unwrap_or(0) } else { read.sum() };
-        self.sent().saturating_sub(bytes / TEXT.len() as u64)
+        let bytes = if self.cell.topics == 1 {
+            self.read.iter().map(|slot| slot.0.load(Relaxed)).min().unwrap_or(0)
+        } else {
+            self.bytes() / self.cell.readers_per_message()
+        };
+        let read = bytes / self.cell.work.text().len() as u64;
+        self.sent().saturating_sub(self.lost.load(Relaxed) + read)
     }
 
-    /// Waits until everything was read, and checks that nothing was read twice.
+    /// Waits until everything was read, and checks that nothing was read twice: read and lost
+    /// messages add up to the sent ones.
     ///
     /// # Panics
-    /// If a minute goes by with nothing read, or a message came twice.
-    pub async fn all_read(&self) {
+    /// If ten seconds go by with nothing read, or a message came twice.
+    pub async fn all_read<P: Peer>(&self, peer: &P) {
         let (mut since, mut before) = (Instant::now(), 0);
         loop {
+            self.set_lost(peer.lost());
             let unread = self.unread();
             if unread == 0 {
                 break;
@@ -123,12 +172,12 @@ impl Progress {
             if unread != before {
                 (since, before) = (Instant::now(), unread);
             }
-            assert!(since.elapsed() < Duration::from_secs(60), "lost {unread} messages");
+            assert!(since.elapsed() < Duration::from_secs(10), "missing {unread} messages");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let read: u64 = self.read.iter().map(|slot| slot.0.load(Relaxed)).sum();
-        let deliveries = self.sent() * self.cell.readers_per_message();
-        assert_eq!(read, deliveries * TEXT.len() as u64, "bytes read, bytes due");
+        let delivered = self.sent() - self.lost.load(Relaxed);
+        let due = delivered * self.cell.readers_per_message() * self.cell.work.text().len() as u64;
+        assert_eq!(self.bytes(), due, "bytes read, bytes due");
     }
 }
 

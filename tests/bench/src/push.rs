@@ -28,7 +28,7 @@ pub trait Queue {
     fn pop(&mut self) -> Option<Message>;
 }
 
-/// [`Queue::push`], kept apart so that callgrind can tell its share.
+/// [`Queue::push`], kept apart so that callgrind can attribute its share.
 #[inline(never)]
 pub fn push_probe<Q: Queue>(queue: &mut Q, message: &Message) -> bool {
     queue.push(message)

@@ -40,10 +40,13 @@ pub fn span(value: Duration) -> String {
     }
 }
 
-/// Prints a Markdown table.
-pub fn print(title: &str, head: &[String], rows: &[Vec<String>]) {
-    println!("\n{title}\n\n| {} |\n|{}", head.join(" | "), "---|".repeat(head.len()));
-    for row in rows {
-        println!("| {} |", row.join(" | "));
+/// A Markdown table with its title. Nothing if it has no rows.
+#[must_use]
+pub fn markdown(title: &str, first: &str, columns: &[&str], rows: &[Vec<String>]) -> String {
+    if rows.is_empty() {
+        return String::new();
     }
+    let rows: String = rows.iter().map(|row| format!("| {} |\n", row.join(" | "))).collect();
+    let (head, line) = (columns.join(" | "), "---|".repeat(columns.len() + 1));
+    format!("\n{title}\n\n| {first} | {head} |\n|{line}\n{rows}")
 }

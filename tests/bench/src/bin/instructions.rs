@@ -20,8 +20,8 @@ fn run(arguments: &[&str]) -> Option<()> {
     match arguments {
         ["list"] => {
             for cell in CELLS {
-                for peer in CONTENDERS {
-                    println!("bus {} {}", peer.name, cell.name());
+                for peer in CONTENDERS.iter().filter(|peer| peer.does(cell)) {
+                    println!("bus {} {cell}", peer.name);
                 }
             }
             for queue in QUEUES {
@@ -30,7 +30,8 @@ fn run(arguments: &[&str]) -> Option<()> {
         }
         ["bus", peer, cell, messages] => {
             let peer = CONTENDERS.iter().find(|contender| contender.name == *peer)?;
-            (peer.one_thread)(Cell::named(cell)?, messages.parse().ok()?);
+            let cell = Cell::named(cell).filter(|cell| peer.does(*cell) && cell.producers == 1)?;
+            (peer.one_thread)(cell, messages.parse().ok()?);
         }
         ["push", queue, messages] => {
             let queue = QUEUES.iter().find(|pushes| pushes.name == *queue)?;

@@ -1,94 +1,132 @@
-//! Deliveries per second, allocations, memory and latency, by the clock, on two workers.
+//! The figures by the clock, on two workers, and those of memory, as CSV on standard output.
 //!
-//! `throughput [--rounds N] [PEER …]`. The rounds are interleaved: each runs every peer once, so
-//! that what else the machine does meets all alike.
+//! `throughput [--grid] [--rounds N] [PEER …]`. The rounds are interleaved: each runs every peer
+//! once, so that what else the machine does meets all alike.
+
+use std::time::Duration;
 
 use statusbus_bench::CONTENDERS;
 use statusbus_bench::alloc::Counting;
-use statusbus_bench::cell::{CELLS, Cell};
+use statusbus_bench::cell::{CELLS, Cell, FULL_ROUND, Work};
 use statusbus_bench::drive::{Contender, Latency};
 use statusbus_bench::peer::BURST;
-use statusbus_bench::table::{print, quantile, short, span};
+use statusbus_bench::table::quantile;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn main() {
-    let mut rounds = 5;
-    let mut names = Vec::new();
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        if argument == "--rounds" {
-            rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(rounds).max(1);
-        } else {
-            names.push(argument);
-        }
-    }
-    let peers: Vec<&Contender> = CONTENDERS
-        .iter()
-        .enumerate()
-        .filter(|(i, peer)| *i == 0 || names.is_empty() || names.iter().any(|n| n == peer.name))
-        .map(|(_, peer)| peer)
-        .collect();
-    let mut head = vec!["subscribers x topics".to_owned()];
-    head.extend(peers.iter().map(|peer| peer.name.to_owned()));
-
-    rates(&peers, &head, rounds);
-    memory(&peers, &head);
-    latencies(&peers, rounds);
-}
-
 /// How long one timing takes, about: long beside the millisecond to which its end is known.
 const SECONDS: f64 = 0.4;
 
+/// How long the bus is idle for the count of wake-ups.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// How many messages are offered while no reader runs.
+const OFFERED: u64 = 1_000_000;
+
+/// How many sends are timed, one by one, with each number of producers.
+const TIMED: u64 = 200_000;
+
+fn main() {
+    let (mut rounds, mut grid) = (5, false);
+    let mut names = Vec::new();
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--grid" => grid = true,
+            "--rounds" => {
+                rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(rounds).max(1);
+            }
+            _ => names.push(argument),
+        }
+    }
+    let is_chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
+    let peers: Vec<&Contender> =
+        CONTENDERS.iter().filter(|peer| peer.name == "hand-v2" || is_chosen(peer.name)).collect();
+
+    println!("figure,cell,peer,value");
+    if let Some(load) = load() {
+        println!("load,-,start,{load}");
+    }
+    if grid {
+        Cell::grid().for_each(|cell| rates(&peers, cell, rounds));
+        return;
+    }
+    for cell in CELLS {
+        rates(&peers, cell, rounds);
+        memory(&peers, cell);
+    }
+    latencies(&peers, rounds);
+    for producers in [1, 2, 4] {
+        sends(&peers, producers, rounds);
+    }
+    for peer in peers {
+        let row = |figure, value| row(figure, "-", peer, value);
+        row("idle", (peer.idle)(IDLE) as f64);
+        let undrained = (peer.undrained)(OFFERED);
+        row("undrained_bytes", undrained.bytes as f64);
+        row("undrained_lost", undrained.lost as f64);
+        let (few, many) = ((peer.idle_topics)(100), (peer.idle_topics)(10_000));
+        row("topic_bytes", (many[0] - few[0]) / 9900.0);
+        row("topic_bytes_sent", (many[1] - few[1]) / 9900.0);
+    }
+}
+
+/// The load average of the last minute. None is known outside of Linux.
+fn load() -> Option<f64> {
+    std::fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
+fn row(figure: &str, cell: impl std::fmt::Display, peer: &Contender, value: f64) {
+    println!("{figure},{cell},{},{value:.4}", peer.name);
+}
+
+fn able<'a>(peers: &[&'a Contender], cell: Cell) -> Vec<&'a Contender> {
+    peers.iter().copied().filter(|peer| peer.does(cell)).collect()
+}
+
 /// Enough to get to know a peer.
 fn few(cell: Cell) -> u64 {
-    if cell.subscribers == 1000 { 2000 } else { 100_000 }
+    if cell.subscribers == 1000 { 4000 } else { 100_000 }
 }
 
 /// As many messages as the peer delivers in [`SECONDS`].
 fn enough(peer: &Contender, cell: Cell) -> u64 {
-    let rate = (peer.rate)(cell, few(cell)) / cell.readers_per_message() as f64;
-    ((rate * SECONDS) as u64).next_multiple_of(BURST as u64)
+    let rate = (peer.rate)(cell, few(cell)).deliveries / cell.readers_per_message() as f64;
+    let unit = if cell.work == Work::Full { FULL_ROUND } else { BURST as u64 };
+    ((rate * SECONDS) as u64).next_multiple_of(unit * cell.producers as u64)
 }
 
-fn rates(peers: &[&Contender], head: &[String], rounds: usize) {
-    let row = |cell: Cell| {
-        let messages: Vec<u64> = peers.iter().map(|peer| enough(peer, cell)).collect();
-        let mut samples = vec![Vec::new(); peers.len()];
-        for _ in 0..rounds {
-            for ((peer, messages), samples) in peers.iter().zip(&messages).zip(&mut samples) {
-                samples.push((peer.rate)(cell, *messages));
-            }
+fn rates(peers: &[&Contender], cell: Cell, rounds: usize) {
+    let peers = able(peers, cell);
+    let messages: Vec<u64> = peers.iter().map(|peer| enough(peer, cell)).collect();
+    let mut samples = vec![Vec::new(); peers.len()];
+    for _ in 0..rounds {
+        for ((peer, messages), samples) in peers.iter().zip(&messages).zip(&mut samples) {
+            samples.push((peer.rate)(cell, *messages));
         }
-        let reference = samples[0].clone();
-        let mut row = vec![cell.name()];
-        for mut samples in samples {
-            let mut ratios: Vec<f64> =
-                samples.iter().zip(&reference).map(|(rate, reference)| rate / reference).collect();
-            let ratio = quantile(&mut ratios, 0.5);
-            row.push(format!("{} ({ratio:.2})", short(quantile(&mut samples, 0.5))));
+    }
+    let reference: Vec<f64> = samples[0].iter().map(|rate| rate.deliveries).collect();
+    for (peer, samples) in peers.iter().zip(samples) {
+        let mut rates: Vec<f64> = samples.iter().map(|rate| rate.deliveries).collect();
+        let mut ratios: Vec<f64> = rates.iter().zip(&reference).map(|(a, b)| a / b).collect();
+        row("deliveries", cell, peer, quantile(&mut rates, 0.5));
+        row("ratio", cell, peer, quantile(&mut ratios, 0.5));
+        let mut cpu: Vec<f64> = samples.iter().map(|rate| rate.cpu).collect();
+        row("cpu", cell, peer, quantile(&mut cpu, 0.5));
+        if cell.work.loses() {
+            let mut lost: Vec<f64> = samples.iter().map(|rate| rate.lost).collect();
+            row("lost", cell, peer, quantile(&mut lost, 0.5));
         }
-        row
-    };
-    let title = format!(
-        "Deliveries per second, median of {rounds} interleaved rounds (median ratio to {})",
-        peers[0].name
-    );
-    print(&title, head, &CELLS.map(row));
+    }
 }
 
-fn memory(peers: &[&Contender], head: &[String]) {
-    let row = |cell: Cell| {
-        let mut row = vec![cell.name()];
-        for peer in peers {
-            let memory = (peer.memory)(cell, few(cell));
-            let peak = memory.peak as f64 / 1024.0;
-            row.push(format!("{:.3} ({peak:.0} KiB)", memory.allocations));
-        }
-        row
-    };
-    print("Allocations per message (peak memory, start-up included)", head, &CELLS.map(row));
+fn memory(peers: &[&Contender], cell: Cell) {
+    for peer in able(peers, cell) {
+        let memory = (peer.memory)(cell, few(cell));
+        row("allocations", cell, peer, memory.allocations);
+        row("peak", cell, peer, memory.peak as f64);
+    }
 }
 
 fn latencies(peers: &[&Contender], rounds: usize) {
@@ -101,22 +139,33 @@ fn latencies(peers: &[&Contender], rounds: usize) {
             samples.send.extend(send);
         }
     }
-    let rows: Vec<Vec<String>> = peers
-        .iter()
-        .zip(&mut samples)
-        .map(|(peer, Latency { first, steady, send })| {
-            let figures = [(first, 0.5), (steady, 0.5), (send, 0.5)];
-            let [first, steady_50, send_50] =
-                figures.map(|(values, share)| span(quantile(values, share)));
-            let steady_99 = span(quantile(steady, 0.99));
-            let send_99 = span(quantile(send, 0.99));
-            vec![peer.name.to_owned(), first, steady_50, steady_99, send_50, send_99]
-        })
-        .collect();
-    let head = ["peer", "first after idle p50", "steady p50", "steady p99", "send p50", "send p99"];
-    print(
-        "Latency, one subscriber, sent from a thread outside the runtime",
-        &head.map(str::to_owned),
-        &rows,
-    );
+    for (peer, Latency { mut first, mut steady, mut send }) in peers.iter().zip(samples) {
+        let row = |figure, values: &mut Vec<Duration>, share| {
+            row(figure, "-", peer, quantile(values, share).as_nanos() as f64);
+        };
+        row("first_p50", &mut first, 0.5);
+        row("steady_p50", &mut steady, 0.5);
+        row("steady_p99", &mut steady, 0.99);
+        row("trickle_send_p50", &mut send, 0.5);
+        row("trickle_send_p99", &mut send, 0.99);
+    }
+}
+
+fn sends(peers: &[&Contender], producers: usize, rounds: usize) {
+    let peers = able(peers, CELLS[0].with_producers(producers));
+    // Each round gives a sample of each quantile, so that one disturbed round does not decide.
+    let mut samples = vec![[const { Vec::new() }; 3]; peers.len()];
+    for _ in 0..rounds {
+        for (peer, samples) in peers.iter().zip(&mut samples) {
+            let mut took = (peer.sends)(producers, TIMED);
+            for (samples, share) in samples.iter_mut().zip([0.5, 0.99, 0.999]) {
+                samples.push(quantile(&mut took, share));
+            }
+        }
+    }
+    for (peer, mut samples) in peers.iter().zip(samples) {
+        for (figure, samples) in ["send_p50", "send_p99", "send_p999"].iter().zip(&mut samples) {
+            row(figure, format!("p{producers}"), peer, f64::from(quantile(samples, 0.5)));
+        }
+    }
 }

@@ -25,8 +25,12 @@ impl Peer for AsyncBroadcast {
         Self((0..cell.topics).map(channel).collect())
     }
 
-    fn send(&mut self, topic: usize, text: &str) {
-        self.0[topic].try_broadcast(SharedMessage::new(topic, text)).expect("there is room");
+    fn send(&mut self, topic: usize, text: &str) -> bool {
+        self.0[topic].try_broadcast(SharedMessage::new(topic, text)).is_ok()
+    }
+
+    fn another(&self) -> Option<Self> {
+        (self.0.len() == 1).then(|| Self(self.0.clone()))
     }
 
     async fn room(&mut self, progress: &Progress) {

@@ -1,6 +1,6 @@
 //! embassy's `PubSubChannel` on a host (its critical section is a global lock there), one channel
 //! per topic through a handle, no batches. Capacity and subscribers are part of the type: one
-//! type for the cells with one topic, one for those with many.
+//! type for the cells with one topic, and two for those with many.
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::pubsub::{PubSubChannel, Publisher, Subscriber};
@@ -28,6 +28,8 @@ enum Topics {
     Shared(To<ROOM_FOR_ALL, 1000>),
     /// Many with one reader each.
     Many(Vec<To<TOPIC_ROOM, 1>>),
+    /// Many with up to ten readers each.
+    ManyShared(Vec<To<TOPIC_ROOM, 10>>),
 }
 
 impl Peer for Embassy {
@@ -35,21 +37,24 @@ impl Peer for Embassy {
     const WINDOW: u64 = 0;
 
     fn start<R: Reader>(cell: Cell, readers: Vec<R>) -> Self {
-        if cell.topics == 1 {
-            Self(Topics::Shared(channel(&readers)))
+        let readers_of = |topic| &readers[cell.readers_of(topic)];
+        Self(if cell.topics == 1 {
+            Topics::Shared(channel(&readers))
+        } else if cell.readers_per_message() == 1 {
+            Topics::Many((0..cell.topics).map(|topic| channel(readers_of(topic))).collect())
         } else {
-            let topic = |topic| channel(&readers[cell.readers_of(topic)]);
-            Self(Topics::Many((0..cell.topics).map(topic).collect()))
-        }
+            Topics::ManyShared((0..cell.topics).map(|topic| channel(readers_of(topic))).collect())
+        })
     }
 
-    fn send(&mut self, topic: usize, text: &str) {
+    fn send(&mut self, topic: usize, text: &str) -> bool {
         let message = SharedMessage::new(topic, text);
         let sent = match &self.0 {
             Topics::Shared(publisher) => publisher.try_publish(message),
             Topics::Many(publishers) => publishers[topic].try_publish(message),
+            Topics::ManyShared(publishers) => publishers[topic].try_publish(message),
         };
-        sent.expect("there is room");
+        sent.is_ok()
     }
 }
 

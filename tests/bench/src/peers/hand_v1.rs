@@ -53,11 +53,15 @@ impl Peer for HandV1 {
         Self { sender, topics }
     }
 
-    fn send(&mut self, topic: usize, text: &str) {
+    fn send(&mut self, topic: usize, text: &str) -> bool {
         let (conversation, category) = &self.topics[topic];
         let message =
             Message { conversation: Arc::clone(conversation), category, text: text.to_owned() };
-        self.sender.try_send(message).expect("there is room");
+        self.sender.try_send(message).is_ok()
+    }
+
+    fn another(&self) -> Option<Self> {
+        Some(Self { sender: self.sender.clone(), topics: self.topics.clone() })
     }
 
     async fn room(&mut self, _: &Progress) {

@@ -1,5 +1,5 @@
-//! The rivals. Each file says what it stands for; where they share a size, it stands here and
-//! statusbus gets the same.
+//! The rivals. Each file describes what it models. Sizes that they share are here, and statusbus gets
+//! the same.
 
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use crate::peer::Progress;
 pub mod async_bcast;
 pub mod bcast;
 pub mod embassy;
+pub mod hand_keyed;
 pub mod hand_v1;
 pub mod hand_v2;
 pub mod mpsc_each;
