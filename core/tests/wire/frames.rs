@@ -270,7 +270,7 @@ fn l3_a_loss_whose_topic_does_not_fit_is_one_of_the_whole_bus() {
 fn every_chunking_gives_the_same() {
     let records = Random(5).records(1, 12);
     let (line, expected) = (frames(600, &records).concat(), notes(&records));
-    for cut in 0..=line.len() {
+    for cut in (0..=line.len()).step_by(if cfg!(miri) { 90 } else { 1 }) {
         let mut decoder = Decoder::new([0; 600]);
         let mut all = feed(&mut decoder, &line[..cut]);
         all.extend(feed(&mut decoder, &line[cut..]));
