@@ -1,4 +1,4 @@
-//! What the adapter keeps for a conversation.
+//! What the hub keeps for a conversation.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -23,6 +23,8 @@ pub struct Delivery {
     batch: Posts,
     /// Of the batch that is being published.
     publishing: Option<Receipt>,
+    /// For what is dropped from an abandoned queue; without room until then.
+    discarded: Posts,
     /// What is still to be reported.
     activity: Activity,
     /// The counters at the last step.
@@ -48,6 +50,7 @@ impl Delivery {
             publisher,
             batch: Posts::with_items(Box::default()),
             publishing: None,
+            discarded: Posts::with_items(Box::default()),
             activity: Activity::default(),
             ledger: Ledger::default(),
             bus_call: BusCall::default(),
@@ -223,8 +226,10 @@ impl Delivery {
 
     /// Drops a part of what was abandoned in the queue. Returns whether something is left.
     fn discard_part(&mut self) -> bool {
-        let mut part = batch(PART);
-        let is_more = self.shared.discard(&mut part);
+        if self.discarded.capacity() == 0 {
+            self.discarded = batch(PART);
+        }
+        let is_more = self.shared.discard(&mut self.discarded);
         if !is_more {
             let activity = std::mem::take(self.shared.bus.lock().telemetry());
             self.activity.add(Activity { polled: None, ..activity });
@@ -235,7 +240,11 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        self.end();
+        // A runner may have ended it already.
+        let is_drained = self.shared.bus.lock().is_drained();
+        if !is_drained {
+            self.end();
+        }
         self.close();
     }
 }

@@ -1,4 +1,4 @@
-//! What handles, runner and readers have in common.
+//! What handles, delivery and readers have in common.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -30,7 +30,7 @@ pub(crate) const GAPS: usize = 16;
 /// What was lost in front of a batch.
 pub(crate) type Lost = Gap<Topic, GAPS>;
 
-/// The core as this adapter uses it.
+/// The core as the hub uses it.
 pub(crate) type Core =
     Bus<Post, Box<[Slot<Post>]>, Activity, { statusbus_core::Category::MAX }, GAPS>;
 

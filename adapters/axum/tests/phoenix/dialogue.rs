@@ -9,7 +9,7 @@ use crate::description::{ASYNCAPI, reference};
 /// The messages on a socket. Every received message must be described.
 #[derive(Default)]
 pub(crate) struct Dialogue {
-    /// Sent events by ref: the name of the described message, `None` if there is none.
+    /// Sent events by ref: the name of the described message, `None` without one.
     sent: HashMap<String, Option<&'static str>>,
     /// The described names of received messages, each with the message that it answers.
     pub(crate) received: BTreeSet<(Option<&'static str>, &'static str)>,
