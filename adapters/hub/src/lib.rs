@@ -1,57 +1,28 @@
 #![doc = include_str!("../README.md")]
 
-mod bounds;
-mod buffers;
-mod builder;
-mod bus_call;
-mod conversation;
-mod delivery;
-mod departures;
-mod event;
-mod flush;
-mod grouping;
-mod history;
-mod host;
-mod hub;
+mod batch;
+mod bus;
 #[cfg(feature = "json")]
 pub mod json;
-mod loss_log;
-mod metadata;
-mod names;
-mod parcel;
-mod peak;
-mod post;
-mod publisher;
-mod read;
-mod reported;
-mod retained;
-mod ring;
-mod selector;
-mod shared;
-mod shutdown;
-mod snapshot;
-mod status;
-mod subscription;
+mod reader;
+mod registry;
 mod sync;
-mod text;
-mod update;
-mod update_builder;
-mod usage;
-mod wakeup;
+mod window;
 
-pub use builder::Builder;
-pub use delivery::{Delivery, Step};
-pub use event::{Event, Gap, GapScope, Lagged};
-pub use host::{Host, Sleep};
-pub use metadata::{Metadata, MetadataError};
-pub use read::{Batch, Updates};
-pub use selector::{CheckedName, Selector};
-pub use shared::Activity;
-pub use status::{Conversation, Status, WeakStatus};
-pub use subscription::{OnLag, Subscribe, Subscription};
-pub use text::Text;
-pub use update::Update;
-pub use update_builder::{SendError, SendErrorKind, UpdateBuilder};
+pub use batch::metadata::{Metadata, MetadataError};
+pub use batch::text::Text;
+pub use batch::update::Update;
+pub use batch::view::{Batch, Updates};
+pub use bus::builder::Builder;
+pub use bus::delivery::{Delivery, Step};
+pub use bus::host::{Host, Sleep};
+pub use bus::shared::Activity;
+pub use bus::status::{Conversation, Status, WeakStatus};
+pub use bus::update_builder::{SendError, SendErrorKind, UpdateBuilder};
+pub use reader::event::{Event, Gap, Lagged};
+pub use reader::subscription::{OnLag, Subscribe, Subscription};
+pub use registry::selector::{CheckedName, Selector};
+pub use window::loss_log::GapScope;
 
 pub use statusbus_core::{
     BatchInfo, Categories, Category, CategoryError, CategorySet, Config, ConfigError,

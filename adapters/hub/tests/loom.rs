@@ -10,7 +10,7 @@ mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 }
 
-#[path = "../src/usage.rs"]
+#[path = "../src/window/usage.rs"]
 mod usage;
 
 use loom::sync::{Arc, Mutex};

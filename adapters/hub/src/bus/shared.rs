@@ -12,17 +12,17 @@ use statusbus_core::{
     Outcome, OverflowEvent, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
 };
 
-use crate::conversation::ConversationState;
-use crate::host::Host;
-use crate::hub::Hub;
-use crate::names::Names;
-use crate::parcel::Parcel;
-use crate::peak::Peak;
-use crate::post::{Post, Topic};
-use crate::selector::CheckedName;
-use crate::snapshot::{Snapshots, Start};
-use crate::text::Text;
-use crate::wakeup::Wakeup;
+use crate::batch::block::Block;
+use crate::batch::message::{Message, Topic};
+use crate::batch::text::Text;
+use crate::bus::host::Host;
+use crate::bus::peak::Peak;
+use crate::bus::wakeup::Wakeup;
+use crate::registry::names::Names;
+use crate::registry::selector::CheckedName;
+use crate::window::conversation::ConversationState;
+use crate::window::hub::Hub;
+use crate::window::snapshot::{Snapshots, Start};
 
 /// For how many topics losses are counted apart.
 pub(crate) const GAPS: usize = 16;
@@ -32,7 +32,7 @@ pub(crate) type Lost = Gap<Topic, GAPS>;
 
 /// The core as the hub uses it.
 pub(crate) type Core =
-    Bus<Post, Box<[Slot<Post>]>, Activity, { statusbus_core::Category::MAX }, GAPS>;
+    Bus<Message, Box<[Slot<Message>]>, Activity, { statusbus_core::Category::MAX }, GAPS>;
 
 /// What the bus did since the last report.
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,6 +110,7 @@ impl Shared {
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn new(
         bus: Core,
+        hub: Hub,
         names: Names,
         host: Box<dyn Host>,
         categories: Categories<Box<str>>,
@@ -120,7 +121,7 @@ impl Shared {
         Self {
             bus: Mutex::new(bus),
             names: Mutex::new(names),
-            hub: Hub::new(),
+            hub,
             system,
             host,
             seed: RandomState::default(),
@@ -143,24 +144,29 @@ impl Shared {
 
     /// Puts an update into the queue. What comes back for it is dropped without the lock.
     #[inline(always)]
-    pub(crate) fn push(&self, post: Post, options: SendOptions) -> Outcome {
-        self.push_then(post, options, |_| {})
+    pub(crate) fn push(&self, message: Message, options: SendOptions) -> Outcome {
+        self.push_then(message, options, |_| {})
     }
 
     /// The same, by somebody who lets go of the conversation afterwards.
     pub(crate) fn push_and_let_go(
         &self,
-        post: Post,
+        message: Message,
         options: SendOptions,
         conversation: &ConversationState,
     ) -> Outcome {
-        self.push_then(post, options, |bus| conversation.let_go(bus.ledger().sent))
+        self.push_then(message, options, |bus| conversation.let_go(bus.ledger().sent))
     }
 
     #[inline(always)]
-    fn push_then(&self, mut post: Post, options: SendOptions, then: impl FnOnce(&Core)) -> Outcome {
+    fn push_then(
+        &self,
+        mut message: Message,
+        options: SendOptions,
+        then: impl FnOnce(&Core),
+    ) -> Outcome {
         let mut bus = self.bus.lock();
-        let outcome = bus.push(&mut post, options, || self.host.now());
+        let outcome = bus.push(&mut message, options, || self.host.now());
         then(&bus);
         let wake = bus.take_wake();
         drop(bus);
@@ -169,7 +175,7 @@ impl Shared {
         }
         if matches!(outcome, Outcome::Queued) {
             // Nothing came back, and what is left owns nothing.
-            std::mem::forget(post);
+            std::mem::forget(message);
         }
         outcome
     }
@@ -207,7 +213,7 @@ impl Shared {
 
     /// The conversation of that name, if there is one.
     pub(crate) fn known(&self, name: &str) -> Option<Arc<ConversationState>> {
-        let hash = crate::names::hash(&self.seed, name);
+        let hash = crate::registry::names::hash(&self.seed, name);
         self.names.lock().find(hash, name).cloned()
     }
 
@@ -216,21 +222,21 @@ impl Shared {
         &self,
         name: &str,
     ) -> Result<Arc<ConversationState>, ConversationError> {
-        let hash = crate::names::hash(&self.seed, name);
+        let hash = crate::registry::names::hash(&self.seed, name);
         let mut names = self.names.lock();
         if let Some(known) = names.find(hash, name) {
             return Ok(Arc::clone(known));
         }
         let name = CheckedName::new(name)?;
         let now = self.host.now().as_micros();
-        Ok(names.get(hash, &name, now))
+        Ok(names.get(hash, &name, now, &self.hub.index))
     }
 
     /// The conversation of a name that has been checked.
     pub(crate) fn conversation_of(&self, name: &CheckedName) -> Arc<ConversationState> {
-        let hash = crate::names::hash(&self.seed, name);
+        let hash = crate::registry::names::hash(&self.seed, name);
         let now = self.host.now().as_micros();
-        self.names.lock().get(hash, name, now)
+        self.names.lock().get(hash, name, now, &self.hub.index)
     }
 
     /// Calls what is somebody else's: a log, a metrics recorder, a waker. A panic in it is counted
@@ -278,8 +284,9 @@ impl Shared {
     }
 
     /// The retained values of all conversations, and where a reader goes on that begins with them.
-    pub(crate) fn snapshot_of_everything(&self) -> (Arc<Parcel>, Start) {
-        self.snapshots.of_everything(&self.hub, &self.names, self.host.now().as_micros())
+    pub(crate) fn snapshot_of_everything(&self) -> (Arc<Block>, Start) {
+        let Hub { everything, index, .. } = &self.hub;
+        self.snapshots.of_everything(everything, index, self.host.now().as_micros())
     }
 
     pub(crate) fn count_missed(&self, missed: u64) {

@@ -2,10 +2,10 @@
 
 use statusbus_core::Losses;
 
-use crate::event::GapScope;
-use crate::hub::{Hub, Source};
-use crate::loss_log::LossRecord;
-use crate::ring::Ring;
+use crate::window::hub::{Hub, Source};
+use crate::window::loss_log::GapScope;
+use crate::window::loss_log::LossRecord;
+use crate::window::ring::Ring;
 
 /// The losses that a reader was given: the last records of both logs up to there.
 #[derive(Default)]

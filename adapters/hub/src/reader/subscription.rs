@@ -9,19 +9,19 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
-use parking_lot::MutexGuard;
+use parking_lot::MappedMutexGuard;
 use statusbus_core::CategorySet;
 
-use crate::Batch;
-use crate::event::{Event, Gap, Lagged};
-use crate::hub::Source;
-use crate::loss_log::LossRecord;
-use crate::parcel::Parcel;
-use crate::reported::Reported;
-use crate::ring::{Cursor, Found, Ring, Ticket};
-use crate::selector::Selector;
-use crate::shared::Shared;
-use crate::snapshot::Start;
+use crate::batch::block::Block;
+use crate::batch::view::Batch;
+use crate::bus::shared::Shared;
+use crate::reader::event::{Event, Gap, Lagged};
+use crate::reader::reported::Reported;
+use crate::registry::selector::Selector;
+use crate::window::hub::Source;
+use crate::window::loss_log::LossRecord;
+use crate::window::ring::{Cursor, Found, Ring, Ticket};
+use crate::window::snapshot::Start;
 
 /// What a subscription does after it fell behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -189,8 +189,8 @@ impl Subscription {
             return;
         }
         let seq = seq.max(batch.after);
-        let all = batch.parcel.walk(batch.group);
-        let rest = all.filter(|(_, update)| update.seq > seq).count() as u64;
+        let all = Batch { categories: CategorySet::ALL, after: seq, ..batch.clone() };
+        let rest = all.len() as u64;
         self.cursor = Cursor { seq, count: self.cursor.count.saturating_sub(rest) };
         self.resume_point = Some(seq);
         self.count.store(self.cursor.count, Ordering::Relaxed);
@@ -251,10 +251,10 @@ impl Subscription {
         }
     }
 
-    fn push_retained(&mut self, parcel: Arc<Parcel>) {
+    fn push_retained(&mut self, block: Arc<Block>) {
         self.pending.push_back(Event::Retained(Batch {
-            parcel,
-            group: None,
+            block,
+            part: None,
             categories: self.categories,
             after: 0,
             last_seq: self.cursor.seq,
@@ -356,7 +356,7 @@ impl Subscription {
             }
         };
         self.count.store(self.cursor.count, Ordering::Relaxed);
-        Poll::Ready(batch.filter(Batch::has_news).map(Event::Batch))
+        Poll::Ready(batch.filter(|batch| !batch.is_empty()).map(Event::Batch))
     }
 
     /// Hands out the losses up to later records, at position `seq`, of the chosen categories.
@@ -380,7 +380,7 @@ impl Subscription {
 
     /// It was too slow: how many it missed, the losses among them, and the retained values there where
     /// it goes on.
-    fn catch_up(&mut self, behind: Cursor, later: Reported, values: Option<Arc<Parcel>>) {
+    fn catch_up(&mut self, behind: Cursor, later: Reported, values: Option<Arc<Block>>) {
         let missed = behind.count.saturating_sub(self.cursor.count);
         self.cursor = behind;
         self.count.store(self.cursor.count, Ordering::Relaxed);
@@ -399,7 +399,7 @@ impl Subscription {
             self.shared.hub.ring(&self.source).leave(self.ticket.take());
             self.shared.hub.leave(key);
             if let Source::Conversation(conversation) = &self.source {
-                self.shared.names.lock().leave(conversation);
+                self.shared.names.lock().leave(conversation, &self.shared.hub.index);
             }
         }
     }
@@ -410,9 +410,9 @@ impl Subscription {
 fn with_retained(
     shared: &Shared,
     source: &Source,
-    mut ring: MutexGuard<'_, Ring>,
+    mut ring: MappedMutexGuard<'_, Ring>,
     head: Cursor,
-) -> (Arc<Parcel>, Cursor, Reported) {
+) -> (Arc<Block>, Cursor, Reported) {
     match source {
         Source::Conversation(conversation) => {
             let values = ring.snapshot(conversation.name(), shared.host.now().as_micros());

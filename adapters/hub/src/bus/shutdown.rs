@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use statusbus_core::{Instant, Ledger};
 
-use crate::flush::settled_until;
-use crate::shared::{Core, Shared};
+use crate::bus::flush::settled_until;
+use crate::bus::shared::{Core, Shared};
 
 /// Closes the bus, and waits until everything is delivered and read. After the timeout it drops what is queued.
 pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {

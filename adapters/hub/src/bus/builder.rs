@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use statusbus_core::{Bus, Categories, Category, CategoryError, Config, Priority, Slot};
 
-use crate::bounds::{Amount, Bounds};
-use crate::delivery::Delivery;
-use crate::host::Host;
-use crate::names::Names;
-use crate::publisher::Publisher;
-use crate::shared::{Activity, Shared, Sizes};
-use crate::status::Status;
+use crate::bus::delivery::Delivery;
+use crate::bus::host::Host;
+use crate::bus::publisher::Publisher;
+use crate::bus::shared::{Activity, Shared, Sizes};
+use crate::bus::status::Status;
+use crate::registry::names::Names;
+use crate::window::bounds::{Amount, Bounds};
+use crate::window::hub::Hub;
 
 /// The settings of a bus, from [`Status::builder`]. The crate for a runtime builds it: `Spawn::spawn` of
 /// `statusbus-tokio` for instance.
@@ -214,11 +215,13 @@ impl Builder {
             bus.reconfigure_category(category, priority, ttl);
         }
         let idle_after = u64::try_from(self.idle_after.as_micros()).unwrap_or(u64::MAX);
-        let names = Names::new(self.conversations, idle_after);
+        let hub = Hub::new(self.bounds);
+        let names = Names::new(self.conversations, idle_after, &hub.index);
+        let publisher = Publisher::new(self.bounds, names.by_number());
         let epoch = self.epoch.unwrap_or_else(|| random(host.wall_micros()));
-        let shared = Shared::new(bus, names, Box::new(host), self.categories, self.sizes, epoch);
+        let shared =
+            Shared::new(bus, hub, names, Box::new(host), self.categories, self.sizes, epoch);
         let shared = Arc::new(shared);
-        let publisher = Publisher::new(self.bounds);
         (Status::new(Arc::clone(&shared)), Delivery::new(shared, publisher))
     }
 }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use statusbus_core::{Accepted, Depth, Instant, Item, Ledger, Polled, Receipt};
+use statusbus_core::{Accepted, Batch, CategorySet, Depth, Instant, Item, Ledger, Polled, Receipt};
 
-use crate::buffers::Buffers;
-use crate::bus_call::BusCall;
-use crate::parcel::Posts;
-use crate::publisher::Publisher;
-use crate::shared::{Activity, Core, Lost, Shared};
+use crate::batch::block::{Block, Delivered, Priorities};
+use crate::batch::message::Message;
+use crate::bus::publisher::Publisher;
+use crate::bus::shared::{Activity, Core, Lost, Shared};
+use crate::bus::wake_limiter::WakeLimiter;
+
+/// A batch as it left the queue.
+type Queued = Batch<Message, Box<[Item<Message>]>>;
 
 /// The delivery of a bus. It has no task and no timer: a runner calls [`step`](Self::step), lets readers run, and
 /// waits until the returned time or a [wake-up](Self::poll_wakeup).
@@ -20,16 +23,16 @@ use crate::shared::{Activity, Core, Lost, Shared};
 pub struct Delivery {
     shared: Arc<Shared>,
     publisher: Publisher,
-    batch: Posts,
+    batch: Queued,
     /// Of the batch that is being published.
     publishing: Option<Receipt>,
     /// For what is dropped from an abandoned queue; without room until then.
-    discarded: Posts,
+    discarded: Queued,
     /// What is still to be reported.
     activity: Activity,
     /// The counters at the last step.
     ledger: Ledger,
-    bus_call: BusCall,
+    wake_limiter: WakeLimiter,
 }
 
 /// What a [step](Delivery::step) did.
@@ -48,12 +51,12 @@ impl Delivery {
         Self {
             shared,
             publisher,
-            batch: Posts::with_items(Box::default()),
+            batch: Queued::with_items(Box::default()),
             publishing: None,
-            discarded: Posts::with_items(Box::default()),
+            discarded: Queued::with_items(Box::default()),
             activity: Activity::default(),
             ledger: Ledger::default(),
-            bus_call: BusCall::default(),
+            wake_limiter: WakeLimiter::default(),
         }
     }
 
@@ -70,8 +73,8 @@ impl Delivery {
         let Polled::Wait(poll_at) = polled else {
             let now = self.shared.host.now().as_micros();
             self.publish(lost.as_deref(), now);
-            self.publisher.wake(&self.shared);
-            self.shared.names.lock().look(LOOK, now);
+            self.wake_readers();
+            self.shared.names.lock().look(LOOK, now, &mut self.shared.hub.index());
             self.call_everyone();
             return Step::Progress;
         };
@@ -119,7 +122,7 @@ impl Delivery {
     /// how many updates were queued.
     pub fn end(&mut self) -> u64 {
         if self.batch.capacity() == 0 {
-            self.batch = batch(1);
+            self.batch.replace_items(vacant(1));
         }
         self.settle_failed();
         let lost = self.shared.with_bus(|bus, now| {
@@ -141,27 +144,34 @@ impl Delivery {
     /// Ends all subscriptions behind the last update, and everyone's wait for the end of delivery.
     fn close(&mut self) {
         self.publisher.close(&self.shared.hub);
-        self.publisher.wake(&self.shared);
+        self.wake_readers();
         self.shared.ended.store(true, Ordering::Release);
         self.shared.settled.notify(usize::MAX);
+    }
+
+    /// Wakes the readers for whom something has come. Holds no lock.
+    fn wake_readers(&mut self) {
+        for waker in self.publisher.to_wake() {
+            self.shared.contain(|| waker.wake());
+        }
     }
 
     /// Wakes all waiting readers, if there is a loss of the whole bus to report and it is time. Returns when it
     /// will be.
     fn call_everyone(&mut self) -> Option<Instant> {
         let last_loss = self.shared.hub.bus_loss_seq();
-        if !self.bus_call.is_owed(last_loss) {
+        if !self.wake_limiter.is_owed(last_loss) {
             return None;
         }
         let interval = self.shared.bus.lock().config().flush_interval();
-        if self.bus_call.is_due(last_loss, interval, self.shared.host.now()) {
+        if self.wake_limiter.is_due(last_loss, interval, self.shared.host.now()) {
             let mut wakers = Vec::new();
             self.shared.hub.wake_everyone(&mut wakers);
             for waker in wakers {
                 self.shared.contain(|| waker.wake());
             }
         }
-        self.bus_call.due_at(last_loss, interval)
+        self.wake_limiter.due_at(last_loss, interval)
     }
 
     /// Settles the last batch and takes the next one.
@@ -170,12 +180,9 @@ impl Delivery {
         let now = self.shared.host.now();
         let settled = self.shared.settle(&mut bus, now);
         let (queued, most) = (bus.ledger().queued as usize, bus.config().batch_size());
-        let size = Buffers::size(queued, most);
-        if self.batch.capacity() != size && (queued > 0 || self.batch.capacity() == 0) {
-            bus.settle(&mut self.batch, Accepted::First(0), now);
-            let buffers = &mut self.publisher.buffers;
-            let other = std::mem::replace(&mut self.batch, Posts::with_items(buffers.take(size)));
-            buffers.put(other.into_items());
+        let size = queued.max(1).next_power_of_two().min(most);
+        if self.batch.capacity() < size || self.batch.capacity() > most {
+            self.batch.replace_items(vacant(size));
         }
         // What was abandoned just now is not delivered: the runner has been woken to discard it.
         let discards = queued > 0 && self.shared.is_abandoned();
@@ -193,19 +200,25 @@ impl Delivery {
     /// by the sink, and the gap, unless readers have it, is reported with the next one.
     fn publish(&mut self, lost: Option<&Lost>, now: u64) {
         self.publishing = Some(self.batch.take_receipt());
+        let hub = &self.shared.hub;
         if let Some(lost) = lost {
-            self.publisher.report(&self.shared, lost);
+            self.publisher.report(hub, lost, &self.shared.names);
             self.shared.bus.lock().confirm_losses(&self.batch, usize::MAX);
         }
-        let buffer = self.publisher.buffers.take(self.batch.capacity());
-        let posts = std::mem::replace(&mut self.batch, Posts::with_items(buffer));
-        let size = posts.len() as u64;
-        self.publisher.publish(&self.shared, posts, now, self.shared.host.wall_micros());
+        let size = self.batch.len();
+        if size > 0 {
+            let mut block = self.publisher.block(size);
+            if let Some(block) = Arc::get_mut(&mut block) {
+                fill(block, &self.batch, now, self.shared.host.wall_micros());
+            }
+            self.publisher.publish(hub, block, now);
+        }
+        self.batch.clear();
         if let Some(receipt) = self.publishing.take() {
             self.shared.note_published(receipt);
         }
         let Ledger { sent, queued, .. } = self.ledger;
-        self.shared.names.lock().departures.batch(size, sent, queued);
+        self.shared.names.lock().departures.batch(size as u64, sent, queued);
     }
 
     /// Reports the last losses to readers. Nothing else is left.
@@ -227,7 +240,7 @@ impl Delivery {
     /// Drops a part of what was abandoned in the queue. Returns whether something is left.
     fn discard_part(&mut self) -> bool {
         if self.discarded.capacity() == 0 {
-            self.discarded = batch(PART);
+            self.discarded = Queued::with_items(vacant(PART));
         }
         let is_more = self.shared.discard(&mut self.discarded);
         if !is_more {
@@ -261,8 +274,31 @@ const LOOK: usize = 8;
 /// Most updates that are discarded under the lock of the bus at once.
 const PART: usize = 256;
 
-fn batch(size: usize) -> Posts {
-    Posts::with_items((0..size).map(|_| Item::VACANT).collect())
+fn vacant(size: usize) -> Box<[Item<Message>]> {
+    (0..size).map(|_| Item::VACANT).collect()
+}
+
+/// Copies a batch into an empty block. `now` is the bus's clock and `wall` the wall clock, in microseconds.
+fn fill(block: &mut Block, batch: &Queued, now: u64, wall: u64) {
+    let mut priorities = Priorities::default();
+    let mut known = CategorySet::NONE;
+    for one in batch.iter() {
+        let category = one.update.category;
+        if !known.contains(category) {
+            known = known.with(category);
+            priorities = priorities.with(category, one.priority);
+        }
+    }
+    block.begin(batch.first_seq(), priorities);
+    for one in batch.iter() {
+        block.push(Delivered {
+            message: one.update.clone(),
+            seq: one.seq,
+            sent_at: wall.saturating_sub(one.waited_micros()),
+            expires: now.saturating_add(one.ttl_left_micros()),
+            priority: one.priority,
+        });
+    }
 }
 
 /// What the delivery learns of the bus at once.
@@ -306,7 +342,7 @@ impl Shared {
     }
 
     /// Drops a part of what is queued. Returns whether something is left.
-    fn discard(&self, part: &mut Posts) -> bool {
+    fn discard(&self, part: &mut Queued) -> bool {
         let mut bus = self.bus.lock();
         let now = self.host.now();
         let before = bus.ledger().queued;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::shared::{Core, Shared};
+use crate::bus::shared::{Core, Shared};
 
 /// Makes everything that was sent before due, and waits until it is published.
 pub(crate) async fn flush(shared: &Shared) {

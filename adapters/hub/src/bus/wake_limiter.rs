@@ -9,13 +9,13 @@ use statusbus_core::Instant;
 /// once for the first loss, then at most once in an interval for all that have come since, and the
 /// last one always. Whoever looks in between finds what there is.
 #[derive(Debug, Default)]
-pub(crate) struct BusCall {
+pub(crate) struct WakeLimiter {
     /// The position of the last loss that everyone was called for.
     told: u64,
     last_call: Option<Instant>,
 }
 
-impl BusCall {
+impl WakeLimiter {
     /// Whether there is a loss that nobody was called for; `last_loss` is the position of the last one.
     pub(crate) const fn is_owed(&self, last_loss: u64) -> bool {
         last_loss > self.told
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_first_loss_calls_at_once_and_the_rest_once_an_interval() {
-        let mut call = BusCall::default();
+        let mut call = WakeLimiter::default();
         assert!(!call.is_due(0, INTERVAL, at(7)), "nothing is lost");
         assert!(call.is_due(1, INTERVAL, at(7)));
         for loss in 2..9 {

@@ -8,14 +8,13 @@ use std::task::Waker;
 use slab::Slab;
 use statusbus_core::{Category, CategorySet, Losses};
 
-use crate::bounds::Amount;
-use crate::event::GapScope;
-use crate::history::History;
-use crate::loss_log::{LossLog, MOST_LOSSES};
-use crate::parcel::{Delivered, Parcel};
-use crate::read::Batch;
-use crate::retained::Retained;
-use crate::update::Update;
+use super::bounds::Amount;
+use super::history::{History, of_the_only_conversation};
+use super::loss_log::{GapScope, LossLog, MOST_LOSSES};
+use super::retained::Retained;
+use crate::batch::block::{Block, Delivered};
+use crate::batch::update::Update;
+use crate::batch::view::{Batch, Part};
 
 /// What readers of one conversation, or of everything, can still get.
 #[derive(Default)]
@@ -38,11 +37,14 @@ pub(crate) struct Ring {
     round: u64,
     closed: bool,
     pub(crate) readers: usize,
+    /// A retained value was removed that may lie in the window up to this position. Until the window has moved on,
+    /// the ring cannot be given up: built again from the window, it would have the value.
+    removed_through: u64,
 }
 
 /// The retained values as the last reader got them, for as long as one has them.
 struct Snapshot {
-    parcel: Weak<Parcel>,
+    block: Weak<Block>,
     /// Updates that had ever been appended then.
     appended: u64,
     /// When the first of them expires, in microseconds on the bus's clock; `u64::MAX`: never.
@@ -55,9 +57,9 @@ pub(crate) struct Entry {
     /// Updates appended to the ring before these.
     pub(crate) before: u64,
     pub(crate) len: u64,
-    pub(crate) parcel: Arc<Parcel>,
-    /// Only the updates of this group of the parcel.
-    pub(crate) group: Option<u32>,
+    pub(crate) block: Arc<Block>,
+    /// Only these updates of the block.
+    pub(crate) part: Option<Part>,
     pub(crate) categories: CategorySet,
 }
 
@@ -95,24 +97,19 @@ impl Ring {
         Self { losses: LossLog::new(MOST_LOSSES), ..Self::default() }
     }
 
-    /// A ring in which everything up to `floor` may be missing.
-    pub(crate) fn new(floor: u64) -> Self {
-        Self { floor, head: floor, ..Self::default() }
-    }
-
-    /// Appends the updates of a group of `parcel`, or all of them; at least one.
+    /// Appends updates of a block: a part of it, or all of them; at least one.
     pub(crate) fn append(
         &mut self,
         last_seq: u64,
-        len: u64,
-        parcel: Arc<Parcel>,
-        group: Option<u32>,
+        block: Arc<Block>,
+        part: Option<Part>,
         categories: CategorySet,
     ) {
         let before = self.appended;
+        let len = part.map_or(block.len() as u64, |part| u64::from(part.len));
         self.appended += len;
-        self.head = last_seq;
-        self.entries.push_back(Entry { last_seq, before, len, parcel, group, categories });
+        self.head = self.head.max(last_seq);
+        self.entries.push_back(Entry { last_seq, before, len, block, part, categories });
     }
 
     /// Appends losses.
@@ -217,8 +214,7 @@ impl Ring {
         let Some(entry) = self.entries.get(index) else {
             return Some(Cursor { seq, count: self.appended });
         };
-        let read = entry.parcel.walk(entry.group).take_while(|(_, update)| update.seq <= seq);
-        Some(Cursor { seq, count: entry.before + read.count() as u64 })
+        Some(Cursor { seq, count: entry.before + entry.len - entry.behind(seq) })
     }
 
     /// The first updates of these of the history, up to those behind position `until`, with the cursor
@@ -233,8 +229,8 @@ impl Ring {
     ) -> (Batch, Cursor) {
         let end = self.history.behind(until).start.clamp(past.start, past.end);
         let seq = end.checked_sub(1).and_then(|last| self.history.seq_at(last)).unwrap_or(after);
-        let parcel = Arc::new(self.history.parcel(past.start..end, name));
-        let batch = Batch { parcel, group: None, categories, after, last_seq: seq };
+        let block = Arc::new(self.history.block(&(past.start..end), name));
+        let batch = Batch { block, part: None, categories, after, last_seq: seq };
         (batch, Cursor { seq, count: self.before() + end as u64 })
     }
 
@@ -248,9 +244,9 @@ impl Ring {
         self.entries.front().map_or(0, |first| self.appended - first.before)
     }
 
-    /// Batches of which updates lie in the window.
-    pub(crate) fn batches(&self) -> usize {
-        self.entries.len()
+    /// The batches of which updates lie in the window, the oldest first.
+    pub(crate) const fn entries(&self) -> &VecDeque<Entry> {
+        &self.entries
     }
 
     pub(crate) const fn appended(&self) -> u64 {
@@ -263,75 +259,139 @@ impl Ring {
         Some(entry)
     }
 
-    /// `parcel` is about to leave the window, and with it everything up to `through`: copies out what
+    /// `block` is about to leave the window, and with it everything up to `through`: copies out what
     /// the ring is to keep, of its last `keep` updates, and forgets the rest.
-    pub(crate) fn age(&mut self, parcel: &Parcel, through: u64, keep: Amount) {
-        self.retained.copy_out(parcel, through);
+    pub(crate) fn age(&mut self, block: &Block, through: u64, keep: Amount) {
+        if self.entries.front().is_none_or(|first| first.last_seq > through) {
+            return;
+        }
+        self.retained.copy_out(block, through);
         while self.entries.front().is_some_and(|entry| entry.last_seq <= through)
             && let Some(entry) = self.entries.pop_front()
         {
             let behind = self.appended - entry.before - entry.len;
             let most = Amount { updates: keep.updates.saturating_sub(behind), ..keep };
             if most.updates == 0 {
-                self.history = History::default();
-                self.floor = entry.last_seq;
+                self.drop_history(entry.last_seq);
                 continue;
             }
             let skip = entry.len.saturating_sub(most.updates) as usize;
-            for (place, (_, update)) in entry.parcel.walk(entry.group).enumerate() {
+            let last_seq = entry.last_seq;
+            let batch = entry.into_batch();
+            for (place, update) in batch.iter().enumerate() {
                 if place >= skip {
-                    self.history.push(Delivered::of(update));
+                    self.history.push(update.to_owned());
                 } else {
-                    self.history = History::default();
-                    self.floor = update.seq;
+                    self.drop_history(update.seq());
                 }
             }
-            if let Some(forgotten) = self.history.fit(most) {
-                self.floor = forgotten;
+            debug_assert!(self.history.len() > 0, "the last update up to {last_seq} is kept");
+            self.fit_history(most);
+        }
+    }
+
+    fn drop_history(&mut self, through: u64) {
+        self.history = History::default();
+        self.floor = through;
+    }
+
+    fn fit_history(&mut self, most: Amount) {
+        if let Some(forgotten) = self.history.fit(most) {
+            self.floor = forgotten;
+        }
+    }
+
+    /// Everything up to a position has left the window while nobody read the ring, and is not kept.
+    pub(crate) fn forget_through(&mut self, floor: u64) {
+        if floor > self.floor {
+            self.drop_history(floor);
+            self.head = self.head.max(floor);
+        }
+    }
+
+    /// Keeps an update that leaves the window while nobody reads the ring, as a retained value.
+    pub(crate) fn retain_own(&mut self, update: Update<'_>, most: Amount) {
+        self.retained.set_own(update, most.updates);
+        self.retained.fit(most.bytes);
+    }
+
+    /// Keeps updates that leave the window while nobody reads the ring, as its history: the last ones, of which
+    /// `most` are kept. They follow each other in the block.
+    pub(crate) fn remember(&mut self, block: &Arc<Block>, updates: Range<usize>, most: Amount) {
+        let Some(last) = updates.end.checked_sub(1) else { return };
+        self.appended += updates.len() as u64;
+        self.head = self.head.max(block.seq(last));
+        // A block that stays for a few updates costs more than their copies.
+        if updates.len() > 1 && updates.len() * 8 >= block.len() && block.allocated() == 0 {
+            self.history.push_shared(block, updates);
+        } else {
+            for update in block.iter_from(updates.start).take(updates.len()) {
+                self.history.push(update.to_owned());
             }
         }
+        self.fit_history(most);
+    }
+
+    /// Gives up what can be built again from the window.
+    pub(crate) fn leave_window(&mut self) {
+        self.appended -= self.len();
+        self.entries = VecDeque::new();
+        self.retained.leave_window();
+        self.snapshot = None;
+    }
+
+    pub(crate) const fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Whether the ring can be built again from a window that begins behind this position.
+    pub(crate) const fn is_pinned(&self, floor: u64) -> bool {
+        self.removed_through > floor
     }
 
     /// The retained values at `now`, which is the bus's clock in microseconds, for a reader of the
     /// conversation of that name. Readers that come without an update between them share them.
-    pub(crate) fn snapshot(&mut self, name: Option<&Arc<str>>, now: u64) -> Arc<Parcel> {
+    pub(crate) fn snapshot(&mut self, name: Option<&Arc<str>>, now: u64) -> Arc<Block> {
         if let Some(last) = &self.snapshot
             && last.appended == self.appended
             && now < last.expires
-            && let Some(parcel) = last.parcel.upgrade()
+            && let Some(block) = last.block.upgrade()
         {
-            return parcel;
+            return block;
         }
-        let mut values: Vec<_> = self.retained(now).collect();
+        let mut values: Vec<_> = self.values(now, u64::MAX).collect();
         values.sort_unstable_by_key(|value| value.seq);
-        let expires = values.iter().map(|value| value.expiry).min().unwrap_or(u64::MAX);
-        let mut parcel = Parcel::default();
+        let expires = values.iter().map(|value| value.expires).min().unwrap_or(u64::MAX);
+        let mut block = Block::with_capacity(values.len());
         for value in values {
-            parcel.copy(name, Delivered::of(value));
+            block.push_copy(of_the_only_conversation(value));
         }
-        let parcel = Arc::new(parcel);
-        let snapshot =
-            Snapshot { parcel: Arc::downgrade(&parcel), appended: self.appended, expires };
+        block.set_names(vec![(0, name.cloned())]);
+        let block = Arc::new(block);
+        let snapshot = Snapshot { block: Arc::downgrade(&block), appended: self.appended, expires };
         self.snapshot = Some(Box::new(snapshot));
-        parcel
+        block
     }
 
     /// Forgets the retained value of a category and key; returns whether there was one.
     pub(crate) fn remove_retained(&mut self, category: Category, key: Option<&str>) -> bool {
         self.snapshot = None;
-        self.retained.remove(category, key)
+        let removed = self.retained.remove(category, key);
+        if removed {
+            self.removed_through = self.head;
+        }
+        removed
     }
 
-    /// The retained values at `now`, which is the bus's clock in microseconds, without the name of
-    /// their conversation. Forgets those that have expired.
-    pub(crate) fn retained(&mut self, now: u64) -> impl Iterator<Item = Update<'_>> {
+    /// The retained values at `now`, which is the bus's clock in microseconds, up to a position. Forgets those that
+    /// have expired.
+    pub(crate) fn values(&mut self, now: u64, through: u64) -> impl Iterator<Item = Delivered> {
         self.retained.expire(now);
-        self.retained.places().filter_map(|place| match &place.own {
-            Some(own) => Some(own.update(&[])),
-            None => {
-                let index = self.entries.partition_point(|entry| entry.last_seq < place.seq);
-                self.entries.get(index)?.parcel.at(place.seq)
-            }
+        let entries = &self.entries;
+        self.retained.copies(through, move |seq| {
+            let index = entries.partition_point(|entry| entry.last_seq < seq);
+            let block = &entries.get(index)?.block;
+            block.get(block.index_of(seq)?)
         })
     }
 
@@ -340,11 +400,11 @@ impl Ring {
     pub(crate) fn forget(&mut self) {
         debug_assert_eq!(self.readers, 0);
         self.entries = VecDeque::new();
-        self.history = History::default();
         self.losses = LossLog::default();
         self.retained.clear();
         self.snapshot = None;
-        self.floor = self.head;
+        self.removed_through = 0;
+        self.drop_history(self.head);
     }
 
     pub(crate) fn is_blank(&self) -> bool {
@@ -359,11 +419,23 @@ impl Entry {
     /// The entry's updates as a batch for a reader; `None` if none of its categories is in it.
     pub(crate) fn batch(&self, after: u64, chosen: CategorySet) -> Option<Batch> {
         (!self.categories.intersection(chosen).is_empty()).then(|| Batch {
-            parcel: Arc::clone(&self.parcel),
-            group: self.group,
+            block: Arc::clone(&self.block),
+            part: self.part,
             categories: chosen,
             after,
             last_seq: self.last_seq,
         })
+    }
+
+    /// All of them.
+    fn into_batch(self) -> Batch {
+        let Self { block, part, last_seq, .. } = self;
+        Batch { block, part, categories: CategorySet::ALL, after: 0, last_seq }
+    }
+
+    /// How many of its updates are behind a position.
+    fn behind(&self, seq: u64) -> u64 {
+        let batch = self.batch(seq, CategorySet::ALL);
+        batch.map_or(0, |batch| batch.len() as u64)
     }
 }

@@ -5,19 +5,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use event_listener::Event;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use slab::Slab;
-use statusbus_core::Losses;
+use statusbus_core::{Category, Losses};
 
-use crate::conversation::ConversationState;
-use crate::event::GapScope;
-use crate::loss_log::{LossLog, MOST_LOSSES};
-use crate::ring::Ring;
+use super::bounds::Bounds;
+use super::conversation::ConversationState;
+use super::index::Index;
+use super::loss_log::{GapScope, LossLog, MOST_LOSSES};
+use super::ring::Ring;
 
 /// What is shared by the runner, who writes, and the readers.
 pub(crate) struct Hub {
-    /// Everything, and with it the parcels that are shared with the conversations' rings.
-    everything: Mutex<Ring>,
+    /// What is known of each conversation. Lock it before a ring.
+    pub(crate) index: Mutex<Index>,
+    /// Everything, and with it the blocks that are shared with the conversations' rings: the window.
+    pub(crate) everything: Mutex<Ring>,
     /// Losses that no topic accounts for: the readers of every conversation get them.
     bus_losses: Mutex<LossLog>,
     /// The position of the last of these.
@@ -60,8 +63,9 @@ struct Reader {
 }
 
 impl Hub {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
+            index: Mutex::new(Index::new(bounds)),
             everything: Mutex::new(Ring::of_everything()),
             bus_losses: Mutex::new(LossLog::new(MOST_LOSSES)),
             bus_loss_seq: AtomicU64::new(0),
@@ -72,9 +76,13 @@ impl Hub {
         }
     }
 
-    pub(crate) fn ring<'a>(&'a self, source: &'a Source) -> MutexGuard<'a, Ring> {
+    pub(crate) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock()
+    }
+
+    pub(crate) fn ring<'a>(&'a self, source: &'a Source) -> MappedMutexGuard<'a, Ring> {
         match source {
-            Source::Everything => self.everything.lock(),
+            Source::Everything => MutexGuard::map(self.everything.lock(), |ring| ring),
             Source::Conversation(conversation) => conversation.ring(),
         }
     }
@@ -84,7 +92,14 @@ impl Hub {
     }
 
     pub(crate) fn enter(&self, source: Source, count: Arc<AtomicU64>) -> usize {
-        self.ring(&source).readers += 1;
+        match &source {
+            Source::Everything => self.everything.lock().readers += 1,
+            Source::Conversation(conversation) => {
+                let mut index = self.index.lock();
+                index.follow(conversation, &self.everything.lock());
+                conversation.ring().readers += 1;
+            }
+        }
         let key = self.readers.lock().insert(Reader { source: source.clone(), count });
         // `close` does not see a reader that is not registered yet, so that it finds the hub closed here.
         // Readers that wait are left for `close` to wake.
@@ -99,13 +114,33 @@ impl Hub {
             let mut readers = self.readers.lock();
             (readers.try_remove(key), readers.is_empty())
         };
-        if let Some(reader) = reader {
-            self.ring(&reader.source).readers -= 1;
+        match reader.map(|reader| reader.source) {
+            Some(Source::Conversation(conversation)) => {
+                let mut index = self.index.lock();
+                conversation.ring().readers -= 1;
+                index.unfollow(conversation.number, false);
+            }
+            Some(Source::Everything) => self.everything.lock().readers -= 1,
+            None => {}
         }
         // A shutdown that waits is woken once, not for each of thousands of readers.
         if is_last {
             self.left.notify(usize::MAX);
         }
+    }
+
+    /// Forgets a retained value; returns whether there was one.
+    pub(crate) fn remove_retained(
+        &self,
+        conversation: &Arc<ConversationState>,
+        category: Category,
+        key: Option<&str>,
+    ) -> bool {
+        let mut index = self.index.lock();
+        index.follow(conversation, &self.everything.lock());
+        let removed = conversation.ring().remove_retained(category, key);
+        index.unfollow(conversation.number, false);
+        removed
     }
 
     pub(crate) fn readers(&self) -> usize {
@@ -182,11 +217,13 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::bounds::Amount;
 
     #[test]
     fn a_reader_that_comes_while_the_hub_closes_leaves_the_others_to_be_woken() {
-        let hub = Hub::new();
-        let conversation = ConversationState::new(Some("c".into()), 0, 1, 0, 0);
+        let amount = Amount { updates: 1, bytes: 1 };
+        let hub = Hub::new(Bounds { window: amount, history: amount, retained: amount });
+        let conversation = ConversationState::new(Some("c".into()), 0, 1);
         let source = Source::Conversation(Arc::new(conversation));
         hub.enter(source.clone(), Arc::default());
         hub.ring(&source).wait(None, Waker::noop());

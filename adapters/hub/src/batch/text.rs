@@ -21,9 +21,12 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Text(Repr);
 
+/// A text that is stored inline.
+pub(crate) type ShortText = heapless::String<40, u8>;
+
 #[derive(Clone)]
 enum Repr {
-    Inline(heapless::String<40, u8>),
+    Inline(ShortText),
     Static(&'static str),
     Shared(Arc<str>),
 }
@@ -37,7 +40,7 @@ impl Text {
 
     #[inline(always)]
     pub(crate) const fn new() -> Self {
-        Self(Repr::Inline(heapless::String::new()))
+        Self(Repr::Inline(ShortText::new()))
     }
 
     /// The text as a string slice.
@@ -63,6 +66,15 @@ impl Text {
         }
     }
 
+    /// The text itself, if it is stored inline.
+    #[inline(always)]
+    pub(crate) fn into_short(self) -> Result<ShortText, Self> {
+        match self.0 {
+            Repr::Inline(text) => Ok(text),
+            long => Err(Self(long)),
+        }
+    }
+
     /// Bytes that it has allocated.
     #[inline]
     pub(crate) fn allocated(&self) -> usize {
@@ -77,13 +89,19 @@ impl From<&str> for Text {
     #[inline]
     fn from(text: &str) -> Self {
         // Written where it stays: moving it costs more than copying the text.
-        let mut inline = Self(Repr::Inline(heapless::String::new()));
+        let mut inline = Self(Repr::Inline(ShortText::new()));
         if let Repr::Inline(room) = &mut inline.0
             && room.push_str(text).is_ok()
         {
             return inline;
         }
         Self(Repr::Shared(text.into()))
+    }
+}
+
+impl From<ShortText> for Text {
+    fn from(text: ShortText) -> Self {
+        Self(Repr::Inline(text))
     }
 }
 
@@ -117,7 +135,7 @@ impl From<fmt::Arguments<'_>> for Text {
         if let Some(text) = text.as_str() {
             return Self::from(text);
         }
-        let mut inline = heapless::String::new();
+        let mut inline = ShortText::new();
         match fmt::write(&mut inline, text) {
             Ok(()) => Self(Repr::Inline(inline)),
             Err(fmt::Error) => Self(Repr::Shared(text.to_string().into())),

@@ -9,9 +9,9 @@ use statusbus_core::{
     Category, ConversationError, DropReason, Outcome, Priority, RefuseReason, SendOptions,
 };
 
-use crate::conversation::ConversationState;
-use crate::post::{Extra, Post};
-use crate::shared::Shared;
+use crate::batch::message::{Details, Message};
+use crate::bus::shared::Shared;
+use crate::window::conversation::ConversationState;
 use crate::{Metadata, Text};
 
 /// An update under construction: add key, priority, TTL and metadata, then [`send`](Self::send) it.
@@ -35,7 +35,7 @@ use crate::{Metadata, Text};
 #[must_use = "an update is sent by `send` or `try_send`"]
 pub struct UpdateBuilder<'a> {
     shared: &'a Shared,
-    about: Result<Arc<ConversationState>, SendError>,
+    conversation: Result<Arc<ConversationState>, SendError>,
     category: Result<Category, SendError>,
     text: Text,
     key: Option<Box<str>>,
@@ -76,13 +76,13 @@ enum Detail {
 impl<'a> UpdateBuilder<'a> {
     pub(crate) fn new(
         shared: &'a Shared,
-        about: Result<Arc<ConversationState>, ConversationError>,
+        conversation: Result<Arc<ConversationState>, ConversationError>,
         category: Category,
         text: Text,
     ) -> Self {
         Self {
             shared,
-            about: about.map_err(SendError::from),
+            conversation: conversation.map_err(SendError::from),
             category: Ok(category),
             text,
             key: None,
@@ -151,18 +151,18 @@ impl<'a> UpdateBuilder<'a> {
     /// It is not queued: it was refused, or the queue was full and it was dropped or had expired.
     pub fn try_send(self) -> Result<Outcome, SendError> {
         let shared = self.shared;
-        let (post, options, conversation) = self.check().inspect_err(|error| {
+        let (message, options, conversation) = self.check().inspect_err(|error| {
             if let SendErrorKind::Refused(reason) = error.kind {
                 shared.refuse(reason);
             }
         })?;
-        let outcome = shared.push_and_let_go(post, options, &conversation);
+        let outcome = shared.push_and_let_go(message, options, &conversation);
         SendErrorKind::of(outcome).map_or(Ok(outcome), |kind| Err(kind.into()))
     }
 
-    fn check(self) -> Result<(Post, SendOptions, Arc<ConversationState>), SendError> {
-        let Self { shared, about, category, text, key, priority, ttl, metadata, age } = self;
-        let (conversation, category) = (about?, category?);
+    fn check(self) -> Result<(Message, SendOptions, Arc<ConversationState>), SendError> {
+        let Self { shared, conversation, category, text, key, priority, ttl, metadata, age } = self;
+        let (conversation, category) = (conversation?, category?);
         let sizes = shared.sizes;
         let metadata_len = metadata.as_ref().map_or(0, |metadata| metadata.as_json().len());
         too_large("text", text.as_str().len(), sizes.text)?;
@@ -185,9 +185,9 @@ impl<'a> UpdateBuilder<'a> {
         }
         let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
         let plain = key.is_none() && metadata.is_none() && age == 0;
-        let extra = (!plain).then(|| Arc::new(Extra { key, key_hash, metadata, age }));
-        let about = conversation.number;
-        Ok((Post { text, extra, about, category }, options, conversation))
+        let details = (!plain).then(|| Arc::new(Details { key, key_hash, metadata, age }));
+        let number = conversation.number;
+        Ok((Message { text, details, conversation: number, category }, options, conversation))
     }
 }
 

@@ -1,8 +1,9 @@
 //! What readers receive.
 
-use statusbus_core::{Category, CategorySet, Losses};
+use statusbus_core::Losses;
 
-use crate::Batch;
+use crate::batch::view::Batch;
+use crate::window::loss_log::GapScope;
 
 /// What a [`Subscription`](crate::Subscription) yields, in the order of the bus.
 #[derive(Clone, Debug)]
@@ -53,27 +54,6 @@ impl Gap {
     #[must_use]
     pub const fn new(seq: u64, losses: Losses, scope: GapScope) -> Self {
         Self { seq, losses, scope, resume: None }
-    }
-}
-
-/// Which updates a [`Gap`] counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum GapScope {
-    /// Those of this category in the conversation that the reader selected.
-    Topic(Category),
-    /// Those of any topic: more topics had losses than the bus counts apart, or the reader selected
-    /// everything.
-    Bus,
-}
-
-impl GapScope {
-    /// Whether a reader of these categories gets such a gap.
-    pub(crate) const fn is_of(self, categories: CategorySet) -> bool {
-        match self {
-            Self::Topic(category) => categories.contains(category),
-            Self::Bus => true,
-        }
     }
 }
 

@@ -10,13 +10,13 @@ use statusbus_core::{
 };
 
 use crate::Text;
-use crate::conversation::ConversationState;
-use crate::hub::Source;
-use crate::post::Post;
-use crate::selector::Selector;
-use crate::shared::{Core, Shared};
-use crate::subscription::Subscribe;
-use crate::update_builder::UpdateBuilder;
+use crate::batch::message::Message;
+use crate::bus::shared::{Core, Shared};
+use crate::bus::update_builder::UpdateBuilder;
+use crate::reader::subscription::Subscribe;
+use crate::registry::selector::Selector;
+use crate::window::conversation::ConversationState;
+use crate::window::hub::Source;
 
 /// A handle to a bus: sends updates, subscribes to them, and controls the bus. A clone is cheap and
 /// belongs to the same bus. When the last handle is dropped ([`Conversation`]s count), the bus closes and
@@ -150,7 +150,7 @@ impl Status {
     /// dropped. What is queued is due at once, so that the flush interval does not delay it. Returns at once
     /// if the runner has ended; waits as long as the runner is not run. Safe to cancel.
     pub async fn flush(&self) {
-        crate::flush::flush(&self.handle.shared).await;
+        crate::bus::flush::flush(&self.handle.shared).await;
     }
 
     /// Closes the bus, delivers what is queued, and waits until every reader has read to the end, for at
@@ -173,7 +173,7 @@ impl Status {
     /// # Panics
     /// The runtime has no timers.
     pub async fn shutdown(&self, timeout: Duration) -> Ledger {
-        crate::shutdown::shutdown(&self.handle.shared, timeout).await
+        crate::bus::shutdown::shutdown(&self.handle.shared, timeout).await
     }
 
     /// Changes the configuration at once. Returns how many updates a smaller queue limit removed: the
@@ -188,7 +188,7 @@ impl Status {
             if !shared.is_abandoned() {
                 bus.reconfigure(
                     config,
-                    |post, _| left.push(std::mem::replace(post, Post::EMPTY)),
+                    |message, _| left.push(std::mem::replace(message, Message::EMPTY)),
                     now,
                 );
             }
@@ -243,7 +243,7 @@ impl Status {
     ) -> bool {
         let shared = &self.handle.shared;
         let known = shared.known(conversation);
-        let removed = known.is_some_and(|known| known.ring().remove_retained(category, key));
+        let removed = known.is_some_and(|known| shared.hub.remove_retained(&known, category, key));
         // Also if it is not known: values that readers share may still have one of a conversation that
         // was forgotten since.
         shared.snapshots.count_removed();
@@ -318,8 +318,8 @@ impl Status {
             Ok(state) => {
                 let text = text.into();
                 if shared.takes(&text) {
-                    let post = Post::plain(text, state.number, category);
-                    shared.push_and_let_go(post, SendOptions::new(category), &state);
+                    let message = Message::plain(text, state.number, category);
+                    shared.push_and_let_go(message, SendOptions::new(category), &state);
                 }
             }
             Err(_) => shared.refuse(RefuseReason::Invalid),
@@ -383,8 +383,8 @@ impl Conversation {
         let shared = &*self.handle.shared;
         let text = text.into();
         if shared.takes(&text) {
-            let post = Post::plain(text, self.state.number, category);
-            shared.push(post, SendOptions::new(category));
+            let message = Message::plain(text, self.state.number, category);
+            shared.push(message, SendOptions::new(category));
         }
     }
 }

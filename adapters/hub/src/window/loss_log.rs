@@ -3,9 +3,28 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use statusbus_core::{DropReason, Dropped, Losses};
+use statusbus_core::{Category, CategorySet, DropReason, Dropped, Losses};
 
-use crate::event::GapScope;
+/// Which updates a [`Gap`](crate::Gap) counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GapScope {
+    /// Those of this category in the conversation that the reader selected.
+    Topic(Category),
+    /// Those of any topic: more topics had losses than the bus counts apart, or the reader selected
+    /// everything.
+    Bus,
+}
+
+impl GapScope {
+    /// Whether a reader of these categories gets such a gap.
+    pub(crate) const fn is_of(self, categories: CategorySet) -> bool {
+        match self {
+            Self::Topic(category) => categories.contains(category),
+            Self::Bus => true,
+        }
+    }
+}
 
 /// Positions with losses that the logs of everything and of the whole bus keep: of almost a minute if
 /// each batch has some.

@@ -1,0 +1,117 @@
+//! A delivered update, as readers see it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use statusbus_core::{Category, Priority};
+
+use super::block::{Block, Delivered, Subject};
+use super::message::Details;
+use super::text::ShortText;
+
+/// One delivered update.
+#[derive(Clone, Copy)]
+pub struct Update<'a> {
+    pub(super) subject: Subject,
+    /// Its text, unless it is long.
+    pub(super) text: &'a ShortText,
+    pub(super) index: usize,
+    pub(super) block: &'a Block,
+}
+
+impl<'a> Update<'a> {
+    /// Its position: with the [epoch](crate::Status::epoch) of the bus, a unique id of the update.
+    #[must_use]
+    pub fn seq(&self) -> u64 {
+        self.block.seq(self.index)
+    }
+
+    /// Its conversation; `None`: a system-wide update.
+    #[must_use]
+    pub fn conversation(&self) -> Option<&'a str> {
+        self.block.name(self.subject.conversation()).map(|name| &**name)
+    }
+
+    /// Its category. [`Status::categories`](crate::Status::categories) has the name.
+    #[must_use]
+    pub const fn category(&self) -> Category {
+        self.subject.category()
+    }
+
+    /// Its text.
+    #[must_use]
+    #[inline(always)]
+    pub fn text(&self) -> &'a str {
+        if self.subject.is_long() {
+            return self.block.long_text(self.index, self.subject).unwrap_or_default();
+        }
+        self.text.as_str()
+    }
+
+    /// Its metadata: a JSON object on one line.
+    #[must_use]
+    pub fn metadata(&self) -> Option<&'a str> {
+        Some(self.details()?.metadata.as_ref()?.as_json())
+    }
+
+    /// Its key: the name of the value that it sets.
+    #[must_use]
+    pub fn key(&self) -> Option<&'a str> {
+        self.details()?.key.as_deref()
+    }
+
+    /// Its priority: its own, or else that of its category.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.block.priority(self.index, self.subject)
+    }
+
+    /// When it was sent, by the wall clock. Accurate to the flush interval, because senders share one
+    /// clock reading while the queue is not empty.
+    #[must_use]
+    pub fn at(&self) -> SystemTime {
+        let age = self.details().map_or(0, |details| details.age);
+        UNIX_EPOCH + Duration::from_micros(self.block.sent_at(self.index).saturating_sub(age))
+    }
+
+    #[inline]
+    pub(crate) fn details(&self) -> Option<&'a Arc<Details>> {
+        self.block.details(self.index, self.subject)
+    }
+
+    pub(crate) const fn subject(&self) -> Subject {
+        self.subject
+    }
+
+    /// When it is no longer worth showing, on the bus's clock in microseconds; `u64::MAX`: never.
+    pub(crate) fn expires(&self) -> u64 {
+        self.block.expires(self.index, self.subject)
+    }
+
+    /// What it has allocated.
+    pub(crate) fn allocated(&self) -> u64 {
+        self.block.allocated_by(self.index, self.subject)
+    }
+
+    /// A copy that owns its memory.
+    pub(crate) fn to_owned(self) -> Delivered {
+        Delivered {
+            message: self.block.message(self.index, self.subject),
+            seq: self.seq(),
+            sent_at: self.block.sent_at(self.index),
+            expires: self.expires(),
+            priority: self.priority(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Update<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Update")
+            .field("seq", &self.seq())
+            .field("conversation", &self.conversation())
+            .field("category", &self.category())
+            .field("text", &self.text())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! From batches to the rings.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use parking_lot::Mutex;
+
+use super::shared::Lost;
+use crate::batch::block::{Block, ResolveNames};
+use crate::batch::message::Topic;
+use crate::registry::names::Names;
+use crate::window::bounds::{Amount, Bounds};
+use crate::window::hub::Hub;
+use crate::window::loss_log::GapScope;
+use crate::window::ring::Entry;
+
+/// Writes batches to the window, which is the ring of everything, and to the rings that follow it.
+pub(crate) struct Publisher {
+    bounds: Bounds,
+    /// What the updates in the window have allocated.
+    window_bytes: u64,
+    /// Empty blocks that nobody else holds.
+    spare: Vec<Arc<Block>>,
+    names: Arc<dyn ResolveNames>,
+    wakers: Vec<Waker>,
+}
+
+/// How many empty blocks are kept.
+const SPARE: usize = 16;
+
+impl Publisher {
+    pub(crate) fn new(bounds: Bounds, names: Arc<dyn ResolveNames>) -> Self {
+        Self { bounds, window_bytes: 0, spare: Vec::new(), names, wakers: Vec::new() }
+    }
+
+    /// An empty block for a batch of so many updates, at least one. It has room for at most twice as many, since it
+    /// stays with the batch for as long as that can be read.
+    pub(crate) fn block(&mut self, updates: usize) -> Arc<Block> {
+        let size = updates.max(1).next_power_of_two();
+        let fits = |block: &Arc<Block>| (updates..=size).contains(&block.capacity());
+        let mut block = match self.spare.iter().rposition(fits) {
+            Some(place) => self.spare.swap_remove(place),
+            None => Arc::new(Block::with_capacity(if size > 128 { updates } else { size })),
+        };
+        if let Some(block) = Arc::get_mut(&mut block) {
+            block.resolve_by(&self.names);
+        }
+        block
+    }
+
+    /// Publishes a batch: at least one update. `now` is the bus's clock in microseconds.
+    pub(crate) fn publish(&mut self, hub: &Hub, block: Arc<Block>, now: u64) {
+        debug_assert!(block.len() > 0, "a batch without updates is not published");
+        self.window_bytes += block.allocated();
+        {
+            let mut index = hub.index();
+            index.publish(&block, now, &mut self.wakers);
+            // The conversations' rings come first: a reader of everything that begins with the retained
+            // values takes its position before it looks at those.
+            let mut everything = hub.everything();
+            let (last_seq, categories) = (block.last_seq(), block.categories());
+            everything.append(last_seq, block, None, categories);
+            everything.wake(&mut self.wakers);
+        }
+        self.shrink(hub);
+    }
+
+    /// Writes losses to the logs: that of the whole bus first, that of everything last, so that a
+    /// reader that begins behind them finds them in all.
+    pub(crate) fn report(&mut self, hub: &Hub, lost: &Lost, names: &Mutex<Names>) {
+        let seq = lost.seq();
+        if !lost.elsewhere().is_empty() {
+            hub.append_bus_losses(seq, lost.elsewhere());
+        }
+        let mut conversations = Vec::new();
+        for (index, (topic, _)) in lost.topics().enumerate() {
+            let is_theirs = |(other, _): &(&Topic, _)| other.conversation == topic.conversation;
+            if lost.topics().take(index).any(|other| is_theirs(&other)) {
+                continue;
+            }
+            let theirs = lost.topics().skip(index).filter(is_theirs);
+            let theirs: Vec<_> =
+                theirs.map(|(topic, losses)| (GapScope::Topic(topic.category), losses)).collect();
+            let conversation = names.lock().numbered_or_system(topic.conversation);
+            conversation.ring().append_losses(seq, &theirs);
+            conversations.push(conversation);
+        }
+        hub.everything().append_losses(seq, &[(GapScope::Bus, lost.total())]);
+        hub.publish_losses(seq);
+        hub.everything().wake(&mut self.wakers);
+        for conversation in conversations {
+            conversation.ring().wake(&mut self.wakers);
+        }
+    }
+
+    /// The readers for whom something has come; to be woken without a lock.
+    pub(crate) fn to_wake(&mut self) -> impl Iterator<Item = Waker> {
+        self.wakers.drain(..)
+    }
+
+    /// Gives up the oldest blocks of a window that has grown too large; never the newest one, so
+    /// that whoever is quick does not lag.
+    fn shrink(&mut self, hub: &Hub) {
+        loop {
+            // What is in the window and what is not changes under the lock of the index.
+            let mut index = hub.index();
+            let oldest = {
+                let mut everything = hub.everything();
+                let Amount { updates, bytes } = self.bounds.window;
+                let fits = everything.len() <= updates && self.window_bytes <= bytes;
+                if fits || everything.entries().len() <= 1 {
+                    return;
+                }
+                everything.pop_front()
+            };
+            let Some(Entry { mut block, .. }) = oldest else { return };
+            self.window_bytes -= block.allocated();
+            index.age(&block);
+            match Arc::get_mut(&mut block) {
+                Some(unread) if self.spare.len() < SPARE => {
+                    unread.clear();
+                    self.spare.push(block);
+                }
+                Some(_) => {}
+                // As long as the index is locked, the numbers are those of its conversations.
+                None => block.keep_names(),
+            }
+        }
+    }
+
+    pub(crate) fn close(&mut self, hub: &Hub) {
+        hub.close(&mut self.wakers);
+    }
+}

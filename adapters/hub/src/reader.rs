@@ -1,0 +1,5 @@
+//! Readers.
+
+pub(crate) mod event;
+mod reported;
+pub(crate) mod subscription;

@@ -1,0 +1,5 @@
+//! The conversations by name.
+
+mod departures;
+pub(crate) mod names;
+pub(crate) mod selector;
