@@ -243,7 +243,9 @@ impl Status {
     ) -> bool {
         let shared = &self.handle.shared;
         let known = shared.known(conversation);
-        let removed = known.is_some_and(|known| shared.hub.remove_retained(&known, category, key));
+        let removed = known.is_some_and(|known| {
+            shared.hub.remove_retained(&known, category, key, shared.host.now().as_micros())
+        });
         // Also if it is not known: values that readers share may still have one of a conversation that
         // was forgotten since.
         shared.snapshots.count_removed();

@@ -135,10 +135,11 @@ impl Hub {
         conversation: &Arc<ConversationState>,
         category: Category,
         key: Option<&str>,
+        now: u64,
     ) -> bool {
         let mut index = self.index.lock();
         index.follow(conversation, &self.everything.lock());
-        let removed = conversation.ring().remove_retained(category, key);
+        let removed = conversation.ring().remove_retained(category, key, now);
         index.unfollow(conversation.number, false);
         removed
     }

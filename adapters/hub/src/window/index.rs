@@ -258,13 +258,13 @@ impl Index {
         }
     }
 
-    /// The retained values of some conversations at `now`, up to a position: those of the numbers from `from` on.
+    /// The retained values of some conversations, by number, at a time of the bus's clock and up to a position.
     /// `window` has the parts of each conversation in the window.
     pub(crate) fn values(
         &self,
         numbers: Range<u32>,
         window: &Parts,
-        (now, through): (u64, u64),
+        at: (u64, u64),
         mut value: impl FnMut(&Arc<ConversationState>, Delivered),
     ) {
         for number in numbers {
@@ -272,26 +272,23 @@ impl Index {
                 continue;
             };
             if entry.followed != 0 {
-                state.ring().values(now, through).for_each(|one| value(state, one));
+                state.ring().values(at.0, at.1).for_each(|one| value(state, one));
                 continue;
             }
-            let mut retained = state.with_ring(Retained::default(), |ring| {
-                ring.retained.expire(now);
-                ring.retained.to_unfollowed()
-            });
+            let mut retained =
+                state.with_ring(Retained::default(), |ring| ring.retained.to_unfollowed());
             for (block, part) in window.of(number) {
                 if block.seq(part.last as usize) > entry.floor {
                     retain(&mut retained, block, *part, self.bounds.retained);
                 }
             }
-            retained.expire(now);
             let in_window = |seq| {
                 let blocks = window.of(number);
                 let place = blocks.partition_point(|(block, _)| block.last_seq() < seq);
                 let (block, _) = blocks.get(place)?;
                 block.get(block.index_of(seq)?)
             };
-            retained.copies(through, in_window).for_each(|one| value(state, one));
+            retained.copies(at, in_window).for_each(|one| value(state, one));
         }
     }
 }

@@ -131,36 +131,30 @@ impl Retained {
         self.first_in_window = 0;
     }
 
-    /// Forgets the update of a category and key; returns whether there was one.
-    pub(crate) fn remove(&mut self, category: Category, key: Option<&str>) -> bool {
+    /// Forgets the update of a category and key; returns whether there was one that had not expired at `now`, which
+    /// is the bus's clock in microseconds.
+    pub(crate) fn remove(&mut self, category: Category, key: Option<&str>, now: u64) -> bool {
         let values = if key.is_some() { &mut self.keyed } else { &mut self.unkeyed };
         let found =
             values.iter().position(|value| value.category == category && value.key() == key);
-        let removed = found.map(|place| values.swap_remove(place));
-        self.bytes -= removed.as_ref().map_or(0, |removed| removed.bytes);
-        removed.is_some()
+        let Some(removed) = found.map(|place| values.swap_remove(place)) else { return false };
+        self.bytes -= removed.bytes;
+        removed.expires > now
     }
 
-    /// Forgets what has expired at `now`, which is the bus's clock in microseconds.
-    pub(crate) fn expire(&mut self, now: u64) {
-        let lives = |value: &mut Value| value.expires > now;
-        self.unkeyed.retain_mut(lives);
-        self.keyed.retain_mut(lives);
-        self.bytes = self.values().map(|value| value.bytes).sum();
-    }
-
-    /// Copies of the values up to a position. `in_window` finds those that lie in the window.
+    /// Copies of the values up to a position that have not expired at `now`, which is the bus's clock in
+    /// microseconds. `in_window` finds those that lie in the window. Values that have expired are not forgotten: what
+    /// is retained must not depend on who reads.
     pub(crate) fn copies<'a>(
         &self,
-        through: u64,
+        (now, through): (u64, u64),
         mut in_window: impl FnMut(u64) -> Option<Update<'a>>,
     ) -> impl Iterator<Item = Delivered> {
-        self.values().filter(move |value| value.seq <= through).filter_map(
-            move |value| match &value.own {
-                Some(own) => Some(Delivered::clone(own)),
-                None => Some(in_window(value.seq)?.to_owned()),
-            },
-        )
+        let is_read = move |value: &&Value| value.seq <= through && value.expires > now;
+        self.values().filter(is_read).filter_map(move |value| match &value.own {
+            Some(own) => Some(Delivered::clone(own)),
+            None => Some(in_window(value.seq)?.to_owned()),
+        })
     }
 
     fn values(&self) -> impl Iterator<Item = &Value> {

@@ -374,23 +374,22 @@ impl Ring {
     }
 
     /// Forgets the retained value of a category and key; returns whether there was one.
-    pub(crate) fn remove_retained(&mut self, category: Category, key: Option<&str>) -> bool {
+    pub(crate) fn remove_retained(
+        &mut self,
+        category: Category,
+        key: Option<&str>,
+        now: u64,
+    ) -> bool {
         self.snapshot = None;
-        let removed = self.retained.remove(category, key);
-        if removed {
-            self.removed_through = self.head;
-        }
-        removed
+        self.removed_through = self.head;
+        self.retained.remove(category, key, now)
     }
 
-    /// The retained values at `now`, which is the bus's clock in microseconds, up to a position. Forgets those that
-    /// have expired.
-    pub(crate) fn values(&mut self, now: u64, through: u64) -> impl Iterator<Item = Delivered> {
-        self.retained.expire(now);
-        let entries = &self.entries;
-        self.retained.copies(through, move |seq| {
-            let index = entries.partition_point(|entry| entry.last_seq < seq);
-            let block = &entries.get(index)?.block;
+    /// The retained values at `now`, which is the bus's clock in microseconds, up to a position.
+    pub(crate) fn values(&self, now: u64, through: u64) -> impl Iterator<Item = Delivered> {
+        self.retained.copies((now, through), |seq| {
+            let index = self.entries.partition_point(|entry| entry.last_seq < seq);
+            let block = &self.entries.get(index)?.block;
             block.get(block.index_of(seq)?)
         })
     }
