@@ -5,16 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use statusbus_core::{Category, Priority};
 
-use super::block::{Block, Delivered, Subject};
-use super::message::Details;
-use super::text::ShortText;
+use super::block::{Block, Cell, OwnedUpdate};
+use super::details::Details;
+use super::subject::Subject;
 
 /// One delivered update.
 #[derive(Clone, Copy)]
 pub struct Update<'a> {
-    pub(super) subject: Subject,
-    /// Its text, unless it is long.
-    pub(super) text: &'a ShortText,
+    pub(super) cell: &'a Cell,
     pub(super) index: usize,
     pub(super) block: &'a Block,
 }
@@ -29,23 +27,23 @@ impl<'a> Update<'a> {
     /// Its conversation; `None`: a system-wide update.
     #[must_use]
     pub fn conversation(&self) -> Option<&'a str> {
-        self.block.name(self.subject.conversation()).map(|name| &**name)
+        self.block.name(self.cell.subject.conversation()).map(|name| &**name)
     }
 
     /// Its category. [`Status::categories`](crate::Status::categories) has the name.
     #[must_use]
     pub const fn category(&self) -> Category {
-        self.subject.category()
+        self.cell.subject.category()
     }
 
     /// Its text.
     #[must_use]
     #[inline(always)]
     pub fn text(&self) -> &'a str {
-        if self.subject.is_long() {
-            return self.block.long_text(self.index, self.subject).unwrap_or_default();
+        if self.cell.subject.is_long() {
+            return self.block.long_text(self.index, self.cell.subject).unwrap_or_default();
         }
-        self.text.as_str()
+        self.cell.text.as_str()
     }
 
     /// Its metadata: a JSON object on one line.
@@ -63,7 +61,7 @@ impl<'a> Update<'a> {
     /// Its priority: its own, or else that of its category.
     #[must_use]
     pub fn priority(&self) -> Priority {
-        self.block.priority(self.index, self.subject)
+        self.block.delivered(self.index, self.cell.subject).priority
     }
 
     /// When it was sent, by the wall clock. Accurate to the flush interval, because senders share one
@@ -71,36 +69,37 @@ impl<'a> Update<'a> {
     #[must_use]
     pub fn at(&self) -> SystemTime {
         let age = self.details().map_or(0, |details| details.age);
-        UNIX_EPOCH + Duration::from_micros(self.block.sent_at(self.index).saturating_sub(age))
+        let sent_at = self.block.delivered(self.index, self.cell.subject).sent_at;
+        UNIX_EPOCH + Duration::from_micros(sent_at.saturating_sub(age))
     }
 
     #[inline]
     pub(crate) fn details(&self) -> Option<&'a Arc<Details>> {
-        self.block.details(self.index, self.subject)
+        self.block.details(self.index, self.cell.subject)
     }
 
     pub(crate) const fn subject(&self) -> Subject {
-        self.subject
+        self.cell.subject
     }
 
     /// When it is no longer worth showing, on the bus's clock in microseconds; `u64::MAX`: never.
     pub(crate) fn expires(&self) -> u64 {
-        self.block.expires(self.index, self.subject)
+        self.block.delivered(self.index, self.cell.subject).expires
     }
 
     /// What it has allocated.
     pub(crate) fn allocated(&self) -> u64 {
-        self.block.allocated_by(self.index, self.subject)
+        self.block.allocated_by(self.index, self.cell.subject)
     }
 
     /// A copy that owns its memory.
-    pub(crate) fn to_owned(self) -> Delivered {
-        Delivered {
-            message: self.block.message(self.index, self.subject),
+    pub(crate) fn to_owned(self) -> OwnedUpdate {
+        OwnedUpdate {
+            topic: self.cell.subject.topic(),
+            text: self.block.owned_text(self.index, self.cell),
+            details: self.details().cloned(),
             seq: self.seq(),
-            sent_at: self.block.sent_at(self.index),
-            expires: self.expires(),
-            priority: self.priority(),
+            terms: self.block.delivered(self.index, self.cell.subject),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use statusbus_core::CategorySet;
 
-use super::block::Block;
+use super::block::{Block, Cell};
 use super::update::Update;
 
 /// Updates that were delivered together, in the selection and categories of one reader. A clone is
@@ -163,8 +163,8 @@ impl<'a> Updates<'a> {
     fn next_selected(&mut self) -> Option<Update<'a>> {
         let Batch { block, part, categories, .. } = self.batch;
         let end = part.map_or(block.len(), |part| part.last as usize + 1);
-        let subjects = block.subjects().get(self.next..end)?;
-        let found = subjects.iter().position(|subject| {
+        let cells = block.cells().get(self.next..end)?;
+        let found = cells.iter().position(|Cell { subject, .. }| {
             categories.contains(subject.category())
                 && part.is_none_or(|part| part.conversation == subject.conversation())
         })?;

@@ -10,7 +10,7 @@ use slab::Slab;
 
 use super::departures::Departures;
 use super::selector::CheckedName;
-use crate::batch::block::ResolveNames;
+use crate::batch::names::{NameTable, ResolveNames};
 use crate::window::conversation::ConversationState;
 use crate::window::index::Index;
 
@@ -60,10 +60,10 @@ impl NamesByNumber {
 }
 
 impl ResolveNames for NamesByNumber {
-    fn resolve(&self, numbers: Vec<u32>) -> Vec<(u32, Option<Arc<str>>)> {
+    fn resolve(&self, numbers: Vec<u32>) -> NameTable {
         let names = self.0.read();
         let name = |number: u32| names.get(number as usize).cloned().flatten();
-        numbers.into_iter().map(|number| (number, name(number))).collect()
+        NameTable(numbers.into_iter().map(|number| (number, name(number))).collect())
     }
 }
 

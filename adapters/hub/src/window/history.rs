@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::bounds::Amount;
-use crate::batch::block::{Block, Delivered};
+use crate::batch::names::NameTable;
+use crate::batch::block::{Block, OwnedUpdate};
 
 /// The last updates of a conversation that have left the window.
 #[derive(Default)]
@@ -25,7 +26,7 @@ struct Piece {
 
 enum Updates {
     /// A copy of one.
-    Own(Delivered),
+    Own(OwnedUpdate),
     /// These of a block, which stays in memory as a whole.
     Shared { block: Arc<Block>, range: Range<usize> },
 }
@@ -47,8 +48,8 @@ impl Piece {
 }
 
 impl History {
-    pub(crate) fn push(&mut self, update: Delivered) {
-        self.bytes += update.message.allocated();
+    pub(crate) fn push(&mut self, update: OwnedUpdate) {
+        self.bytes += update.allocated();
         self.push_piece(Updates::Own(update));
     }
 
@@ -76,7 +77,7 @@ impl History {
             let Some(oldest) = self.pieces.front_mut() else { break };
             match &mut oldest.updates {
                 Updates::Own(update) => {
-                    self.bytes -= update.message.allocated();
+                    self.bytes -= update.allocated();
                     self.len -= 1;
                     forgotten = Some(update.seq);
                 }
@@ -122,11 +123,11 @@ impl History {
         for update in self.iter_from(range.start).take(range.len()) {
             copies.push_copy(of_the_only_conversation(update));
         }
-        copies.set_names(vec![(0, name.cloned())]);
+        copies.set_names(NameTable::of_one(name));
         copies
     }
 
-    fn iter_from(&self, index: usize) -> impl Iterator<Item = Delivered> {
+    fn iter_from(&self, index: usize) -> impl Iterator<Item = OwnedUpdate> {
         let before = self.pieces.front().map_or(0, |first| first.before) + index as u64;
         let place = self.pieces.partition_point(|piece| piece.before + piece.len() <= before);
         self.pieces.range(place..).flat_map(move |piece| {
@@ -165,7 +166,7 @@ impl History {
 }
 
 /// The update for a block with the names of one conversation, which has the number zero there.
-pub(super) fn of_the_only_conversation(mut update: Delivered) -> Delivered {
-    update.message.conversation = 0;
+pub(super) fn of_the_only_conversation(mut update: OwnedUpdate) -> OwnedUpdate {
+    update.topic.conversation = 0;
     update
 }

@@ -12,7 +12,7 @@ use super::bounds::{Amount, Bounds};
 use super::conversation::ConversationState;
 use super::retained::Retained;
 use super::ring::Ring;
-use crate::batch::block::{Block, Delivered, Run};
+use crate::batch::block::{Block, Cell, OwnedUpdate, Run};
 use crate::batch::view::Part;
 
 /// For each conversation, by its number, as much as delivery has to know while nobody reads it. Its ring follows the
@@ -265,7 +265,7 @@ impl Index {
         numbers: Range<u32>,
         window: &Parts,
         at: (u64, u64),
-        mut value: impl FnMut(&Arc<ConversationState>, Delivered),
+        mut value: impl FnMut(&Arc<ConversationState>, OwnedUpdate),
     ) {
         for number in numbers {
             let (Some(entry), Some(state)) = (self.entry(number), self.state(number)) else {
@@ -399,7 +399,7 @@ fn parts_of(number: u32, entry: &Entry, window: &Ring) -> Vec<(Arc<Block>, Part,
 fn part_of(number: u32, block: &Block) -> Option<(Part, CategorySet)> {
     let mut part = Part { conversation: number, first: 0, last: 0, len: 0 };
     let mut categories = CategorySet::NONE;
-    for (index, subject) in (0..).zip(block.subjects()) {
+    for (index, Cell { subject, .. }) in (0..).zip(block.cells()) {
         if subject.conversation() == number {
             if part.len == 0 {
                 part.first = index;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use statusbus_core::Category;
 
-use crate::batch::block::{Block, Delivered};
-use crate::batch::message::Details;
+use crate::batch::block::{Block, OwnedUpdate};
+use crate::batch::details::Details;
 use crate::batch::update::Update;
 
 /// The retained updates of one conversation: one for each category without a key, and up to a number of them
@@ -30,7 +30,7 @@ struct Value {
     bytes: u64,
     /// If it has a key: what the key is in.
     keyed: Option<Arc<Details>>,
-    own: Option<Box<Delivered>>,
+    own: Option<Box<OwnedUpdate>>,
 }
 
 impl Value {
@@ -149,10 +149,10 @@ impl Retained {
         &self,
         (now, through): (u64, u64),
         mut in_window: impl FnMut(u64) -> Option<Update<'a>>,
-    ) -> impl Iterator<Item = Delivered> {
+    ) -> impl Iterator<Item = OwnedUpdate> {
         let is_read = move |value: &&Value| value.seq <= through && value.expires > now;
         self.values().filter(is_read).filter_map(move |value| match &value.own {
-            Some(own) => Some(Delivered::clone(own)),
+            Some(own) => Some(OwnedUpdate::clone(own)),
             None => Some(in_window(value.seq)?.to_owned()),
         })
     }

@@ -12,7 +12,8 @@ use super::bounds::Amount;
 use super::history::{History, of_the_only_conversation};
 use super::loss_log::{GapScope, LossLog, MOST_LOSSES};
 use super::retained::Retained;
-use crate::batch::block::{Block, Delivered};
+use crate::batch::names::NameTable;
+use crate::batch::block::{Block, OwnedUpdate};
 use crate::batch::update::Update;
 use crate::batch::view::{Batch, Part};
 
@@ -361,12 +362,12 @@ impl Ring {
         }
         let mut values: Vec<_> = self.values(now, u64::MAX).collect();
         values.sort_unstable_by_key(|value| value.seq);
-        let expires = values.iter().map(|value| value.expires).min().unwrap_or(u64::MAX);
+        let expires = values.iter().map(|value| value.terms.expires).min().unwrap_or(u64::MAX);
         let mut block = Block::with_capacity(values.len());
         for value in values {
             block.push_copy(of_the_only_conversation(value));
         }
-        block.set_names(vec![(0, name.cloned())]);
+        block.set_names(NameTable::of_one(name));
         let block = Arc::new(block);
         let snapshot = Snapshot { block: Arc::downgrade(&block), appended: self.appended, expires };
         self.snapshot = Some(Box::new(snapshot));
@@ -386,7 +387,7 @@ impl Ring {
     }
 
     /// The retained values at `now`, which is the bus's clock in microseconds, up to a position.
-    pub(crate) fn values(&self, now: u64, through: u64) -> impl Iterator<Item = Delivered> {
+    pub(crate) fn values(&self, now: u64, through: u64) -> impl Iterator<Item = OwnedUpdate> {
         self.retained.copies((now, through), |seq| {
             let index = self.entries.partition_point(|entry| entry.last_seq < seq);
             let block = &self.entries.get(index)?.block;

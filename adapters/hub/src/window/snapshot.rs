@@ -9,6 +9,7 @@ use super::index::{Index, Parts};
 use super::loss_log::LossRecord;
 use super::ring::{Cursor, Ring};
 use crate::batch::block::Block;
+use crate::batch::names::NameTable;
 
 /// The last retained values of everything that were collected, for as long as a reader has them:
 /// collecting them visits every conversation, so that readers that come together share them.
@@ -125,8 +126,8 @@ fn collect(index: &Mutex<Index>, window: &[Arc<Block>], through: u64, now: u64) 
                 last = Some(state.number);
                 names.push((names.len() as u32, state.name().cloned()));
             }
-            value.message.conversation = names.len() as u32 - 1;
-            expires = expires.min(value.expires);
+            value.topic.conversation = names.len() as u32 - 1;
+            expires = expires.min(value.terms.expires);
             values.push(value);
         });
     }
@@ -135,6 +136,6 @@ fn collect(index: &Mutex<Index>, window: &[Arc<Block>], through: u64, now: u64) 
     for value in values {
         block.push_copy(value);
     }
-    block.set_names(names);
+    block.set_names(NameTable(names));
     (block, expires)
 }
