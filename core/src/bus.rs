@@ -52,10 +52,10 @@ mod tests;
 // The fields that are used most come first: small cores reach them with short instructions.
 #[repr(C)]
 pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: usize = 4> {
+    rules: Rules<U::Topic, T, CATEGORIES, GAPS>,
     /// The ring: see `slots`.
     head: u16,
     free: u16,
-    rules: Rules<U::Topic, T, CATEGORIES, GAPS>,
     /// The lists of each priority.
     ranks: [Ends; 3],
     slots: S,

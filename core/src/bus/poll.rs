@@ -56,7 +56,7 @@ where
         let now = self.advance(now);
         let (room, capacity) = (batch.items.as_ref().len(), self.capacity());
         let kept = batch.head.filled;
-        let part = match self.rules.poll_within(&mut batch.head, room, capacity) {
+        let part = match self.rules.poll_within(&mut batch.head, room, now, capacity) {
             PollStep::Part(part) => part,
             PollStep::Wait(at) => return Polled::Wait(at),
             PollStep::Batch => return Polled::Batch,
@@ -81,6 +81,7 @@ where
     ) where
         B: AsRef<[Item<U>]> + AsMut<[Item<U>]> + ?Sized,
     {
+        self.rules.note_peak();
         let began = self.rules.began;
         let mut front_since = self.rules.front_since;
         let mut longest = batch.head.longest_wait;

@@ -69,7 +69,8 @@ where
         }
         let hash = if U::Keys::KEYED { options.key_hash } else { None };
         let mut code = QUEUED;
-        if self.rules.len >= self.rules.room_within(capacity) || hash.is_some() {
+        let len = self.rules.len;
+        if len >= self.rules.room_within(capacity) || hash.is_some() {
             code = self.make_room(update, terms, hash);
             if code & ENQUEUE == 0 {
                 return code;
@@ -84,6 +85,7 @@ where
         };
         if code & IN_SLOT == 0 {
             update.move_to(&mut slot.update);
+            self.rules.len = len + 1;
         }
         slot.arrival = terms.arrival;
         slot.ttl = terms.ttl;
@@ -99,8 +101,7 @@ where
         {
             index::insert(slots, at, hash);
         }
-        let more = u16::from(code & IN_SLOT == 0);
-        self.rules.has_joined(more, terms.arrival, capacity);
+        self.rules.has_joined(len, terms.arrival, capacity);
         code
     }
 

@@ -66,7 +66,11 @@ where
         if batch.is_whole() {
             return PollStep::Batch;
         }
-        self.poll_within(batch, room, ANY)
+        let step = self.poll_within(batch, room, self.clock.now, ANY);
+        if let PollStep::Part(_) = step {
+            self.note_peak();
+        }
+        step
     }
 
     #[inline(always)]
@@ -74,9 +78,9 @@ where
         &mut self,
         batch: &mut BatchHead,
         room: usize,
+        now: Ticks,
         capacity: usize,
     ) -> PollStep {
-        let now = self.clock.now;
         if T::ENABLED {
             self.report_overflow_end(now);
         }
@@ -97,12 +101,11 @@ where
             batch.is_growing = false;
             return PollStep::Batch;
         }
-        self.note_peak();
         PollStep::Part(Part { room, is_first })
     }
 
     #[inline(always)]
-    pub(super) fn note_peak(&mut self) {
+    pub(crate) fn note_peak(&mut self) {
         self.peak = self.peak.max(self.len);
     }
 

@@ -255,7 +255,8 @@ where
     /// An update that was admitted has joined the end.
     #[inline]
     pub fn joined(&mut self, new: &Terms) {
-        self.has_joined(1, new.arrival, ANY);
+        self.len += 1;
+        self.has_joined(self.len - 1, new.arrival, ANY);
     }
 
     /// An update that was admitted has joined the end after another one has left for it. `front`: the arrival of the
@@ -263,7 +264,7 @@ where
     #[inline]
     pub fn exchanged(&mut self, new: &Terms, front: Option<Arrival>) {
         self.move_front(front);
-        self.has_joined(0, new.arrival, ANY);
+        self.has_joined(self.len, new.arrival, ANY);
     }
 
     #[inline(always)]
@@ -273,11 +274,9 @@ where
         }
     }
 
-    /// An update has joined the end; so many more are queued than before, one or zero.
+    /// An update has joined the end; so many were queued before, with one that has left for it.
     #[inline(always)]
-    pub(crate) fn has_joined(&mut self, more: u16, arrival: Ticks, capacity: usize) {
-        let before = self.len;
-        self.len = before + more;
+    pub(crate) fn has_joined(&mut self, before: u16, arrival: Ticks, capacity: usize) {
         if before == 0 {
             self.start_queue(arrival);
         }
