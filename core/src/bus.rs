@@ -53,9 +53,6 @@ mod tests;
 #[repr(C)]
 pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: usize = 4> {
     rules: Rules<U::Topic, T, CATEGORIES, GAPS>,
-    /// The ring: see `slots`.
-    head: u16,
-    free: u16,
     /// The lists of each priority.
     ranks: [Ends; 3],
     slots: S,
@@ -93,13 +90,7 @@ impl<U: Update, const N: usize, const CATEGORIES: usize, const GAPS: usize> Defa
 
 impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS> {
     const fn in_slots(slots: S, capacity: usize, telemetry: T) -> Self {
-        Self {
-            head: 0,
-            free: 0,
-            rules: Rules::within(capacity, telemetry),
-            ranks: [Ends::NONE; 3],
-            slots,
-        }
+        Self { rules: Rules::within(capacity, telemetry), ranks: [Ends::NONE; 3], slots }
     }
 
     /// Whether the poller must be woken: [`poll_at`](Self::poll_at) is earlier than its last poll returned.

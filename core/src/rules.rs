@@ -27,6 +27,9 @@ use settings::{ByCategory, Settings};
 #[repr(C)]
 pub struct Rules<Topic, T = (), const CATEGORIES: usize = 7, const GAPS: usize = 4> {
     // The fields that are used most come first: small cores reach them with short instructions.
+    /// The ring of slots of a [`Bus`](crate::Bus), for the same reason: see `slots`. The rules never touch it.
+    pub(crate) head: u16,
+    pub(crate) free: u16,
     pub(crate) len: u16,
     flags: u16,
     /// Batches in flight.
@@ -97,6 +100,8 @@ impl<Topic, T, const CATEGORIES: usize, const GAPS: usize> Rules<Topic, T, CATEG
     pub(crate) const fn within(capacity: usize, telemetry: T) -> Self {
         const { assert!(CATEGORIES > 0 && CATEGORIES <= Category::MAX, "1 to 32 categories") };
         Self {
+            head: 0,
+            free: 0,
             len: 0,
             flags: 0,
             open: 0,

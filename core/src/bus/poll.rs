@@ -85,7 +85,7 @@ where
         let began = self.rules.began;
         let mut front_since = self.rules.front_since;
         let mut longest = batch.head.longest_wait;
-        let mut at = usize::from(self.head);
+        let mut at = usize::from(self.rules.head);
         let mut filled = usize::from(batch.head.filled);
         let mut left = most.min(usize::from(self.rules.len));
         let mut taken = 0;
@@ -150,7 +150,7 @@ where
     ) {
         let moved = filled as u16 - batch.head.filled;
         self.rules.leave(&mut batch.head, moved, taken);
-        self.head = head as u16;
+        self.rules.head = head as u16;
         if taken > 0
             && let Some(front) = self.slots().get(head)
         {

@@ -76,7 +76,7 @@ where
                 return code;
             }
         }
-        let at = self.free;
+        let at = self.rules.free;
         let slots = slots_mut(&mut self.slots);
         let size = slots.len();
         let Some(slot) = slots.get_mut(usize::from(at)) else {
@@ -90,7 +90,7 @@ where
         slot.arrival = terms.arrival;
         slot.ttl = terms.ttl;
         slot.priority = terms.priority;
-        self.free = slots::following(slot, at, size);
+        self.rules.free = slots::following(slot, at, size);
         if U::RANKED
             && let Some(rank) = self.ranks.get_mut(usize::from(terms.priority))
         {
@@ -162,7 +162,7 @@ where
             OnFull::Lost(loss) => return self.rules.count_new_lost(&update.topic(), loss),
             OnFull::Refused(code) => return code,
             OnFull::For(Candidate::Evicted) => (self.eviction_candidate(terms.arrival), EVICTED),
-            OnFull::For(_) => (Link::to(self.head), OLDEST),
+            OnFull::For(_) => (Link::to(self.rules.head), OLDEST),
         };
         let slot = if self.rules.len > 0 { self.slots().get(link.index()) } else { None };
         let candidate = slot.map(|slot| {
@@ -190,7 +190,7 @@ where
             self.rules.count_lost(Some(&topic), why);
         }
         let slots = slots_mut(&mut self.slots);
-        let to = if Self::LEAVES_FROM_THE_MIDDLE { link.at() } else { self.free };
+        let to = if Self::LEAVES_FROM_THE_MIDDLE { link.at() } else { self.rules.free };
         if let Some(slot) = slots.get_mut(usize::from(to)) {
             update.swap(&mut slot.update);
         }
@@ -219,21 +219,21 @@ where
                 index::remove(slots, at);
             }
         }
-        if self.head == at {
+        if self.rules.head == at {
             self.rules.front_since = now;
             if self.rules.len > 1 || !Self::LEAVES_FROM_THE_MIDDLE {
-                self.head = slots::next(slots, at);
+                self.rules.head = slots::next(slots, at);
             }
             if self.rules.len > 1
-                && let Some(front) = slots.get(usize::from(self.head))
+                && let Some(front) = slots.get(usize::from(self.rules.head))
             {
                 self.rules.front_since = front.arrival;
             }
         }
-        let free = self.free;
+        let free = self.rules.free;
         if Self::LEAVES_FROM_THE_MIDDLE && free != at {
             slots::relocate(slots, at, free);
-            self.free = at;
+            self.rules.free = at;
         }
     }
 
@@ -241,7 +241,7 @@ where
     /// each priority, else the oldest of the lowest priority.
     pub(super) fn eviction_candidate(&self, now: Ticks) -> Link {
         if !U::RANKED {
-            return Link::to(self.head);
+            return Link::to(self.rules.head);
         }
         let slots = self.slots();
         let mut candidate = Link::NONE;

@@ -44,8 +44,8 @@ where
         while let Some(candidate) = self.rules.excess_within(capacity) {
             let at = match candidate {
                 Candidate::Evicted => self.eviction_candidate(now).at(),
-                Candidate::Oldest => self.head,
-                Candidate::Newest => slots::previous(self.slots(), self.free),
+                Candidate::Oldest => self.rules.head,
+                Candidate::Newest => slots::previous(self.slots(), self.rules.free),
             };
             let Some(slot) = slots_mut(&mut self.slots).get_mut(usize::from(at)) else { break };
             let index = Rules::<U::Topic, T, CATEGORIES, GAPS>::why_shrunk(slot.is_expired(now));
@@ -54,10 +54,10 @@ where
             if core::mem::needs_drop::<U>() {
                 slot.update = U::EMPTY;
             }
-            if Self::LEAVES_FROM_THE_MIDDLE || at == self.head {
+            if Self::LEAVES_FROM_THE_MIDDLE || at == self.rules.head {
                 self.leave(at, now);
             } else {
-                self.free = at;
+                self.rules.free = at;
             }
             self.rules.len -= 1;
             self.rules.count_lost(Some(&topic), index);
