@@ -64,12 +64,12 @@ where
         let Some(mut terms) = self.rules.terms(&options, U::RANKED, U::EXPIRES) else {
             return self.rules.refuse_unknown();
         };
-        if self.rules.needs_reading(&terms, capacity) {
+        let len = self.rules.len;
+        if self.rules.needs_reading(len, terms.ttl, capacity) {
             terms.arrival = self.advance(now());
         }
         let hash = if U::Keys::KEYED { options.key_hash } else { None };
         let mut code = QUEUED;
-        let len = self.rules.len;
         if len >= self.rules.room_within(capacity) || hash.is_some() {
             code = self.make_room(update, terms, hash);
             if code & ENQUEUE == 0 {

@@ -105,7 +105,7 @@ where
         let Some(mut terms) = self.terms(options, true, true) else {
             return Err(Outcome::from_code(self.refuse_unknown()));
         };
-        if self.needs_reading(&terms, ANY) {
+        if self.needs_reading(self.len, terms.ttl, ANY) {
             read(self);
             terms.arrival = self.clock.now;
         }
@@ -138,8 +138,8 @@ where
     }
 
     #[inline(always)]
-    pub(crate) fn needs_reading(&self, terms: &Terms, capacity: usize) -> bool {
-        terms.ttl != Ttl::NEVER || self.len == 0 || self.len >= self.limit_within(capacity)
+    pub(crate) fn needs_reading(&self, len: u16, ttl: Ttl, capacity: usize) -> bool {
+        ttl != Ttl::NEVER || len == 0 || len >= self.limit_within(capacity)
     }
 
     #[cold]
