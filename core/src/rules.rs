@@ -1,4 +1,8 @@
-//! The rules of a bus, without the memory of its queue.
+//! The rules of a bus, without the memory of its queue: everything that decides is here, once.
+//!
+//! [`Bus`](crate::Bus) and other queues store the updates, find the one with the same key or the one that may have to
+//! leave, and report what has joined and what has left. On microcontrollers a queue limit depends on the number of
+//! slots, which the rules do not store: methods whose name ends in `_within` have the capacity as an argument.
 
 use core::time::Duration;
 
@@ -23,7 +27,112 @@ pub use terms::{Arrival, Shift, Terms};
 pub(crate) use poll::longest_wait;
 use settings::{ByCategory, Settings};
 
-/// The rules of a bus.
+/// The rules of a bus, for hosts that keep the queue in memory of their own. [`Bus`](crate::Bus) is the rules and a
+/// ring of slots.
+///
+/// It has the settings, the clock, the deadlines, the counters, the positions and the gaps. It knows how many updates
+/// are queued, but none of them: the queue stores each update with its [`Terms`], and calls
+///
+/// - for each send [`admit`](Self::admit); with a key [`merge`](Self::merge); if the queue [is
+///   full](Self::is_full) [`overflow`](Self::overflow) and [`displace`](Self::displace); then
+///   [`joined`](Self::joined) or [`exchanged`](Self::exchanged);
+/// - for many [plain](Self::plain_categories) updates [`free`](Self::free) and [`join`](Self::join) instead, which
+///   cost nothing for each;
+/// - for each poll [`advance`](Self::advance), [`poll`](Self::poll), [`left`](Self::left) and
+///   [`expired`](Self::expired) as updates leave the front, and [`finish`](Self::finish);
+/// - for each batch [`settle_receipt`](Self::settle_receipt).
+///
+/// The order of the updates is the queue's: they leave from the front, join the end, and merge in place. The rules
+/// take every update as one that can have a priority and a TTL. `Topic`, `T`, `CATEGORIES` and `GAPS` are as in
+/// [`Bus`](crate::Bus).
+///
+/// ```
+/// use std::collections::VecDeque;
+/// use statusbus_core::{
+///     Accepted, BatchHead, Category, Config, Instant, Outcome, Overflow, Overflowed, PollStep, Polled,
+///     Rules, SendOptions, Terms,
+/// };
+///
+/// /// Updates without keys, each a topic and a text.
+/// struct Queue {
+///     rules: Rules<u32>,
+///     updates: VecDeque<(Terms, u32, &'static str)>,
+/// }
+///
+/// impl Queue {
+///     fn advance(&mut self, now: Instant) {
+///         if let Some(by) = self.rules.advance(now) {
+///             self.updates.iter_mut().for_each(|(terms, ..)| terms.shift(by));
+///         }
+///     }
+///
+///     fn push(&mut self, topic: u32, text: &'static str, now: Instant) -> Outcome {
+///         let options = SendOptions::new(Category::INFO);
+///         let updates = &mut self.updates;
+///         let admitted = self.rules.admit(&options, |rules| {
+///             if let Some(by) = rules.advance(now) {
+///                 updates.iter_mut().for_each(|(terms, ..)| terms.shift(by));
+///             }
+///         });
+///         let terms = match admitted {
+///             Ok(terms) => terms,
+///             Err(refused) => return refused,
+///         };
+///         if !self.rules.is_full() {
+///             self.updates.push_back((terms, topic, text));
+///             self.rules.joined(&terms);
+///             return Outcome::Queued;
+///         }
+///         if let Overflowed::Out(outcome) = self.rules.overflow(&terms, &topic) {
+///             return outcome;
+///         }
+///         // The policy of this queue is to drop the oldest.
+///         let oldest = self.updates.front().map(|(terms, topic, _)| (terms, topic));
+///         let outcome = self.rules.displace((&terms, &topic), oldest);
+///         if outcome.is_queued() {
+///             self.updates.pop_front();
+///             self.updates.push_back((terms, topic, text));
+///             self.rules.exchanged(&terms, self.updates.front().map(|(terms, ..)| terms.arrival()));
+///         }
+///         outcome
+///     }
+///
+///     fn poll(&mut self, head: &mut BatchHead, texts: &mut Vec<&'static str>, now: Instant) -> Polled {
+///         self.advance(now);
+///         let part = match self.rules.poll(head, 16) {
+///             PollStep::Part(part) => part,
+///             PollStep::Batch => return Polled::Batch,
+///             PollStep::Wait(at) => return Polled::Wait(at),
+///         };
+///         while part.room(head) > 0
+///             && let Some((terms, topic, text)) = self.updates.pop_front()
+///         {
+///             let front = self.updates.front().map(|(terms, ..)| terms.arrival());
+///             if self.rules.is_expired(&terms) {
+///                 self.rules.expired(head, &topic, front);
+///             } else {
+///                 self.rules.left(head, 1, terms.arrival(), front);
+///                 texts.push(text);
+///             }
+///         }
+///         self.rules.finish(head, part)
+///     }
+/// }
+///
+/// let config = Config::new().with_overflow(Overflow::DropOldest);
+/// let mut queue = Queue { rules: Rules::new(2, config, 7, ()), updates: VecDeque::new() };
+/// let now = Instant::from_millis(1_000);
+/// for text in ["one", "two", "three"] {
+///     queue.push(7, text, now);
+/// }
+/// let (mut head, mut texts) = (BatchHead::new(), Vec::new());
+/// assert_eq!(queue.poll(&mut head, &mut texts, now), Polled::Batch);
+/// assert_eq!(texts, ["two", "three"]);
+/// let gap = head.gap_seq().and_then(|seq| queue.rules.gap(seq)).expect("one is missing");
+/// assert_eq!((gap.seq(), gap.missing(), head.first_seq()), (1, 1, 2));
+/// queue.rules.settle_receipt(head.take_receipt(), Accepted::All);
+/// assert_eq!((queue.rules.ledger().delivered, queue.rules.poll_at()), (2, None));
+/// ```
 #[repr(C)]
 pub struct Rules<Topic, T = (), const CATEGORIES: usize = 7, const GAPS: usize = 4> {
     // The fields that are used most come first: small cores reach them with short instructions.

@@ -135,7 +135,7 @@ where
         if T::ENABLED {
             batch.head.longest_wait = longest;
         }
-        self.rules.look_back(self.capacity());
+        self.rules.check_length(self.capacity());
     }
 
     /// Moves the front of the queue behind its first `taken` updates. The batch now has `filled` items; the

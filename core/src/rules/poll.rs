@@ -60,7 +60,11 @@ where
     T: Telemetry,
 {
     /// Begins the next batch if one is due, or continues one that was polled in part. The batch has room for so many
-    /// updates, those of earlier parts included.
+    /// updates, those of earlier parts included, but no more than the batch size.
+    ///
+    /// A batch that is [whole](BatchHead::is_whole) stays as it is; test that before [`advance`](Self::advance). Else
+    /// the queue lets updates leave the front until the part has no [room](Part::room), or until it has taken as
+    /// many as it likes, [finishes](Self::finish) the part, and polls again if more follow.
     #[inline]
     pub fn poll(&mut self, batch: &mut BatchHead, room: usize) -> PollStep {
         if batch.is_whole() {
@@ -145,6 +149,7 @@ where
             batch.longest_wait =
                 longest_wait(batch.longest_wait, self.began, self.front_since, oldest.0);
         }
+        debug_assert!(updates <= self.len(), "what leaves was queued");
         let updates = updates as u16;
         self.leave(batch, updates, updates);
         self.move_front(front);
@@ -153,6 +158,7 @@ where
     /// The update at the front has left it, because it [has expired](Self::is_expired). `front`: as in
     /// [`left`](Self::left).
     pub fn expired(&mut self, batch: &mut BatchHead, topic: &Topic, front: Option<Arrival>) {
+        debug_assert!(!self.is_empty(), "what leaves was queued");
         self.leave(batch, 0, 1);
         self.move_front(front);
         self.count_lost(Some(topic), EXPIRED);
@@ -175,13 +181,13 @@ where
     /// Finishes a part. The answer is [`More`](Polled::More) if the batch has room for more and more are queued.
     #[inline]
     pub fn finish(&mut self, batch: &mut BatchHead, part: Part) -> Polled {
-        self.look_back(ANY);
+        self.check_length(ANY);
         self.finish_part(batch, part)
     }
 
     /// What follows from the length of the queue after updates have left.
     #[inline(always)]
-    pub(crate) fn look_back(&mut self, capacity: usize) {
+    pub(crate) fn check_length(&mut self, capacity: usize) {
         if self.len == 0 {
             // Evicted and coalesced updates are not in `passed`: the mark must not stay out of reach. Without a
             // requested flush the two are equal already.

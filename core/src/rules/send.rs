@@ -68,7 +68,7 @@ where
     /// is full or closed. It ends in front of the length at which a batch is due, because the update that reaches
     /// that requests a wake-up.
     ///
-    /// Between this and [`join`](Self::join) no other method may be called.
+    /// Between this and [`join`](Self::join) nothing may be called that changes the rules.
     #[must_use]
     #[inline]
     pub fn free(&self) -> usize {

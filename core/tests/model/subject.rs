@@ -62,9 +62,11 @@ pub(crate) trait Subject: Sized {
     fn catch_up(&mut self) {}
 }
 
+type Slots<U> = Box<[Slot<U>]>;
+
 /// A bus and its buffers.
 pub(crate) struct BusAndBuffers<K: KeyMode, const RANKED: bool> {
-    bus: Bus<Stored<K, RANKED>, Box<[Slot<Stored<K, RANKED>>]>, Events, CATEGORIES, GAPS>,
+    bus: Bus<Stored<K, RANKED>, Slots<Stored<K, RANKED>>, Events, CATEGORIES, GAPS>,
     buffers: [Buffer<Stored<K, RANKED>>; 3],
 }
 
