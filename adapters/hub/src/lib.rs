@@ -4,6 +4,7 @@ mod batch;
 mod bus;
 #[cfg(feature = "json")]
 pub mod json;
+mod queue;
 mod reader;
 mod registry;
 mod sync;

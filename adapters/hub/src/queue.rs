@@ -5,9 +5,9 @@ mod log;
 use std::sync::Arc;
 
 use statusbus_core::{
-    Accepted, Arrival, BatchHead, Candidate, Category, CategorySet, Config, Depth, DropReason,
-    FlushMark, Gap, Instant, Ledger, Loss, Merge, Outcome, Overflowed, PollStep, Polled, Priority,
-    Receipt, RefuseReason, Rules, SendOptions, Telemetry, Terms,
+    Accepted, Arrival, BatchHead, Candidate, Category, CategorySet, Config, Depth, FlushMark, Gap,
+    Instant, Ledger, Loss, Merge, Outcome, Overflowed, PollStep, Polled, Priority, Receipt,
+    RefuseReason, Rules, SendOptions, Telemetry, Terms,
 };
 
 use self::log::{Log, Place};
@@ -43,7 +43,12 @@ pub(crate) struct Queue<T> {
 pub(crate) struct Taken {
     /// `None`: it has only a gap.
     pub(crate) block: Option<Block>,
+    pub(crate) first_seq: u64,
+    /// When it was begun: the ages of its updates count up to then.
+    pub(crate) began: Arrival,
     pub(crate) gap_seq: Option<u64>,
+    /// What was sent before this [place](Queue::end) has left the queue.
+    pub(crate) left: u64,
     pub(crate) receipt: Receipt,
 }
 
@@ -73,7 +78,7 @@ impl<T: Telemetry> Queue<T> {
             plain: CategorySet::NONE,
             plain_text: max_text.min(SHORT),
         };
-        queue.reckon();
+        queue.configure_log();
         queue
     }
 
@@ -146,7 +151,9 @@ impl<T: Telemetry> Queue<T> {
             match self.rules.merge(&terms, queued.priority()) {
                 Merge::Apart => {}
                 Merge::InPlace => {
-                    let Some(details) = details.take() else { return (Outcome::Merged, Leftover::default()) };
+                    let Some(details) = details.take() else {
+                        return (Outcome::Merged, Leftover::default());
+                    };
                     return (Outcome::Merged, self.log.replace(place, text, details, &terms));
                 }
                 Merge::AtEnd => {
@@ -250,11 +257,10 @@ impl<T: Telemetry> Queue<T> {
                 }
                 let polled = self.rules.finish(&mut head, part);
                 debug_assert_eq!(polled, Polled::Batch);
-                if let Some(block) = &mut block {
-                    block.set_first_seq(head.first_seq());
-                }
-                let gap_seq = head.gap_seq();
-                Next::Batch(Taken { block, gap_seq, receipt: head.take_receipt() })
+                let (first_seq, gap_seq) = (head.first_seq(), head.gap_seq());
+                let (began, receipt) = (self.rules.began(), head.take_receipt());
+                let left = self.log.first().unwrap_or(self.log.end()).number();
+                Next::Batch(Taken { block, first_seq, began, gap_seq, left, receipt })
             }
         };
         self.reckon();
@@ -279,9 +285,13 @@ impl<T: Telemetry> Queue<T> {
         let mut head = BatchHead::new();
         let mut left = most;
         while left > 0
+            && !self.rules.is_empty()
             && let PollStep::Part(part) = self.rules.poll(&mut head, left)
         {
-            while left > 0 && part.room(&head) > 0 && let Some(place) = self.log.first() {
+            while left > 0
+                && part.room(&head) > 0
+                && let Some(place) = self.log.first()
+            {
                 left -= 1;
                 let Some((topic, terms)) = self.log.get(place) else { break };
                 if self.rules.is_expired(&terms) {
@@ -302,17 +312,17 @@ impl<T: Telemetry> Queue<T> {
         !self.rules.is_empty()
     }
 
-    /// When the next batch was begun: the ages of its updates count up to then.
-    pub(crate) const fn began(&self) -> Arrival {
-        self.rules.began()
-    }
-
     /// Keeps the memory of an empty block for updates to come.
     pub(crate) fn recycle(&mut self, block: Block) {
         self.log.recycle(block);
     }
 
-    pub(crate) fn settle(&mut self, receipt: Receipt, accepted: Accepted, now: Instant) -> FlushMark {
+    pub(crate) fn settle(
+        &mut self,
+        receipt: Receipt,
+        accepted: Accepted,
+        now: Instant,
+    ) -> FlushMark {
         self.with_rules(|rules| {
             advance(rules, now);
             rules.settle_receipt(receipt, accepted);
@@ -407,11 +417,11 @@ impl<T: Telemetry> Queue<T> {
         self.rules.ledger()
     }
 
-    /// Updates that were ever sent.
-    pub(crate) fn sent(&mut self) -> u64 {
-        self.ledger().sent
+    /// The place of the next update, as a number that grows.
+    #[inline]
+    pub(crate) const fn end(&self) -> u64 {
+        self.log.end().number()
     }
-
     pub(crate) fn depth(&mut self) -> Depth {
         self.catch_up();
         self.rules.depth()

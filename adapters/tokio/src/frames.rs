@@ -281,11 +281,11 @@ impl Ear {
     }
 
     /// An update about a conversation of the device, or about the device.
-    fn about(
-        &self,
+    fn about<'a>(
+        &'a self,
         conversation: Option<&wire::Conversation<&str>>,
-        text: impl Into<Text>,
-    ) -> UpdateBuilder<'_> {
+        text: impl Into<Text<'a>>,
+    ) -> UpdateBuilder<'a> {
         match (conversation, &self.prefix) {
             (None, _) => self.notes.draft(text),
             (Some(wire::Conversation::Name(name)), None) => {

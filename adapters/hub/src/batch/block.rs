@@ -69,7 +69,10 @@ enum LongText {
     #[default]
     None,
     /// These bytes of `long`.
-    Stored { start: u32, len: u32 },
+    Stored {
+        start: u32,
+        len: u32,
+    },
     Static(&'static str),
     Shared(Arc<str>),
 }
@@ -113,7 +116,7 @@ impl OwnedUpdate {
 #[derive(Default)]
 pub(crate) struct Leftover {
     _text: Option<Arc<str>>,
-    pub(crate) details: Option<Arc<Details>>,
+    _details: Option<Arc<Details>>,
 }
 
 /// The priority of each category.
@@ -206,6 +209,12 @@ impl Block {
             Some((from, last)) if *from == index => *last = arrival,
             _ => self.arrivals.push((index, arrival)),
         }
+    }
+
+    /// Whether the last update arrived at this time.
+    #[inline]
+    pub(crate) fn is_from(&self, arrival: Arrival) -> bool {
+        self.len > 0 && self.arrivals.last().is_some_and(|(_, last)| *last == arrival)
     }
 
     /// Appends an update of which nothing is rare, if it fits. Its text must be short.
@@ -320,7 +329,7 @@ impl Block {
                 LongText::Shared(text) => Some(text),
                 _ => None,
             },
-            details: rare.details.take(),
+            _details: rare.details.take(),
         };
         self.allocated -= freed;
         leftover
@@ -364,7 +373,8 @@ impl Block {
         let first = self.arrivals.first().map(|(_, arrival)| *arrival);
         // An update that was replaced is as old as its replacement.
         if self.is_replaced {
-            let all = (0..self.len).filter_map(|at| Some(self.terms(at, self.subject(at)?)?.arrival()));
+            let all =
+                (0..self.len).filter_map(|at| Some(self.terms(at, self.subject(at)?)?.arrival()));
             return all.min();
         }
         first
@@ -404,7 +414,8 @@ impl Block {
     /// Whether an update of this priority may be in the queue here.
     pub(crate) fn may_have(&self, priority: Priority) -> bool {
         let is_of = |category: Category| self.priorities.of(category) == priority;
-        self.categories.iter().any(is_of) || self.rare_terms().any(|terms| terms.priority() == priority)
+        self.categories.iter().any(is_of)
+            || self.rare_terms().any(|terms| terms.priority() == priority)
     }
 
     /// Moves the update at an index to the end of another block, where there must be room.
@@ -638,9 +649,9 @@ impl Block {
         if !subject.is_rare() {
             return None;
         }
-        subject.rare_place().or_else(|| {
-            self.rare.binary_search_by_key(&(index as u32), |rare| rare.index).ok()
-        })
+        subject
+            .rare_place()
+            .or_else(|| self.rare.binary_search_by_key(&(index as u32), |rare| rare.index).ok())
     }
 
     fn stored(&self, start: u32, len: u32) -> &str {
@@ -685,7 +696,9 @@ impl Block {
     pub(super) fn owned_text(&self, index: usize, cell: &Cell) -> Text<'static> {
         match self.rare(index, cell.subject).map(|rare| &rare.text) {
             None | Some(LongText::None) => Text::short(cell.text.clone()),
-            Some(LongText::Stored { start, len }) => Text::from(Arc::from(self.stored(*start, *len))),
+            Some(LongText::Stored { start, len }) => {
+                Text::from(Arc::from(self.stored(*start, *len)))
+            }
             Some(LongText::Static(text)) => Text::from_static(text),
             Some(LongText::Shared(text)) => Text::from(Arc::clone(text)),
         }
@@ -733,6 +746,6 @@ impl Rare {
             LongText::Shared(text) => Some(text),
             _ => None,
         };
-        Leftover { _text: text, details: self.details }
+        Leftover { _text: text, _details: self.details }
     }
 }

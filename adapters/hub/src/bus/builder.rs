@@ -4,13 +4,14 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use statusbus_core::{Bus, Categories, Category, CategoryError, Config, Priority, Slot};
+use statusbus_core::{Categories, Category, CategoryError, Config, Priority};
 
 use crate::bus::delivery::Delivery;
 use crate::bus::host::Host;
 use crate::bus::publisher::Publisher;
 use crate::bus::shared::{Activity, Shared, Sizes};
 use crate::bus::status::Status;
+use crate::queue::Queue;
 use crate::registry::names::Names;
 use crate::window::bounds::{Amount, Bounds};
 use crate::window::hub::Hub;
@@ -208,11 +209,10 @@ impl Builder {
     pub fn build_with(self, host: impl Host) -> (Status, Delivery) {
         let limit = self.config.queue_limit();
         let slots = self.capacity.unwrap_or(limit).clamp(1, Config::MOST);
-        let slots: Box<[Slot<_>]> = (0..slots).map(|_| Slot::VACANT).collect();
-        let mut bus = Bus::with_slots(slots, self.config, Activity::default());
-        bus.set_categories(self.categories.len());
+        let (categories, max_text) = (self.categories.len(), self.sizes.text);
+        let mut queue = Queue::new(slots, self.config, categories, max_text, Activity::default());
         for (category, priority, ttl) in self.defaults {
-            bus.reconfigure_category(category, priority, ttl);
+            queue.reconfigure_category(category, priority, ttl);
         }
         let idle_after = u64::try_from(self.idle_after.as_micros()).unwrap_or(u64::MAX);
         let hub = Hub::new(self.bounds);
@@ -220,7 +220,7 @@ impl Builder {
         let publisher = Publisher::new(self.bounds, names.by_number());
         let epoch = self.epoch.unwrap_or_else(|| random(host.wall_micros()));
         let shared =
-            Shared::new(bus, hub, names, Box::new(host), self.categories, self.sizes, epoch);
+            Shared::new(queue, hub, names, Box::new(host), self.categories, self.sizes, epoch);
         let shared = Arc::new(shared);
         (Status::new(Arc::clone(&shared)), Delivery::new(shared, publisher))
     }

@@ -4,16 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-use statusbus_core::{Accepted, Batch, CategorySet, Depth, Instant, Item, Ledger, Polled, Receipt};
+use statusbus_core::{Accepted, Depth, Instant, Ledger, Receipt};
 
-use crate::batch::block::{Block, Delivered, Priorities};
-use crate::batch::message::Message;
 use crate::bus::publisher::Publisher;
-use crate::bus::shared::{Activity, Core, Lost, Shared};
+use crate::bus::shared::{Activity, Shared};
 use crate::bus::wake_limiter::WakeLimiter;
-
-/// A batch as it left the queue.
-type Queued = Batch<Message, Box<[Item<Message>]>>;
+use crate::queue::{Lost, Next, Queue, Taken};
 
 /// The delivery of a bus. It has no task and no timer: a runner calls [`step`](Self::step), lets readers run, and
 /// waits until the returned time or a [wake-up](Self::poll_wakeup).
@@ -23,11 +19,8 @@ type Queued = Batch<Message, Box<[Item<Message>]>>;
 pub struct Delivery {
     shared: Arc<Shared>,
     publisher: Publisher,
-    batch: Queued,
     /// Of the batch that is being published.
     publishing: Option<Receipt>,
-    /// For what is dropped from an abandoned queue; without room until then.
-    discarded: Queued,
     /// What is still to be reported.
     activity: Activity,
     /// The counters at the last step.
@@ -51,9 +44,7 @@ impl Delivery {
         Self {
             shared,
             publisher,
-            batch: Queued::with_items(Box::default()),
             publishing: None,
-            discarded: Queued::with_items(Box::default()),
             activity: Activity::default(),
             ledger: Ledger::default(),
             wake_limiter: WakeLimiter::default(),
@@ -66,20 +57,25 @@ impl Delivery {
         if self.shared.is_abandoned() && self.discard_part() {
             return Step::Progress;
         }
-        let Taken { settled, polled, lost, drained } = self.take();
+        let (settled, next) = self.take();
         if settled && self.shared.flushing.load(Ordering::Acquire) > 0 {
             self.shared.settled.notify(usize::MAX);
         }
-        let Polled::Wait(poll_at) = polled else {
-            let now = self.shared.host.now().as_micros();
-            self.publish(lost.as_deref(), now);
-            self.wake_readers();
-            self.shared.names.lock().look(LOOK, now, &mut self.shared.hub.index());
-            self.call_everyone();
-            return Step::Progress;
-        };
-        let call_at = self.call_everyone();
-        if drained { Step::Ended } else { Step::Wait(poll_at.into_iter().chain(call_at).min()) }
+        match next {
+            Polled::Batch(taken, lost) => {
+                let now = self.shared.host.now().as_micros();
+                self.publish(taken, lost.as_deref(), now);
+                self.wake_readers();
+                self.shared.names.lock().look(LOOK, now, &mut self.shared.hub.index());
+                self.call_everyone();
+                Step::Progress
+            }
+            Polled::Wait(until) => Step::Wait(until.into_iter().chain(self.call_everyone()).min()),
+            Polled::Drained => {
+                self.call_everyone();
+                Step::Ended
+            }
+        }
     }
 
     /// Ready when the delivery was woken since the last step.
@@ -113,7 +109,7 @@ impl Delivery {
     /// Settles a batch of which nobody knows whether readers have it, if there is one.
     fn settle_failed(&mut self) {
         if let Some(receipt) = self.publishing.take() {
-            self.shared.with_bus(|bus, now| bus.settle_receipt(receipt, Accepted::First(0), now));
+            self.shared.with_queue(|queue, now| queue.settle(receipt, Accepted::First(0), now));
             self.shared.settled.notify(usize::MAX);
         }
     }
@@ -121,23 +117,19 @@ impl Delivery {
     /// Ends delivery: closes the bus, counts what is queued as dropped, and reports all losses to readers. Returns
     /// how many updates were queued.
     pub fn end(&mut self) -> u64 {
-        if self.batch.capacity() == 0 {
-            self.batch.replace_items(vacant(1));
-        }
         self.settle_failed();
-        let lost = self.shared.with_bus(|bus, now| {
-            bus.close(now);
-            bus.settle(&mut self.batch, Accepted::First(0), now);
-            self.shared.abandon(bus, now)
+        let lost = self.shared.with_queue(|queue, now| {
+            queue.close(now);
+            self.shared.abandon(queue, now)
         });
         while self.discard_part() {}
         let shared = Arc::clone(&self.shared);
         shared.contain(|| self.publish_losses());
         self.settle_failed();
-        let mut bus = shared.bus.lock();
-        let activity = std::mem::take(bus.telemetry());
+        let mut queue = shared.queue.lock();
+        let activity = std::mem::take(queue.telemetry());
         self.activity.add(Activity { polled: None, ..activity });
-        self.ledger = shared.ledger_of(&bus);
+        self.ledger = shared.seen(queue.ledger());
         lost
     }
 
@@ -163,7 +155,7 @@ impl Delivery {
         if !self.wake_limiter.is_owed(last_loss) {
             return None;
         }
-        let interval = self.shared.bus.lock().config().flush_interval();
+        let interval = self.shared.queue.lock().config().flush_interval();
         if self.wake_limiter.is_due(last_loss, interval, self.shared.host.now()) {
             let mut wakers = Vec::new();
             self.shared.hub.wake_everyone(&mut wakers);
@@ -174,77 +166,72 @@ impl Delivery {
         self.wake_limiter.due_at(last_loss, interval)
     }
 
-    /// Settles the last batch and takes the next one.
-    fn take(&mut self) -> Taken {
-        let mut bus = self.shared.bus.lock();
+    /// Settles the last batch and takes the next one. Returns whether there was one to settle.
+    fn take(&mut self) -> (bool, Polled) {
+        let spare = self.publisher.spare();
+        let mut queue = self.shared.queue.lock();
+        queue.recycle(spare);
         let now = self.shared.host.now();
-        let settled = self.shared.settle(&mut bus, now);
-        let (queued, most) = (bus.ledger().queued as usize, bus.config().batch_size());
-        let size = queued.max(1).next_power_of_two().min(most);
-        if self.batch.capacity() < size || self.batch.capacity() > most {
-            self.batch.replace_items(vacant(size));
-        }
+        let settled = self.shared.settle(&mut queue, now);
         // What was abandoned just now is not delivered: the runner has been woken to discard it.
-        let discards = queued > 0 && self.shared.is_abandoned();
-        let polled = match discards {
-            true => Polled::Wait(bus.poll_at()),
-            false => bus.poll(&mut self.batch, now),
+        let next = if self.shared.is_abandoned() && queue.ledger().queued > 0 {
+            Polled::Wait(queue.poll_at())
+        } else {
+            match queue.poll(now) {
+                Next::Wait(_) if queue.is_drained() => Polled::Drained,
+                Next::Wait(until) => Polled::Wait(until),
+                Next::Batch(taken) => {
+                    let lost = taken.gap_seq.and_then(|seq| queue.gap(seq));
+                    let lost = lost.cloned().map(Box::new);
+                    Polled::Batch(taken, lost)
+                }
+            }
         };
-        let lost = bus.gap(&self.batch).cloned().map(Box::new);
-        self.activity.add(std::mem::take(bus.telemetry()));
-        self.ledger = self.shared.ledger_of(&bus);
-        Taken { settled, polled, lost, drained: bus.is_drained() }
+        self.activity.add(std::mem::take(queue.telemetry()));
+        self.ledger = self.shared.seen(queue.ledger());
+        (settled, next)
     }
 
     /// Publishes the gap and the batch behind it. Should it panic, what was in the batch is not accepted
     /// by the sink, and the gap, unless readers have it, is reported with the next one.
-    fn publish(&mut self, lost: Option<&Lost>, now: u64) {
-        self.publishing = Some(self.batch.take_receipt());
+    fn publish(&mut self, taken: Taken, lost: Option<&Lost>, now: u64) {
+        let Taken { block, first_seq, began, gap_seq, left, receipt } = taken;
+        self.publishing = Some(receipt);
         let hub = &self.shared.hub;
-        if let Some(lost) = lost {
+        if let (Some(lost), Some(seq)) = (lost, gap_seq) {
             self.publisher.report(hub, lost, &self.shared.names);
-            self.shared.bus.lock().confirm_losses(&self.batch, usize::MAX);
+            self.shared.queue.lock().confirm_losses(seq);
         }
-        let size = self.batch.len();
-        if size > 0 {
-            let mut block = self.publisher.block(size);
-            if let Some(block) = Arc::get_mut(&mut block) {
-                fill(block, &self.batch, now, self.shared.host.wall_micros());
-            }
+        if let Some(mut block) = block {
+            block.deliver(first_seq, began, now, self.shared.host.wall_micros());
             self.publisher.publish(hub, block, now);
         }
-        self.batch.clear();
         if let Some(receipt) = self.publishing.take() {
             self.shared.note_published(receipt);
         }
-        let Ledger { sent, queued, .. } = self.ledger;
-        self.shared.names.lock().departures.batch(size as u64, sent, queued);
+        self.shared.names.lock().left = left;
     }
 
     /// Reports the last losses to readers. Nothing else is left.
     fn publish_losses(&mut self) {
         loop {
-            let mut bus = self.shared.bus.lock();
+            let mut queue = self.shared.queue.lock();
             let now = self.shared.host.now();
-            if bus.poll(&mut self.batch, now) != Polled::Batch {
-                return;
-            }
-            let lost = bus.gap(&self.batch).cloned();
-            self.ledger = self.shared.ledger_of(&bus);
-            drop(bus);
-            self.publish(lost.as_ref(), now.as_micros());
-            self.shared.settle(&mut self.shared.bus.lock(), now);
+            let Next::Batch(taken) = queue.poll(now) else { return };
+            let lost = taken.gap_seq.and_then(|seq| queue.gap(seq)).cloned();
+            self.ledger = self.shared.seen(queue.ledger());
+            drop(queue);
+            self.publish(taken, lost.as_ref(), now.as_micros());
+            self.shared.settle(&mut self.shared.queue.lock(), now);
         }
     }
 
     /// Drops a part of what was abandoned in the queue. Returns whether something is left.
     fn discard_part(&mut self) -> bool {
-        if self.discarded.capacity() == 0 {
-            self.discarded = Queued::with_items(vacant(PART));
-        }
-        let is_more = self.shared.discard(&mut self.discarded);
+        let mut queue = self.shared.queue.lock();
+        let is_more = queue.discard(PART, self.shared.host.now());
         if !is_more {
-            let activity = std::mem::take(self.shared.bus.lock().telemetry());
+            let activity = std::mem::take(queue.telemetry());
             self.activity.add(Activity { polled: None, ..activity });
         }
         is_more
@@ -254,7 +241,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         // A runner may have ended it already.
-        let is_drained = self.shared.bus.lock().is_drained();
+        let is_drained = self.shared.queue.lock().is_drained();
         if !is_drained {
             self.end();
         }
@@ -274,41 +261,13 @@ const LOOK: usize = 8;
 /// Most updates that are discarded under the lock of the bus at once.
 const PART: usize = 256;
 
-fn vacant(size: usize) -> Box<[Item<Message>]> {
-    (0..size).map(|_| Item::VACANT).collect()
-}
-
-/// Copies a batch into an empty block. `now` is the bus's clock and `wall` the wall clock, in microseconds.
-fn fill(block: &mut Block, batch: &Queued, now: u64, wall: u64) {
-    let mut priorities = Priorities::default();
-    let mut known = CategorySet::NONE;
-    for one in batch.iter() {
-        let category = one.update.category;
-        if !known.contains(category) {
-            known = known.with(category);
-            priorities = priorities.with(category, one.priority);
-        }
-    }
-    block.begin(batch.first_seq(), priorities);
-    for one in batch.iter() {
-        block.push(Delivered {
-            message: one.update.clone(),
-            seq: one.seq,
-            sent_at: wall.saturating_sub(one.waited_micros()),
-            expires: now.saturating_add(one.ttl_left_micros()),
-            priority: one.priority,
-        });
-    }
-}
-
-/// What the delivery learns of the bus at once.
-struct Taken {
-    /// A batch was settled.
-    settled: bool,
-    polled: Polled,
-    /// The gap in front of the batch.
-    lost: Option<Box<Lost>>,
-    drained: bool,
+/// What the delivery learns of the queue at once.
+enum Polled {
+    Wait(Option<Instant>),
+    /// With the gap in front of it.
+    Batch(Taken, Option<Box<Lost>>),
+    /// The queue is closed and empty, and everything is settled.
+    Drained,
 }
 
 impl Shared {
@@ -322,40 +281,21 @@ impl Shared {
     }
 
     /// Settles the batch that was published last. Returns whether there was one.
-    pub(crate) fn settle(&self, bus: &mut Core, now: Instant) -> bool {
+    pub(crate) fn settle(&self, queue: &mut Queue<Activity>, now: Instant) -> bool {
         let Some(receipt) = self.published.lock().take() else { return false };
-        bus.settle_receipt(receipt, Accepted::All, now);
-        *self.flushed.lock() = Some(bus.flushed());
+        *self.flushed.lock() = Some(queue.settle(receipt, Accepted::All, now));
         true
     }
 
     /// Closes the bus and counts what is queued as dropped, without visiting it: the delivery
-    /// [discards](Self::discard) it. Returns how many updates that are. O(1).
-    pub(crate) fn abandon(&self, bus: &mut Core, now: Instant) -> u64 {
-        bus.close(now);
-        self.settle(bus, now);
-        let ledger = bus.ledger();
+    /// discards it. Returns how many updates that are. O(1).
+    pub(crate) fn abandon(&self, queue: &mut Queue<Activity>, now: Instant) -> u64 {
+        queue.close(now);
+        self.settle(queue, now);
+        let ledger = queue.ledger();
         match self.abandoned_at.set(ledger) {
             Ok(()) => ledger.queued,
             Err(_) => 0,
-        }
-    }
-
-    /// Drops a part of what is queued. Returns whether something is left.
-    fn discard(&self, part: &mut Queued) -> bool {
-        let mut bus = self.bus.lock();
-        let now = self.host.now();
-        let before = bus.ledger().queued;
-        loop {
-            let queued = bus.ledger().queued;
-            let left = (PART as u64).saturating_sub(before - queued) as usize;
-            if queued == 0 || left == 0 {
-                return queued > 0;
-            }
-            if let Polled::Wait(_) = bus.poll_part(part, left, |_| {}, now) {
-                return true;
-            }
-            bus.settle(part, Accepted::First(0), now);
         }
     }
 }

@@ -5,9 +5,10 @@ use std::task::Waker;
 
 use parking_lot::Mutex;
 
-use super::shared::Lost;
-use crate::batch::block::{Block, ResolveNames};
-use crate::batch::message::Topic;
+use crate::batch::block::Block;
+use crate::batch::names::ResolveNames;
+use crate::batch::subject::Topic;
+use crate::queue::Lost;
 use crate::registry::names::Names;
 use crate::window::bounds::{Amount, Bounds};
 use crate::window::hub::Hub;
@@ -19,38 +20,43 @@ pub(crate) struct Publisher {
     bounds: Bounds,
     /// What the updates in the window have allocated.
     window_bytes: u64,
-    /// Empty blocks that nobody else holds.
-    spare: Vec<Arc<Block>>,
+    /// Empty blocks.
+    recycled: Vec<Block>,
+    /// What was around them.
+    shells: Vec<Arc<Block>>,
     names: Arc<dyn ResolveNames>,
     wakers: Vec<Waker>,
 }
 
 /// How many empty blocks are kept.
-const SPARE: usize = 16;
+const SPARE: usize = 4;
 
 impl Publisher {
     pub(crate) fn new(bounds: Bounds, names: Arc<dyn ResolveNames>) -> Self {
-        Self { bounds, window_bytes: 0, spare: Vec::new(), names, wakers: Vec::new() }
+        Self {
+            bounds,
+            window_bytes: 0,
+            recycled: Vec::new(),
+            shells: Vec::new(),
+            names,
+            wakers: Vec::new(),
+        }
     }
 
-    /// An empty block for a batch of so many updates, at least one. It has room for at most twice as many, since it
-    /// stays with the batch for as long as that can be read.
-    pub(crate) fn block(&mut self, updates: usize) -> Arc<Block> {
-        let size = updates.max(1).next_power_of_two();
-        let fits = |block: &Arc<Block>| (updates..=size).contains(&block.capacity());
-        let mut block = match self.spare.iter().rposition(fits) {
-            Some(place) => self.spare.swap_remove(place),
-            None => Arc::new(Block::with_capacity(if size > 128 { updates } else { size })),
-        };
-        if let Some(block) = Arc::get_mut(&mut block) {
-            block.resolve_by(&self.names);
-        }
-        block
+    /// An empty block, for updates to come. It may be without memory.
+    pub(crate) fn spare(&mut self) -> Block {
+        self.recycled.pop().unwrap_or_default()
     }
 
     /// Publishes a batch: at least one update. `now` is the bus's clock in microseconds.
-    pub(crate) fn publish(&mut self, hub: &Hub, block: Arc<Block>, now: u64) {
+    pub(crate) fn publish(&mut self, hub: &Hub, mut block: Block, now: u64) {
         debug_assert!(block.len() > 0, "a batch without updates is not published");
+        block.resolve_by(&self.names);
+        let mut shared = self.shells.pop().unwrap_or_default();
+        if let Some(shell) = Arc::get_mut(&mut shared) {
+            *shell = block;
+        }
+        let block = shared;
         self.window_bytes += block.allocated();
         {
             let mut index = hub.index();
@@ -117,9 +123,10 @@ impl Publisher {
             self.window_bytes -= block.allocated();
             index.age(&block);
             match Arc::get_mut(&mut block) {
-                Some(unread) if self.spare.len() < SPARE => {
+                Some(unread) if self.recycled.len() < SPARE => {
                     unread.clear();
-                    self.spare.push(block);
+                    self.recycled.push(std::mem::take(unread));
+                    self.shells.push(block);
                 }
                 Some(_) => {}
                 // As long as the index is locked, the numbers are those of its conversations.

@@ -8,31 +8,23 @@ use event_listener::Event;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use statusbus_core::{
-    BatchInfo, Bus, Categories, ConversationError, Depth, DropReason, FlushMark, Gap, Ledger,
-    Outcome, OverflowEvent, Receipt, RefuseReason, SendOptions, Slot, Telemetry,
+    BatchInfo, Categories, ConversationError, Depth, DropReason, FlushMark, Ledger, Outcome,
+    OverflowEvent, Receipt, RefuseReason, SendOptions, Telemetry,
 };
 
 use crate::batch::block::Block;
-use crate::batch::message::{Message, Topic};
+use crate::batch::details::Details;
+use crate::batch::subject::Topic;
 use crate::batch::text::Text;
 use crate::bus::host::Host;
 use crate::bus::peak::Peak;
 use crate::bus::wakeup::Wakeup;
+use crate::queue::Queue;
 use crate::registry::names::Names;
 use crate::registry::selector::CheckedName;
 use crate::window::conversation::ConversationState;
 use crate::window::hub::Hub;
 use crate::window::snapshot::{Snapshots, Start};
-
-/// For how many topics losses are counted apart.
-pub(crate) const GAPS: usize = 16;
-
-/// What was lost in front of a batch.
-pub(crate) type Lost = Gap<Topic, GAPS>;
-
-/// The core as the hub uses it.
-pub(crate) type Core =
-    Bus<Message, Box<[Slot<Message>]>, Activity, { statusbus_core::Category::MAX }, GAPS>;
 
 /// What the bus did since the last report.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,7 +70,7 @@ pub(crate) struct Sizes {
 }
 
 pub(crate) struct Shared {
-    pub(crate) bus: Mutex<Core>,
+    pub(crate) queue: Mutex<Queue<Activity>>,
     pub(crate) names: Mutex<Names>,
     pub(crate) hub: Hub,
     pub(crate) system: Arc<ConversationState>,
@@ -109,7 +101,7 @@ pub(crate) struct Shared {
 impl Shared {
     #[allow(clippy::too_many_arguments)]
     pub(crate) fn new(
-        bus: Core,
+        queue: Queue<Activity>,
         hub: Hub,
         names: Names,
         host: Box<dyn Host>,
@@ -119,7 +111,7 @@ impl Shared {
     ) -> Self {
         let system = Arc::clone(&names.system);
         Self {
-            bus: Mutex::new(bus),
+            queue: Mutex::new(queue),
             names: Mutex::new(names),
             hub,
             system,
@@ -142,68 +134,77 @@ impl Shared {
         }
     }
 
-    /// Puts an update into the queue. What comes back for it is dropped without the lock.
+    /// Sends an update that has nothing but a text, for somebody who holds the conversation.
     #[inline(always)]
-    pub(crate) fn push(&self, message: Message, options: SendOptions) -> Outcome {
-        self.push_then(message, options, |_| {})
+    pub(crate) fn send_plain(&self, topic: Topic, text: &Text<'_>) {
+        if !self.queue.lock().push_plain(topic, text.as_str()) {
+            self.send_plain_slowly(topic, text, None);
+        }
     }
 
     /// The same, by somebody who lets go of the conversation afterwards.
-    pub(crate) fn push_and_let_go(
+    #[inline]
+    pub(crate) fn send_plain_and_let_go(
         &self,
-        message: Message,
-        options: SendOptions,
+        topic: Topic,
+        text: &Text<'_>,
         conversation: &ConversationState,
-    ) -> Outcome {
-        self.push_then(message, options, |bus| conversation.let_go(bus.ledger().sent))
+    ) {
+        let mut queue = self.queue.lock();
+        if queue.push_plain(topic, text.as_str()) {
+            conversation.let_go(queue.end());
+        } else {
+            drop(queue);
+            self.send_plain_slowly(topic, text, Some(conversation));
+        }
     }
 
-    #[inline(always)]
-    fn push_then(
+    #[inline(never)]
+    fn send_plain_slowly(&self, topic: Topic, text: &Text<'_>, let_go: Option<&ConversationState>) {
+        if text.as_str().len() > self.sizes.text {
+            return self.refuse(RefuseReason::TooLarge);
+        }
+        self.send(topic, text, &mut None, &SendOptions::new(topic.category), let_go);
+    }
+
+    /// Sends an update. `details` are taken if it is queued. The caller lets go of `let_go` afterwards.
+    pub(crate) fn send(
         &self,
-        mut message: Message,
-        options: SendOptions,
-        then: impl FnOnce(&Core),
+        topic: Topic,
+        text: &Text<'_>,
+        details: &mut Option<Arc<Details>>,
+        options: &SendOptions,
+        let_go: Option<&ConversationState>,
     ) -> Outcome {
-        let mut bus = self.bus.lock();
-        let outcome = bus.push(&mut message, options, || self.host.now());
-        then(&bus);
-        let wake = bus.take_wake();
-        drop(bus);
+        let mut queue = self.queue.lock();
+        let (outcome, leftover) = queue.push(topic, text, details, options, || self.host.now());
+        if let Some(conversation) = let_go {
+            conversation.let_go(queue.end());
+        }
+        let wake = queue.take_wake();
+        drop(queue);
         if wake {
             self.wakeup.wake();
         }
-        if matches!(outcome, Outcome::Queued) {
-            // Nothing came back, and what is left owns nothing.
-            std::mem::forget(message);
-        }
+        // Freed without the lock.
+        drop(leftover);
         outcome
     }
 
-    /// Whether a text is not too large. If it is, that is counted.
-    #[inline]
-    pub(crate) fn takes(&self, text: &Text) -> bool {
-        let takes = text.len() <= self.sizes.text;
-        if !takes {
-            self.refuse(RefuseReason::TooLarge);
-        }
-        takes
-    }
-
     pub(crate) fn refuse(&self, reason: RefuseReason) {
-        self.bus.lock().refuse(reason);
+        self.queue.lock().refuse(reason);
     }
 
-    /// Does something with the bus that the runner may have to be woken for.
-    pub(crate) fn with_bus<R>(
+    /// Does something with the queue that the runner may have to be woken for.
+    pub(crate) fn with_queue<R>(
         &self,
-        act: impl FnOnce(&mut Core, statusbus_core::Instant) -> R,
+        act: impl FnOnce(&mut Queue<Activity>, statusbus_core::Instant) -> R,
     ) -> R {
         let (answer, wake) = {
-            let mut bus = self.bus.lock();
+            let mut queue = self.queue.lock();
             let now = self.host.now();
-            let answer = act(&mut bus, now);
-            (answer, bus.take_wake())
+            let answer = act(&mut queue, now);
+            (answer, queue.take_wake())
         };
         if wake {
             self.wakeup.wake();
@@ -250,8 +251,7 @@ impl Shared {
     /// The depth of the queue now, and its peak in the last moments. The runner asks with each batch,
     /// so that no peak is forgotten or found too late.
     pub(crate) fn depth(&self) -> Depth {
-        let mut bus = self.bus.lock();
-        let mut depth = bus.depth();
+        let mut depth = self.queue.lock().depth();
         if self.is_abandoned() {
             (depth.queued, depth.oldest) = (0, std::time::Duration::ZERO);
         }
@@ -260,13 +260,13 @@ impl Shared {
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
-        self.ledger_of(&self.bus.lock())
+        let ledger = self.queue.lock().ledger();
+        self.seen(ledger)
     }
 
     /// The counters, in which what is abandoned is dropped already, although the runner has yet to
     /// take it out of the queue.
-    pub(crate) fn ledger_of(&self, bus: &Core) -> Ledger {
-        let mut ledger = bus.ledger();
+    pub(crate) fn seen(&self, mut ledger: Ledger) -> Ledger {
         if let Some(before) = self.abandoned_at.get() {
             // However they left since then, those that were queued had been abandoned before.
             let left = ledger.dropped.total() - before.dropped.total();

@@ -9,12 +9,12 @@ use std::time::Duration;
 use statusbus_core::{Instant, Ledger};
 
 use crate::bus::flush::settled_until;
-use crate::bus::shared::{Core, Shared};
+use crate::bus::shared::Shared;
 
 /// Closes the bus, and waits until everything is delivered and read. After the timeout it drops what is queued.
 pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {
     let deadline = shared.host.now() + timeout;
-    shared.with_bus(Core::close);
+    shared.with_queue(|queue, now| queue.close(now));
     let all = pin!(async {
         settled_until(shared, || shared.ended.load(Ordering::Acquire)).await;
         shared.hub.all_left().await;
@@ -23,16 +23,16 @@ pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {
         return shared.ledger();
     }
     // From here on nothing depends on how much is queued or on what the readers do.
-    let lost = shared.with_bus(|bus, now| shared.abandon(bus, now));
+    let lost = shared.with_queue(|queue, now| shared.abandon(queue, now));
     shared.settled.notify(usize::MAX);
     shared.wakeup.wake();
     let readers = shared.hub.readers();
     shared.contain(|| shared.host.shutdown_timed_out(lost, readers));
     // The runner may be publishing a batch on another thread. What becomes of it is soon known.
     settled_until(shared, || {
-        shared.with_bus(|bus, now| {
-            shared.settle(bus, now);
-            bus.ledger().in_flight == 0
+        shared.with_queue(|queue, now| {
+            shared.settle(queue, now);
+            queue.ledger().in_flight == 0
         })
     })
     .await;

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use statusbus_core::{
     Categories, Category, Config, ConversationError, Depth, Ledger, Priority, RefuseReason,
-    SendOptions, Update,
 };
 
-use crate::Text;
-use crate::batch::message::Message;
-use crate::bus::shared::{Core, Shared};
-use crate::bus::update_builder::UpdateBuilder;
+use crate::batch::subject::Topic;
+use crate::batch::text::Text;
+use crate::bus::shared::Shared;
+use crate::bus::update_builder::{Target, UpdateBuilder};
 use crate::reader::subscription::Subscribe;
 use crate::registry::selector::Selector;
 use crate::window::conversation::ConversationState;
@@ -49,7 +48,7 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.with_bus(Core::close);
+        self.shared.with_queue(|queue, now| queue.close(now));
     }
 }
 
@@ -61,7 +60,7 @@ macro_rules! categories {
             ///
             /// See [`send`](Self::send).
             #[inline]
-            pub fn $name(&self, conversation: &str, text: impl Into<Text>) {
+            pub fn $name<'a>(&self, conversation: &str, text: impl Into<Text<'a>>) {
                 self.send(conversation, Category::$category, text);
             })*
         }
@@ -71,7 +70,7 @@ macro_rules! categories {
             ///
             /// See [`send`](Self::send).
             #[inline]
-            pub fn $name(&self, text: impl Into<Text>) {
+            pub fn $name<'a>(&self, text: impl Into<Text<'a>>) {
                 self.send(Category::$category, text);
             })*
         }
@@ -108,20 +107,25 @@ impl Status {
     }
 
     /// Begins an update with key, priority, TTL or metadata: see [`UpdateBuilder`].
-    pub fn update(
-        &self,
+    pub fn update<'a>(
+        &'a self,
         conversation: &str,
         category: Category,
-        text: impl Into<Text>,
-    ) -> UpdateBuilder<'_> {
+        text: impl Into<Text<'a>>,
+    ) -> UpdateBuilder<'a> {
         let shared = &self.handle.shared;
-        UpdateBuilder::new(shared, shared.conversation(conversation), category, text.into())
+        let conversation = shared.conversation(conversation).map(Target::Owned);
+        UpdateBuilder::new(shared, conversation, category, text.into())
     }
 
     /// Begins a system-wide update: see [`UpdateBuilder`].
-    pub fn system_update(&self, category: Category, text: impl Into<Text>) -> UpdateBuilder<'_> {
+    pub fn system_update<'a>(
+        &'a self,
+        category: Category,
+        text: impl Into<Text<'a>>,
+    ) -> UpdateBuilder<'a> {
         let shared = &self.handle.shared;
-        UpdateBuilder::new(shared, Ok(Arc::clone(&shared.system)), category, text.into())
+        UpdateBuilder::new(shared, Ok(Target::Borrowed(&shared.system)), category, text.into())
     }
 
     /// A handle to a conversation. Its name is looked up once, here, which makes it the cheapest way to
@@ -182,18 +186,12 @@ impl Status {
     /// [shutdown](Self::shutdown) that timed out. O(n) in the number of removed updates.
     #[allow(clippy::must_use_candidate)] // the ledger has the number too
     pub fn reconfigure(&self, config: Config) -> usize {
-        let (mut left, shared) = (Vec::new(), &self.handle.shared);
-        shared.with_bus(|bus, now| {
+        let shared = &self.handle.shared;
+        let removed = shared.with_queue(|queue, now| {
             // What a shutdown has given up counts as dropped by the sink, and not as shrunk.
-            if !shared.is_abandoned() {
-                bus.reconfigure(
-                    config,
-                    |message, _| left.push(std::mem::replace(message, Message::EMPTY)),
-                    now,
-                );
-            }
+            if shared.is_abandoned() { Vec::new() } else { queue.reconfigure(config, now) }
         });
-        left.len()
+        removed.len()
     }
 
     /// Changes the priority and the TTL of updates of a category that have none of their own. `None`: no
@@ -204,13 +202,13 @@ impl Status {
         priority: Priority,
         ttl: Option<Duration>,
     ) {
-        self.handle.shared.bus.lock().reconfigure_category(category, priority, ttl);
+        self.handle.shared.queue.lock().reconfigure_category(category, priority, ttl);
     }
 
     /// The current configuration.
     #[must_use]
     pub fn config(&self) -> Config {
-        self.handle.shared.bus.lock().config()
+        self.handle.shared.queue.lock().config()
     }
 
     /// The counters of every outcome. They balance at any time ([`Ledger::is_balanced`]). Costs a lock.
@@ -314,15 +312,12 @@ impl Status {
     /// Sends an update. An invalid name, an unknown category and a text that is too large are refused
     /// and counted. Never blocks, awaits or panics.
     #[inline]
-    pub fn send(&self, conversation: &str, category: Category, text: impl Into<Text>) {
+    pub fn send<'a>(&self, conversation: &str, category: Category, text: impl Into<Text<'a>>) {
         let shared = &*self.handle.shared;
         match shared.conversation(conversation) {
             Ok(state) => {
-                let text = text.into();
-                if shared.takes(&text) {
-                    let message = Message::plain(text, state.number, category);
-                    shared.push_and_let_go(message, SendOptions::new(category), &state);
-                }
+                let topic = Topic { conversation: state.number, category };
+                shared.send_plain_and_let_go(topic, &text.into(), &state);
             }
             Err(_) => shared.refuse(RefuseReason::Invalid),
         }
@@ -354,7 +349,7 @@ pub struct Conversation {
 
 impl Drop for Conversation {
     fn drop(&mut self) {
-        self.state.let_go(self.handle.shared.ledger().sent);
+        self.state.let_go(self.handle.shared.queue.lock().end());
     }
 }
 
@@ -373,21 +368,21 @@ impl Conversation {
     }
 
     /// Begins an update with key, priority, TTL or metadata: see [`UpdateBuilder`].
-    pub fn update(&self, category: Category, text: impl Into<Text>) -> UpdateBuilder<'_> {
-        let state = Ok(Arc::clone(&self.state));
-        UpdateBuilder::new(&self.handle.shared, state, category, text.into())
+    pub fn update<'a>(
+        &'a self,
+        category: Category,
+        text: impl Into<Text<'a>>,
+    ) -> UpdateBuilder<'a> {
+        let conversation = Ok(Target::Borrowed(&self.state));
+        UpdateBuilder::new(&self.handle.shared, conversation, category, text.into())
     }
 
     /// Sends an update. An unknown category and a text that is too large are refused and counted. Never
     /// blocks, awaits or panics.
     #[inline]
-    pub fn send(&self, category: Category, text: impl Into<Text>) {
-        let shared = &*self.handle.shared;
-        let text = text.into();
-        if shared.takes(&text) {
-            let message = Message::plain(text, self.state.number, category);
-            shared.push(message, SendOptions::new(category));
-        }
+    pub fn send<'a>(&self, category: Category, text: impl Into<Text<'a>>) {
+        let topic = Topic { conversation: self.state.number, category };
+        self.handle.shared.send_plain(topic, &text.into());
     }
 }
 

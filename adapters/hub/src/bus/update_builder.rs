@@ -9,10 +9,12 @@ use statusbus_core::{
     Category, ConversationError, DropReason, Outcome, Priority, RefuseReason, SendOptions,
 };
 
-use crate::batch::message::{Details, Message};
+use crate::batch::details::Details;
+use crate::batch::metadata::Metadata;
+use crate::batch::subject::Topic;
+use crate::batch::text::Text;
 use crate::bus::shared::Shared;
 use crate::window::conversation::ConversationState;
-use crate::{Metadata, Text};
 
 /// An update under construction: add key, priority, TTL and metadata, then [`send`](Self::send) it.
 ///
@@ -35,14 +37,20 @@ use crate::{Metadata, Text};
 #[must_use = "an update is sent by `send` or `try_send`"]
 pub struct UpdateBuilder<'a> {
     shared: &'a Shared,
-    conversation: Result<Arc<ConversationState>, SendError>,
+    conversation: Result<Target<'a>, SendError>,
     category: Result<Category, SendError>,
-    text: Text,
+    text: Text<'a>,
     key: Option<Box<str>>,
     priority: Option<Priority>,
     ttl: Option<Duration>,
     metadata: Option<Metadata>,
     age: Duration,
+}
+
+/// The conversation of an update under construction.
+pub(crate) enum Target<'a> {
+    Borrowed(&'a ConversationState),
+    Owned(Arc<ConversationState>),
 }
 
 /// An update was not queued. The ledger counts it. `Display` names the fault and what to do about it.
@@ -76,9 +84,9 @@ enum Detail {
 impl<'a> UpdateBuilder<'a> {
     pub(crate) fn new(
         shared: &'a Shared,
-        conversation: Result<Arc<ConversationState>, ConversationError>,
+        conversation: Result<Target<'a>, ConversationError>,
         category: Category,
-        text: Text,
+        text: Text<'a>,
     ) -> Self {
         Self {
             shared,
@@ -151,18 +159,24 @@ impl<'a> UpdateBuilder<'a> {
     /// It is not queued: it was refused, or the queue was full and it was dropped or had expired.
     pub fn try_send(self) -> Result<Outcome, SendError> {
         let shared = self.shared;
-        let (message, options, conversation) = self.check().inspect_err(|error| {
-            if let SendErrorKind::Refused(reason) = error.kind {
-                shared.refuse(reason);
-            }
-        })?;
-        let outcome = shared.push_and_let_go(message, options, &conversation);
+        let Checked { target, category, text, mut details, options } =
+            self.check().inspect_err(|error| {
+                if let SendErrorKind::Refused(reason) = error.kind {
+                    shared.refuse(reason);
+                }
+            })?;
+        let (number, let_go) = match &target {
+            Target::Borrowed(state) => (state.number, None),
+            Target::Owned(state) => (state.number, Some(&**state)),
+        };
+        let topic = Topic { conversation: number, category };
+        let outcome = shared.send(topic, &text, &mut details, &options, let_go);
         SendErrorKind::of(outcome).map_or(Ok(outcome), |kind| Err(kind.into()))
     }
 
-    fn check(self) -> Result<(Message, SendOptions, Arc<ConversationState>), SendError> {
+    fn check(self) -> Result<Checked<'a>, SendError> {
         let Self { shared, conversation, category, text, key, priority, ttl, metadata, age } = self;
-        let (conversation, category) = (conversation?, category?);
+        let (target, category) = (conversation?, category?);
         let sizes = shared.sizes;
         let metadata_len = metadata.as_ref().map_or(0, |metadata| metadata.as_json().len());
         too_large("text", text.as_str().len(), sizes.text)?;
@@ -180,15 +194,27 @@ impl<'a> UpdateBuilder<'a> {
             if key.is_empty() {
                 return Err(SendError::refused(RefuseReason::Invalid, Detail::Key));
             }
-            key_hash = shared.seed.hash_one((conversation.number, category, key)) as u32;
+            let number = match &target {
+                Target::Borrowed(state) => state.number,
+                Target::Owned(state) => state.number,
+            };
+            key_hash = shared.seed.hash_one((number, category, key)) as u32;
             options = options.with_key_hash(key_hash);
         }
         let age = u64::try_from(age.as_micros()).unwrap_or(u64::MAX);
         let plain = key.is_none() && metadata.is_none() && age == 0;
         let details = (!plain).then(|| Arc::new(Details { key, key_hash, metadata, age }));
-        let number = conversation.number;
-        Ok((Message { text, details, conversation: number, category }, options, conversation))
+        Ok(Checked { target, category, text, details, options })
     }
+}
+
+/// An update that can be sent.
+struct Checked<'a> {
+    target: Target<'a>,
+    category: Category,
+    text: Text<'a>,
+    details: Option<Arc<Details>>,
+    options: SendOptions,
 }
 
 /// Whether a part is larger than the bus takes.

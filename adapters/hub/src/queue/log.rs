@@ -41,6 +41,13 @@ pub(crate) struct Place {
     index: usize,
 }
 
+impl Place {
+    /// A number that grows with the place.
+    pub(crate) const fn number(self) -> u64 {
+        self.block << 17 | self.index as u64
+    }
+}
+
 /// Updates whose priority a merge has raised: each is the youngest of its new priority from then on.
 #[derive(Default)]
 struct Raised {
@@ -84,8 +91,13 @@ impl Log {
     /// Whether the last block takes no more updates.
     #[inline]
     pub(crate) fn is_tail_full(&self) -> bool {
-        let Numbered { block, .. } = &self.tail;
-        block.len() >= block.capacity() || block.len() >= self.size
+        self.tail.block.len() >= self.end_of_tail()
+    }
+
+    /// So many updates fit into the last block.
+    #[inline]
+    pub(crate) fn end_of_tail(&self) -> usize {
+        self.tail.block.capacity().min(self.size)
     }
 
     /// Makes room for another update in the last block.
@@ -137,7 +149,7 @@ impl Log {
     }
 
     /// The place of the next update.
-    const fn end(&self) -> Place {
+    pub(crate) const fn end(&self) -> Place {
         Place { block: self.tail.number, index: self.tail.block.len() }
     }
 
@@ -380,6 +392,16 @@ impl Log {
         }
     }
 
+    /// Moves the updates of a block to the end of another one.
+    pub(crate) fn append_block(&mut self, to: &mut Block, mut from: Block) {
+        to.grow(to.len() + from.len());
+        for index in 0..from.len() {
+            from.move_to(index, to);
+        }
+        from.clear();
+        self.recycle(from);
+    }
+
     /// Joins two neighbours with few updates, if there are many blocks: where updates of low priority have left,
     /// a few others must not hold the memory of many. O(updates in a block).
     fn merge_sparse(&mut self) {
@@ -470,11 +492,7 @@ impl Raised {
     }
 }
 
-fn block<'a>(
-    sealed: &'a VecDeque<Numbered>,
-    tail: &'a Numbered,
-    number: u64,
-) -> Option<&'a Block> {
+fn block<'a>(sealed: &'a VecDeque<Numbered>, tail: &'a Numbered, number: u64) -> Option<&'a Block> {
     if number == tail.number {
         return Some(&tail.block);
     }

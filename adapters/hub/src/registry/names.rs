@@ -8,7 +8,6 @@ use hashbrown::HashTable;
 use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 
-use super::departures::Departures;
 use super::selector::CheckedName;
 use crate::batch::names::{NameTable, ResolveNames};
 use crate::window::conversation::ConversationState;
@@ -32,7 +31,8 @@ pub(crate) struct Names {
     idle_after: u64,
     /// The last position of any conversation that was forgotten: a new one may have been it.
     forgotten_to: u64,
-    pub(crate) departures: Departures,
+    /// What was sent before this place in the queue is delivered.
+    pub(crate) left: u64,
     numbered: Arc<NamesByNumber>,
 }
 
@@ -86,7 +86,7 @@ impl Names {
             most,
             idle_after,
             forgotten_to: 0,
-            departures: Departures::default(),
+            left: 0,
             numbered: Arc::default(),
         }
     }
@@ -150,7 +150,7 @@ impl Names {
     /// so that names that readers made up do not take the places of others.
     pub(crate) fn leave(&mut self, state: &Arc<ConversationState>, index: &Mutex<Index>) {
         let known = self.numbered(state.number).is_some_and(|known| Arc::ptr_eq(known, state));
-        if !known || state.name().is_none() || !state.is_held_by(1, self.departures.left()) {
+        if !known || state.name().is_none() || !state.is_held_by(1, self.left) {
             return;
         }
         let mut index = index.lock();
@@ -177,7 +177,7 @@ impl Names {
             self.hand = if self.hand < self.numbers.len() { self.hand + 1 } else { 1 };
             let Some(entry) = self.numbered(number) else { continue };
             let long = now.saturating_sub(index.used_at(number)) >= self.idle_after;
-            let unused = entry.is_unused(self.departures.left());
+            let unused = entry.is_unused(self.left);
             if !(long || unused && self.len() > most) {
                 continue;
             }

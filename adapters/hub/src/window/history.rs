@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::bounds::Amount;
-use crate::batch::names::NameTable;
 use crate::batch::block::{Block, OwnedUpdate};
+use crate::batch::names::NameTable;
 
 /// The last updates of a conversation that have left the window.
 #[derive(Default)]

@@ -12,8 +12,8 @@ use super::bounds::Amount;
 use super::history::{History, of_the_only_conversation};
 use super::loss_log::{GapScope, LossLog, MOST_LOSSES};
 use super::retained::Retained;
-use crate::batch::names::NameTable;
 use crate::batch::block::{Block, OwnedUpdate};
+use crate::batch::names::NameTable;
 use crate::batch::update::Update;
 use crate::batch::view::{Batch, Part};
 

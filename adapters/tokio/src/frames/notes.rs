@@ -52,7 +52,7 @@ impl Notes {
     }
 
     /// An update about the device.
-    pub(super) fn draft(&self, text: impl Into<Text>) -> UpdateBuilder<'_> {
+    pub(super) fn draft<'a>(&'a self, text: impl Into<Text<'a>>) -> UpdateBuilder<'a> {
         match &self.device {
             None => self.status.system_update(Category::INFO, text),
             Some(device) => device.update(Category::INFO, text),
