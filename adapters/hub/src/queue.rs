@@ -1,6 +1,8 @@
 //! The queue: the rules of the core over a log of blocks.
 
 mod log;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

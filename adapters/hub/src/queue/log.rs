@@ -107,7 +107,7 @@ impl Log {
             let priorities = block.priorities();
             self.seal(priorities);
         } else if block.len() >= block.capacity() {
-            block.grow((2 * block.len()).clamp(FIRST, self.size.max(1)));
+            block.grow((2 * block.len()).max(FIRST).min(self.size));
         }
     }
 
@@ -324,6 +324,8 @@ impl Log {
             None => self.take_tail(),
         };
         self.forget_block(number, &block);
+        // All may have left from the next one.
+        self.drop_front();
         Some((block, oldest))
     }
 
