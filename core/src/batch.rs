@@ -13,6 +13,16 @@ use crate::{Config, FlushReason, Priority, Update};
 /// as long as it is read.
 #[repr(C)]
 pub struct Batch<U: Update, B: ?Sized> {
+    pub(crate) head: BatchHead,
+    update: core::marker::PhantomData<U>,
+    pub(crate) items: B,
+}
+
+/// A batch without its updates: why it was due, its positions, and what is still in flight. Queues that are driven
+/// by [`Rules`](crate::Rules) keep it beside the updates.
+#[derive(Debug)]
+#[repr(C)]
+pub struct BatchHead {
     /// Updates that were moved in.
     pub(crate) filled: u16,
     /// Updates among them that were settled one by one.
@@ -28,8 +38,6 @@ pub struct Batch<U: Update, B: ?Sized> {
     pub(crate) first_seq: Long,
     /// The position of the gap in front of it; zero without one.
     pub(crate) gap_seq: Long,
-    update: core::marker::PhantomData<U>,
-    pub(crate) items: B,
 }
 
 /// Room for one update of a batch.
@@ -51,7 +59,7 @@ impl<U: Update> Item<U> {
         Self { update: U::EMPTY, waited: 0, ttl: Ttl::from_micros(0), priority: 0 };
 }
 
-/// The obligation to settle a batch whose updates stay in its buffer: see [`Batch::take_receipt`].
+/// The obligation to settle a batch whose updates stay where they are: see [`Batch::take_receipt`].
 #[derive(Debug)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[must_use = "a batch that is not settled stays in flight"]
@@ -83,26 +91,14 @@ impl<U: Update, B: ?Sized> Batch<U, B> {
     where
         B: Sized,
     {
-        Self {
-            filled: 0,
-            settled: 0,
-            is_open: false,
-            is_growing: false,
-            reason: FlushReason::Full,
-            began: Long::ZERO,
-            longest_wait: 0,
-            first_seq: Long::ZERO,
-            gap_seq: Long::ZERO,
-            update: core::marker::PhantomData,
-            items,
-        }
+        Self { head: BatchHead::new(), update: core::marker::PhantomData, items }
     }
 
     /// Updates in it.
     #[must_use]
     #[inline]
     pub const fn len(&self) -> usize {
-        (self.filled - self.settled) as usize
+        self.head.len()
     }
 
     /// Whether no update is in it; a gap may be in front of it.
@@ -114,7 +110,7 @@ impl<U: Update, B: ?Sized> Batch<U, B> {
     /// Why the batch was due.
     #[must_use]
     pub const fn reason(&self) -> FlushReason {
-        self.reason
+        self.head.reason
     }
 
     /// The position of its first update. Each next update has the next position; an update that
@@ -122,12 +118,88 @@ impl<U: Update, B: ?Sized> Batch<U, B> {
     #[must_use]
     #[inline]
     pub const fn first_seq(&self) -> u64 {
-        self.first_seq.get()
+        self.head.first_seq()
     }
 
     /// The position of the gap in front of it; `None`: nothing is missing there. See
     /// [`Bus::gap`](crate::Bus::gap).
     #[must_use]
+    pub const fn gap_seq(&self) -> Option<u64> {
+        self.head.gap_seq()
+    }
+
+    /// Separates settling from the buffer: settle the returned receipt by
+    /// [`Bus::settle_receipt`](crate::Bus::settle_receipt). The updates stay readable in the buffer until
+    /// [`clear`](Self::clear), which must come before the next poll.
+    pub const fn take_receipt(&mut self) -> Receipt {
+        self.head.take_receipt()
+    }
+}
+
+impl BatchHead {
+    /// That of an empty batch.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            filled: 0,
+            settled: 0,
+            is_open: false,
+            is_growing: false,
+            reason: FlushReason::Full,
+            began: Long::ZERO,
+            longest_wait: 0,
+            first_seq: Long::ZERO,
+            gap_seq: Long::ZERO,
+        }
+    }
+
+    /// Updates in the batch that were not [settled by themselves](crate::Rules::settle_one).
+    #[must_use]
+    #[inline]
+    pub const fn len(&self) -> usize {
+        (self.filled - self.settled) as usize
+    }
+
+    /// Whether no update is in the batch; a gap may be in front of it.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether the batch is in flight: polled, at least in part, and its receipt was not taken.
+    #[must_use]
+    #[inline]
+    pub const fn is_in_flight(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether the batch is in flight and gets no more updates. Settle it before the next one is polled.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_whole(&self) -> bool {
+        self.is_open && !self.is_growing
+    }
+
+    /// Why the batch was due.
+    #[must_use]
+    #[inline]
+    pub const fn reason(&self) -> FlushReason {
+        self.reason
+    }
+
+    /// The position of its first update, once the first part is finished: a gap may come in front of it. Each next
+    /// update has the next position.
+    #[must_use]
+    #[inline]
+    pub const fn first_seq(&self) -> u64 {
+        self.first_seq.get()
+    }
+
+    /// The position of the gap in front of it; `None`: nothing is missing there. See
+    /// [`Rules::gap`](crate::Rules::gap).
+    #[must_use]
+    #[inline]
     pub const fn gap_seq(&self) -> Option<u64> {
         match self.gap_seq.get() {
             0 => None,
@@ -135,9 +207,8 @@ impl<U: Update, B: ?Sized> Batch<U, B> {
         }
     }
 
-    /// Separates settling from the buffer: settle the returned receipt by
-    /// [`Bus::settle_receipt`](crate::Bus::settle_receipt). The updates stay readable in the buffer until
-    /// [`clear`](Self::clear), which must come before the next poll.
+    /// The obligation to settle the batch. It gets no more updates.
+    #[inline]
     pub const fn take_receipt(&mut self) -> Receipt {
         self.is_growing = false;
         Receipt {
@@ -146,6 +217,21 @@ impl<U: Update, B: ?Sized> Batch<U, B> {
             gap_seq: self.gap_seq,
             began: self.began,
         }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn clear(&mut self) {
+        self.filled = 0;
+        self.settled = 0;
+        self.is_open = false;
+        self.is_growing = false;
+        self.gap_seq = Long::ZERO;
+    }
+}
+
+impl Default for BatchHead {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -212,29 +298,32 @@ impl<U: Update, B: AsRef<[Item<U>]> + AsMut<[Item<U>]> + ?Sized> Batch<U, B> {
     /// The updates themselves, in order, to be changed.
     #[inline]
     pub fn updates_mut(&mut self) -> impl Iterator<Item = &mut U> {
-        let items = self.items.as_mut().get_mut(..usize::from(self.filled)).unwrap_or_default();
+        let filled = usize::from(self.head.filled);
+        let items = self.items.as_mut().get_mut(..filled).unwrap_or_default();
         items.iter_mut().filter(|item| item.priority != SETTLED).map(|item| &mut item.update)
     }
 
     /// Empties the buffer. A batch that is still to be settled stays in flight: settle it first.
     #[inline]
     pub fn clear(&mut self) {
+        self.vacate(self.head.filled);
+        self.head.clear();
+    }
+
+    /// Drops the updates in the first `filled` items.
+    #[inline(always)]
+    pub(crate) fn vacate(&mut self, filled: u16) {
         if core::mem::needs_drop::<U>() {
-            let filled = usize::from(self.filled);
+            let filled = usize::from(filled);
             for item in self.items.as_mut().get_mut(..filled).unwrap_or_default() {
                 item.update = U::EMPTY;
             }
         }
-        self.filled = 0;
-        self.settled = 0;
-        self.is_open = false;
-        self.is_growing = false;
-        self.gap_seq = Long::ZERO;
     }
 
     #[inline(always)]
     pub(crate) fn filled(&self) -> &[Item<U>] {
-        self.items.as_ref().get(..usize::from(self.filled)).unwrap_or_default()
+        self.items.as_ref().get(..usize::from(self.head.filled)).unwrap_or_default()
     }
 }
 
@@ -319,10 +408,7 @@ impl<U> BatchUpdate<'_, U> {
     #[must_use]
     #[inline(always)]
     pub const fn ttl_left_micros(&self) -> u64 {
-        match self.ttl {
-            Ttl::NEVER => u64::MAX,
-            ttl => ttl.micros().saturating_sub(self.waited_micros()),
-        }
+        self.ttl.left(self.waited_micros())
     }
 }
 

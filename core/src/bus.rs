@@ -1,13 +1,9 @@
-//! The state machine.
+//! The rules, and a ring of slots.
 
-use core::time::Duration;
-
-use crate::gap::Gap;
-use crate::ledger::{Ledger, RefuseReason, Refused};
-use crate::outcome::{COALESCED, COUNTERS, DELIVERED, EXPIRED, dropped, loss, refusal};
+use crate::ledger::{Ledger, RefuseReason};
 use crate::slots::{Ends, Slot};
-use crate::time::{Clock, Instant, KEPT, Long, Ticks, in_micros, must_move_base};
-use crate::{Category, Config, Depth, Telemetry, Update};
+use crate::time::{Instant, Ticks, must_move_base};
+use crate::{Config, Depth, Rules, Telemetry, Update};
 
 mod poll;
 mod push;
@@ -15,11 +11,6 @@ mod settings;
 mod settle;
 #[cfg(test)]
 mod tests;
-
-pub use poll::Polled;
-pub use settle::{Accepted, FlushMark};
-
-use settings::{ByCategory, Settings};
 
 /// A status bus: a bounded queue of updates that leave in batches, in order, with every loss counted.
 ///
@@ -61,72 +52,11 @@ use settings::{ByCategory, Settings};
 // The fields that are used most come first: small cores reach them with short instructions.
 #[repr(C)]
 pub struct Bus<U: Update, S, T = (), const CATEGORIES: usize = 7, const GAPS: usize = 4> {
-    /// The ring: see `slots`.
-    head: u16,
-    free: u16,
-    len: u16,
-    flags: u16,
-    /// Batches in flight.
-    open: u16,
-    /// The longest queue since the last [`depth`](Self::depth), sampled before each drain.
-    peak: u16,
-    settings: Settings,
-    clock: Clock,
-    /// When the oldest queued update is due, if any is queued.
-    deadline: Ticks,
-    /// When the gap is due; valid with [`GAP_WAITS`].
-    gap_deadline: Ticks,
-    /// When the last batch was begun; valid with [`HAS_BEGUN`].
-    began: Ticks,
-    /// Arrival time of the front update, recorded when it reached the front: a merge there leaves it.
-    front_since: Ticks,
+    rules: Rules<U::Topic, T, CATEGORIES, GAPS>,
     /// The lists of each priority.
     ranks: [Ends; 3],
-    /// Updates that have left the front, and the value at which the requested flush is complete. Both wrap.
-    passed: u32,
-    flush_to: u32,
-    in_flight: u32,
-    /// Updates lost since overflow began; zero again once its end is reported.
-    overflowed: u32,
-    /// When overflow was reported last.
-    overflow_at: Ticks,
-    /// The last position assigned.
-    seq: Long,
-    counts: [Long; COUNTERS],
-    by_category: [ByCategory; CATEGORIES],
-    /// The current gap, which counts losses, and the gap in front of a batch in flight; swapped with
-    /// [`OTHER_GAP`].
-    gaps: [Gap<U::Topic, GAPS>; 2],
-    telemetry: T,
     slots: S,
 }
-
-// Flags.
-const IS_CLOSED: u16 = 1;
-/// The last poll returned `Wait`, and no wake-up was requested since.
-const ASLEEP: u16 = 1 << 1;
-const WAKE: u16 = 1 << 2;
-/// The gap has a deadline of its own.
-const GAP_WAITS: u16 = 1 << 3;
-/// The current gap has losses.
-const MISSING: u16 = 1 << 4;
-/// The current gap is to be reported: it has new losses, or is the retry of a closed bus.
-const UNREPORTED: u16 = 1 << 5;
-/// The current gap was retried after the bus was closed: there is one retry.
-const TRIED_AGAIN: u16 = 1 << 6;
-/// A flush was requested while something was unreported.
-const GAP_FLUSH: u16 = 1 << 7;
-/// The current gap is the second of the two.
-const OTHER_GAP: u16 = 1 << 8;
-/// A batch was begun.
-const HAS_BEGUN: u16 = 1 << 9;
-/// A batch in flight has a gap that is not confirmed.
-const GAP_ON_ITS_WAY: u16 = 1 << 10;
-/// Overflow has ended, and telemetry has no report of that yet.
-const OVERFLOW_OVER: u16 = 1 << 11;
-
-/// Least time between two overflow reports: a second.
-const OVERFLOW_EVERY: Ticks = 1_000_000;
 
 impl<U: Update, T, const N: usize, const CATEGORIES: usize, const GAPS: usize>
     Bus<U, [Slot<U>; N], T, CATEGORIES, GAPS>
@@ -160,33 +90,7 @@ impl<U: Update, const N: usize, const CATEGORIES: usize, const GAPS: usize> Defa
 
 impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS> {
     const fn in_slots(slots: S, capacity: usize, telemetry: T) -> Self {
-        const { assert!(CATEGORIES > 0 && CATEGORIES <= Category::MAX, "1 to 32 categories") };
-        Self {
-            head: 0,
-            free: 0,
-            len: 0,
-            flags: 0,
-            open: 0,
-            peak: 0,
-            settings: Settings::new(capacity, CATEGORIES),
-            clock: Clock::START,
-            deadline: 0,
-            gap_deadline: 0,
-            began: 0,
-            front_since: 0,
-            ranks: [Ends::NONE; 3],
-            passed: 0,
-            flush_to: 0,
-            in_flight: 0,
-            overflowed: 0,
-            overflow_at: 0,
-            seq: Long::ZERO,
-            counts: [Long::ZERO; COUNTERS],
-            by_category: const { ByCategory::defaults() },
-            gaps: [Gap::EMPTY, Gap::EMPTY],
-            telemetry,
-            slots,
-        }
+        Self { rules: Rules::within(capacity, telemetry), ranks: [Ends::NONE; 3], slots }
     }
 
     /// Whether the poller must be woken: [`poll_at`](Self::poll_at) is earlier than its last poll returned.
@@ -195,17 +99,13 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
     #[must_use = "the answer is given once"]
     #[inline(always)]
     pub const fn take_wake(&mut self) -> bool {
-        let wake = self.flags & WAKE != 0;
-        if wake {
-            self.flags &= !WAKE;
-        }
-        wake
+        self.rules.take_wake()
     }
 
     /// Whether the bus refuses new updates.
     #[must_use]
     pub const fn is_closed(&self) -> bool {
-        self.flags & IS_CLOSED != 0
+        self.rules.is_closed()
     }
 
     /// Whether the bus is closed, and everything was polled and settled, gaps included. A sink that
@@ -213,65 +113,36 @@ impl<U: Update, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, C
     /// given up.
     #[must_use]
     pub const fn is_drained(&self) -> bool {
-        self.flags & (IS_CLOSED | UNREPORTED) == IS_CLOSED && self.len == 0 && self.open == 0
+        self.rules.is_drained()
     }
 
     /// The last position assigned; zero before the first.
     #[must_use]
     pub const fn seq(&self) -> u64 {
-        self.seq.get()
+        self.rules.seq()
     }
 
     /// Whether updates are being lost to a full queue: see [`OverflowEvent`](crate::OverflowEvent).
     #[must_use]
     pub const fn is_overflowing(&self) -> bool {
-        self.overflowed > 0 && self.flags & OVERFLOW_OVER == 0
+        self.rules.is_overflowing()
     }
 
     /// The telemetry.
     pub const fn telemetry(&mut self) -> &mut T {
-        &mut self.telemetry
+        self.rules.telemetry()
     }
 
     /// The counters.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        let count = |index: u8| self.counts.get(usize::from(index)).map_or(0, |count| count.get());
-        let refused = |reason| count(refusal(reason));
-        let (queued, in_flight) = (u64::from(self.len), u64::from(self.in_flight));
-        // Counting an attempt apart would cost every send an addition of 64 bits. What became of the
-        // attempts is counted, each in one place.
-        let settled: u64 = self.counts.iter().map(|count| count.get()).sum();
-        Ledger {
-            sent: settled + queued + in_flight,
-            delivered: count(DELIVERED),
-            coalesced: count(COALESCED),
-            expired: count(EXPIRED),
-            dropped: dropped(count),
-            refused: Refused {
-                full: refused(RefuseReason::Full),
-                closed: refused(RefuseReason::Closed),
-                invalid: refused(RefuseReason::Invalid),
-                unknown_category: refused(RefuseReason::UnknownCategory),
-                too_large: refused(RefuseReason::TooLarge),
-                unauthorized: refused(RefuseReason::Unauthorized),
-            },
-            queued,
-            in_flight,
-        }
+        self.rules.ledger()
     }
 
     /// The counters of the ledger in the order of the indexes in [`Outcome::from_code`](crate::Outcome::from_code),
     /// the last one delivered: for hosts that pass them on as numbers.
     pub fn counters(&self) -> impl ExactSizeIterator<Item = u64> {
-        self.counts.iter().map(|count| count.get())
-    }
-
-    #[inline(never)]
-    const fn request_wake(&mut self) {
-        if self.flags & ASLEEP != 0 {
-            self.flags ^= ASLEEP | WAKE;
-        }
+        self.rules.counters()
     }
 }
 
@@ -287,7 +158,7 @@ where
     pub fn with_slots(slots: S, config: Config, telemetry: T) -> Self {
         let capacity = slots.as_ref().len();
         let mut bus = Self::in_slots(slots, capacity, telemetry);
-        bus.apply(config);
+        bus.rules.configure(config, capacity);
         bus
     }
 
@@ -300,13 +171,7 @@ where
 
     /// The depth of the queue, and its peak since the last call.
     pub fn depth(&mut self) -> Depth {
-        let oldest = if self.len > 0 { self.clock.now - self.front_since } else { 0 };
-        let peak = core::mem::replace(&mut self.peak, self.len).max(self.len);
-        Depth {
-            queued: self.len.into(),
-            peak: peak.into(),
-            oldest: Duration::from_micros(in_micros(oldest)),
-        }
+        self.rules.depth()
     }
 
     #[inline(always)]
@@ -318,82 +183,31 @@ where
     /// Takes a reading of the clock; returns the time since the base.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn advance(&mut self, reading: Instant) -> Ticks {
-        let now = self.clock.advance(reading);
+        let now = self.rules.read(reading);
         if must_move_base(now) {
             self.move_base(now);
         }
-        self.clock.now
+        self.rules.now()
     }
 
-    /// Moves the base forward to [`KEPT`] before now. Linear in the slots: at most once in 17 minutes on
-    /// microcontrollers, never elsewhere.
+    /// Moves the base forward. Linear in the slots: at most once in 17 minutes on microcontrollers, never
+    /// elsewhere.
     #[cold]
     #[inline(never)]
     fn move_base(&mut self, now: u64) {
-        self.clock.now = KEPT;
-        let base = now - in_micros(KEPT);
-        let all = Ticks::try_from(base).unwrap_or(Ticks::MAX);
-        self.deadline = self.deadline.saturating_sub(all);
-        self.gap_deadline = self.gap_deadline.saturating_sub(all);
-        if self.began <= all {
-            // Longer ago than any flush interval: the bus counts as idle.
-            self.flags &= !HAS_BEGUN;
-        }
-        self.began = self.began.saturating_sub(all);
-        self.front_since = self.front_since.saturating_sub(all);
-        if T::ENABLED {
-            self.overflow_at = self.overflow_at.saturating_sub(all);
-        }
+        let shift = self.rules.move_base(now);
         // The free ones too: their content is never read.
         for slot in slots_mut(&mut self.slots) {
             if U::EXPIRES {
-                slot.ttl = slot.ttl.moved(slot.arrival, base);
+                slot.ttl = slot.ttl.moved(slot.arrival, shift.0);
             }
-            slot.arrival = slot.arrival.saturating_sub(all);
+            slot.arrival = shift.of(slot.arrival);
         }
-    }
-
-    // Every outcome is counted by one of the following, and in no other place.
-
-    #[inline(always)]
-    fn count(&mut self, index: u8, updates: u32) {
-        if let Some(count) = self.counts.get_mut(usize::from(index)) {
-            count.add(updates);
-        }
-    }
-
-    /// A queued update was replaced by a newer one.
-    #[inline(always)]
-    fn count_coalesced(&mut self) {
-        self.count(COALESCED, 1);
-        self.telemetry.coalesced();
-    }
-
-    /// An update is not taken in.
-    #[inline(always)]
-    fn count_refused(&mut self, reason: RefuseReason) -> u8 {
-        let index = refusal(reason);
-        self.count(index, 1);
-        self.telemetry.refused(reason);
-        index
-    }
-
-    /// An update is dropped or has expired. Its topic is not known if the caller has taken it.
-    #[inline(never)]
-    fn count_lost(&mut self, topic: Option<&U::Topic>, index: u8) -> u8 {
-        self.count(index, 1);
-        self.gap_mut().count(topic, index);
-        self.flags |= MISSING | UNREPORTED;
-        self.flags &= !TRIED_AGAIN;
-        if T::ENABLED {
-            self.telemetry.lost(loss(index));
-        }
-        index
     }
 
     /// Counts an update that the host refused before it could be pushed.
     pub fn refuse(&mut self, reason: RefuseReason) {
-        self.count_refused(reason);
+        self.rules.refuse(reason);
     }
 }
 

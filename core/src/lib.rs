@@ -19,6 +19,7 @@ mod misuse;
 mod named;
 mod outcome;
 mod priority;
+mod rules;
 mod run;
 #[cfg(feature = "serde")]
 mod serialize;
@@ -31,8 +32,8 @@ mod update;
 #[cfg(feature = "wire")]
 pub mod wire;
 
-pub use batch::{Batch, BatchIter, BatchUpdate, Item, Receipt};
-pub use bus::{Accepted, Bus, FlushMark, Polled};
+pub use batch::{Batch, BatchHead, BatchIter, BatchUpdate, Item, Receipt};
+pub use bus::Bus;
 pub use category::{Categories, Category, CategoryError, CategorySet, CategorySetIter};
 pub use config::{Config, ConfigError, Leading, Overflow};
 pub use gap::Gap;
@@ -42,6 +43,9 @@ pub use loss::{Loss, Losses};
 pub use named::ParseNameError;
 pub use outcome::Outcome;
 pub use priority::Priority;
+pub use rules::{
+    Accepted, Arrival, Candidate, FlushMark, Merge, Overflowed, Part, Polled, Rules, Shift, Terms,
+};
 pub use run::RunState;
 pub use silence::{SilenceMonitor, TooManyPromises};
 pub use slots::Slot;

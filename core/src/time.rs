@@ -96,6 +96,15 @@ impl Ttl {
         }
     }
 
+    /// What is left of it after so many microseconds, in microseconds; `u64::MAX` if it never ends.
+    #[inline(always)]
+    pub(crate) const fn left(self, waited: u64) -> u64 {
+        match self {
+            Self::NEVER => u64::MAX,
+            ttl => ttl.micros().saturating_sub(waited),
+        }
+    }
+
     /// `u64::MAX` never ends.
     #[inline(always)]
     pub(crate) const fn from_micros_or_never(micros: u64) -> Self {

@@ -3,32 +3,15 @@
 //! On microcontrollers the parts of the slow path are functions, so that the path of a plain send stays short. On
 //! WebAssembly inlining them takes fewer bytes.
 
-use super::{Bus, HAS_BEGUN, IS_CLOSED, OVERFLOW_EVERY, OVERFLOW_OVER, slots_mut};
+use super::{Bus, slots_mut};
 use crate::index;
 use crate::keys::KeyMode;
 use crate::link::Link;
-use crate::outcome::{
-    COALESCED, ENQUEUE, EVICTED, EXPIRED, IN_SLOT, IS_QUEUED, MERGED, NEWEST, OLDEST, OUTRANKED,
-    QUEUED,
-};
+use crate::outcome::{COALESCED, ENQUEUE, IN_SLOT, IS_QUEUED, MERGED, QUEUED};
+use crate::rules::{Candidate, Merge, OnFull, Terms};
 use crate::slots::{self, Slot};
 use crate::time::{Instant, Ticks, Ttl};
-use crate::{
-    Leading, Outcome, Overflow, OverflowEvent, Priority, RefuseReason, SendOptions, Telemetry,
-    Update,
-};
-
-const NORMAL: u8 = Priority::Normal as u8;
-
-/// The options of an update, with the defaults of its category applied.
-// Small enough to be passed in registers.
-#[derive(Clone, Copy)]
-struct Terms {
-    now: Ticks,
-    ttl: Ttl,
-    priority: u8,
-    ends_run: bool,
-}
+use crate::{Outcome, Priority, SendOptions, Telemetry, Update};
 
 impl<U, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS>
 where
@@ -77,34 +60,28 @@ where
         options: SendOptions,
         now: impl FnOnce() -> Instant,
     ) -> u8 {
-        let category = options.category.index();
-        let known = category < usize::from(self.categories());
-        let Some((priority, ttl)) = self.category(category).filter(|_| known) else {
-            return self.refuse_unknown();
+        let capacity = self.capacity();
+        let Some((priority, ttl)) = self.rules.category(options.category) else {
+            return self.rules.refuse_unknown();
         };
-        let ttl = match options.ttl {
-            _ if !U::EXPIRES => Ttl::NEVER,
-            Ttl::NEVER => ttl,
-            ttl => ttl,
-        };
-        let len = self.len;
-        let needs_reading = ttl != Ttl::NEVER || len == 0 || len >= self.limit();
-        let now = if needs_reading { self.advance(now()) } else { self.clock.now };
-        let priority = match options.priority {
-            _ if !U::RANKED => NORMAL,
-            Some(priority) => priority as u8,
-            None => priority,
-        };
+        let ttl = if U::EXPIRES { options.ttl_or(ttl) } else { Ttl::NEVER };
+        let mut terms = Terms::new(&options, self.rules.now(), ttl, priority);
+        if !U::RANKED {
+            terms.priority = Priority::Normal as u8;
+        }
+        let len = self.rules.len;
+        if self.rules.needs_reading(len, ttl, capacity) {
+            terms.arrival = self.advance(now());
+        }
         let hash = if U::Keys::KEYED { options.key_hash } else { None };
         let mut code = QUEUED;
-        if len >= self.room() || hash.is_some() {
-            let terms = Terms { now, ttl, priority, ends_run: options.ends_run };
+        if len >= self.rules.room_within(capacity) || hash.is_some() {
             code = self.make_room(update, terms, hash);
             if code & ENQUEUE == 0 {
                 return code;
             }
         }
-        let at = self.free;
+        let at = self.rules.free;
         let slots = slots_mut(&mut self.slots);
         let size = slots.len();
         let Some(slot) = slots.get_mut(usize::from(at)) else {
@@ -113,14 +90,14 @@ where
         };
         if code & IN_SLOT == 0 {
             update.move_to(&mut slot.update);
-            self.len = len + 1;
+            self.rules.len = len + 1;
         }
-        slot.arrival = now;
-        slot.ttl = ttl;
-        slot.priority = priority;
-        self.free = slots::following(slot, at, size);
+        slot.arrival = terms.arrival;
+        slot.ttl = terms.ttl;
+        slot.priority = terms.priority;
+        self.rules.free = slots::following(slot, at, size);
         if U::RANKED
-            && let Some(rank) = self.ranks.get_mut(usize::from(priority))
+            && let Some(rank) = self.ranks.get_mut(usize::from(terms.priority))
         {
             rank.append(slots, at);
         }
@@ -129,61 +106,32 @@ where
         {
             index::insert(slots, at, hash);
         }
-        if len == 0 {
-            self.start_queue(now);
-        }
-        if self.len == self.full() {
-            self.request_wake();
-        }
+        self.rules.has_joined(len, terms.arrival, capacity);
         code
-    }
-
-    #[cold]
-    #[cfg_attr(not(target_family = "wasm"), inline(never))]
-    fn refuse_unknown(&mut self) -> u8 {
-        self.count_refused(match self.flags & IS_CLOSED {
-            0 => RefuseReason::UnknownCategory,
-            _ => RefuseReason::Closed,
-        })
-    }
-
-    /// The first update is in the queue: it gets its deadline.
-    #[cfg_attr(not(target_family = "wasm"), inline(never))]
-    fn start_queue(&mut self, now: Ticks) {
-        self.front_since = now;
-        let interval = self.settings.interval();
-        // What comes within an interval of the last batch is batched, what comes later leaves at once.
-        let is_idle = self.flags & HAS_BEGUN == 0 || now - self.began >= interval;
-        self.deadline = match self.settings.leading {
-            Leading::Immediate if is_idle => now,
-            Leading::Immediate => self.began.saturating_add(interval),
-            Leading::Delayed => now.saturating_add(interval),
-        };
-        self.request_wake();
     }
 
     /// Handles an update that has a key, or meets a full queue or a closed bus. Returns the packed outcome,
     /// with [`ENQUEUE`] if the update must still join the end of the queue.
     #[cfg_attr(not(target_family = "wasm"), inline(never))]
     fn make_room(&mut self, update: &mut U, terms: Terms, hash: Option<u32>) -> u8 {
-        if self.flags & IS_CLOSED != 0 {
-            return self.count_refused(RefuseReason::Closed);
+        if let Some(code) = self.rules.refuse_closed() {
+            return code;
         }
         if U::Keys::KEYED
             && let Some(hash) = hash
         {
             let slots = slots_mut(&mut self.slots);
             let same = index::find(slots, hash, update);
-            if let Some(slot) = slots.get(same.index())
-                && terms.priority >= slot.priority
-            {
-                if terms.ends_run {
-                    self.count_coalesced();
-                    return self.exchange(same, update, terms.now, COALESCED);
+            if let Some(slot) = slots.get(same.index()) {
+                match self.rules.merge_over(&terms, slot.priority) {
+                    Merge::Apart => {}
+                    Merge::InPlace => return self.replace(same, update, terms),
+                    Merge::AtEnd => {
+                        return self.exchange(same, update, terms.arrival, COALESCED);
+                    }
                 }
-                return self.merge(same, update, terms);
             }
-            if self.len < self.limit() {
+            if self.rules.len < self.rules.limit_within(self.capacity()) {
                 return QUEUED | ENQUEUE;
             }
         }
@@ -192,12 +140,12 @@ where
 
     /// Replaces the queued update of the same topic and key, in place.
     #[inline(always)]
-    fn merge(&mut self, link: Link, update: &mut U, terms: Terms) -> u8 {
+    fn replace(&mut self, link: Link, update: &mut U, terms: Terms) -> u8 {
         let slots = slots_mut(&mut self.slots);
         let Some(slot) = slots.get_mut(link.index()) else { return MERGED };
         let old = slot.priority;
         update.swap(&mut slot.update);
-        slot.arrival = terms.now;
+        slot.arrival = terms.arrival;
         slot.ttl = terms.ttl;
         slot.priority = terms.priority;
         if U::RANKED && old != terms.priority {
@@ -209,50 +157,32 @@ where
                 rank.append(slots, link.at());
             }
         }
-        self.count_coalesced();
         MERGED
-    }
-
-    /// Counts a new update as lost.
-    #[inline(always)]
-    fn lose_new(&mut self, update: &U, loss: u8) -> u8 {
-        if self.len == 0 {
-            // Without slots no batch takes the gap along.
-            self.report_soon();
-        }
-        self.count_lost(Some(&update.topic()), loss)
     }
 
     /// Handles an update that meets a full queue, by the overflow policy.
     #[inline(always)]
     fn push_full(&mut self, update: &mut U, terms: Terms) -> u8 {
-        if U::EXPIRES && terms.ttl.is_over(0) {
-            return self.lose_new(update, EXPIRED);
-        }
-        self.report_overflow(terms.now);
-        let (link, mut loss) = match self.settings.overflow {
-            Overflow::Reject => return self.count_refused(RefuseReason::Full),
-            Overflow::DropNewest => (Link::NONE, NEWEST),
-            Overflow::DropOldest => (Link::to(self.head), OLDEST),
-            Overflow::Evict => (self.eviction_candidate(terms.now), EVICTED),
+        let candidate = match self.rules.on_full(&terms, U::EXPIRES) {
+            OnFull::Lost(loss) => return self.rules.count_new_lost(&update.topic(), loss),
+            OnFull::Refused(code) => return code,
+            OnFull::For(candidate) => candidate,
         };
-        let slot = if self.len > 0 { self.slots().get(link.index()) } else { None };
-        let stays = match slot {
-            None => true,
-            Some(slot) if slot.is_expired(terms.now) => {
-                loss = EXPIRED;
-                false
-            }
-            Some(slot) if U::RANKED && loss == EVICTED && slot.priority > terms.priority => {
-                loss = OUTRANKED;
-                true
-            }
-            Some(_) => false,
+        let loss = candidate.loss();
+        let link = match candidate {
+            Candidate::Evicted => self.eviction_candidate(terms.arrival),
+            _ => Link::to(self.rules.head),
         };
-        if stays {
-            return self.lose_new(update, loss);
+        let slot = if self.rules.len > 0 { self.slots().get(link.index()) } else { None };
+        let candidate = slot.map(|slot| {
+            let priority = if U::RANKED { slot.priority } else { terms.priority };
+            (priority, slot.is_expired(terms.arrival))
+        });
+        let (is_displaced, loss) = terms.displaces(candidate, loss);
+        if !is_displaced {
+            return self.rules.count_new_lost(&update.topic(), loss);
         }
-        self.exchange(link, update, terms.now, loss)
+        self.exchange(link, update, terms.arrival, loss)
     }
 
     /// Exchanges a queued update for a new one, which is then in the next free slot. Where updates leave from
@@ -265,10 +195,10 @@ where
         {
             // Counted first: `swap` may leave no copy of the displaced update.
             let topic = slot.update.topic();
-            self.count_lost(Some(&topic), why);
+            self.rules.count_lost(Some(&topic), why);
         }
         let slots = slots_mut(&mut self.slots);
-        let to = if Self::LEAVES_FROM_THE_MIDDLE { link.at() } else { self.free };
+        let to = if Self::LEAVES_FROM_THE_MIDDLE { link.at() } else { self.rules.free };
         if let Some(slot) = slots.get_mut(usize::from(to)) {
             update.swap(&mut slot.update);
         }
@@ -297,21 +227,21 @@ where
                 index::remove(slots, at);
             }
         }
-        if self.head == at {
-            self.front_since = now;
-            if self.len > 1 || !Self::LEAVES_FROM_THE_MIDDLE {
-                self.head = slots::next(slots, at);
+        if self.rules.head == at {
+            self.rules.front_since = now;
+            if self.rules.len > 1 || !Self::LEAVES_FROM_THE_MIDDLE {
+                self.rules.head = slots::next(slots, at);
             }
-            if self.len > 1
-                && let Some(front) = slots.get(usize::from(self.head))
+            if self.rules.len > 1
+                && let Some(front) = slots.get(usize::from(self.rules.head))
             {
-                self.front_since = front.arrival;
+                self.rules.front_since = front.arrival;
             }
         }
-        let free = self.free;
+        let free = self.rules.free;
         if Self::LEAVES_FROM_THE_MIDDLE && free != at {
             slots::relocate(slots, at, free);
-            self.free = at;
+            self.rules.free = at;
         }
     }
 
@@ -319,7 +249,7 @@ where
     /// each priority, else the oldest of the lowest priority.
     pub(super) fn eviction_candidate(&self, now: Ticks) -> Link {
         if !U::RANKED {
-            return Link::to(self.head);
+            return Link::to(self.rules.head);
         }
         let slots = self.slots();
         let mut candidate = Link::NONE;
@@ -333,22 +263,5 @@ where
             }
         }
         candidate
-    }
-
-    /// Counts and reports that the full queue is about to cost an update, queued or new.
-    #[inline(always)]
-    fn report_overflow(&mut self, now: Ticks) {
-        if T::ENABLED {
-            self.flags &= !OVERFLOW_OVER;
-            let lost = u64::from(self.overflowed);
-            if lost == 0 {
-                self.telemetry.overflow(OverflowEvent::Started);
-                self.overflow_at = now;
-            } else if now - self.overflow_at >= OVERFLOW_EVERY {
-                self.telemetry.overflow(OverflowEvent::Ongoing { lost });
-                self.overflow_at = now;
-            }
-        }
-        self.overflowed = self.overflowed.saturating_add(1);
     }
 }

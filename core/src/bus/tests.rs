@@ -1,7 +1,7 @@
 //! What cannot be reached from outside in reasonable time: numbers that wrap.
 
-use super::{Accepted, Bus, Polled};
-use crate::{Batch, Category, Instant, Item, Keyed, SendOptions, Slot, Update};
+use super::Bus;
+use crate::{Accepted, Batch, Category, Instant, Item, Keyed, Polled, SendOptions, Slot, Update};
 
 struct Message;
 
@@ -17,8 +17,8 @@ const NOW: Instant = Instant::ZERO;
 /// A bus that so many updates have left already, in which this many are queued.
 fn used(passed: u32, queued: usize) -> Bus<Message, [Slot<Message>; 8]> {
     let mut bus = Bus::new();
-    bus.passed = passed;
-    bus.flush_to = passed;
+    bus.rules.passed = passed;
+    bus.rules.flush_to = passed;
     for _ in 0..queued {
         assert!(bus.push(&mut Message, SendOptions::new(Category::INFO), || NOW).is_queued());
     }
@@ -68,7 +68,7 @@ fn a_shorter_queue_does_not_take_a_mark_back_when_marks_wrap() {
 #[test]
 fn a_bus_that_was_never_flushed_does_not_seem_to_be_after_2_to_the_31_updates() {
     let mut bus = used(0, 0);
-    bus.passed = (1 << 31) - 1;
+    bus.rules.passed = (1 << 31) - 1;
     let delayed = bus.config().with_leading(crate::Leading::Delayed);
     bus.reconfigure(delayed, |_, _| {}, NOW);
     let mut batch: Batch<Message, [Item<Message>; 3]> = Batch::new();
