@@ -1,5 +1,6 @@
 //! Random calls on the core and on a naive model of it: everything that can be seen is compared
-//! after each, and the ledger has to balance.
+//! after each, and the ledger has to balance. The core is a bus, or a queue of a host that is driven by the rules;
+//! plain updates then join in stretches, and the comparison follows at the end of each.
 //!
 //! `STATUSBUS_CASES` sets how many cases there are in all, default 100,000; `STATUSBUS_SEED` where
 //! they begin. A case that fails is made as short as possible before it is shown.
@@ -7,8 +8,10 @@
 mod case;
 mod drive;
 mod flight;
+mod host;
 mod naive;
 mod observed;
+mod subject;
 mod tally;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use statusbus_core::{Keyed, Unkeyed};
 
 use crate::case::Case;
-use crate::drive::run;
+use crate::drive::{run, run_host};
 
 #[test]
 fn keyed_and_ranked() {
@@ -38,6 +41,26 @@ fn unkeyed_and_unranked() {
     check(run::<Unkeyed, false>);
 }
 
+#[test]
+fn host_keyed_and_ranked() {
+    check(run_host::<Keyed, true>);
+}
+
+#[test]
+fn host_keyed_and_unranked() {
+    check(run_host::<Keyed, false>);
+}
+
+#[test]
+fn host_unkeyed_and_ranked() {
+    check(run_host::<Unkeyed, true>);
+}
+
+#[test]
+fn host_unkeyed_and_unranked() {
+    check(run_host::<Unkeyed, false>);
+}
+
 type Run = fn(&Case) -> Result<(), String>;
 
 fn check(run: Run) {
@@ -46,7 +69,7 @@ fn check(run: Run) {
         Err(_) => default,
     };
     let (cases, first) = (setting("STATUSBUS_CASES", 100_000), setting("STATUSBUS_SEED", 1));
-    // each of the four tests runs its part
+    // each of the four variants runs its part, on either subject
     for seed in first..first + cases.div_ceil(4) {
         let case = Case::random(seed);
         if let Err(why) = attempt(run, &case) {
