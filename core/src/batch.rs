@@ -188,7 +188,8 @@ impl BatchHead {
         self.reason
     }
 
-    /// The position of its first update. Each next update has the next position.
+    /// The position of its first update, once the first part is finished: a gap may come in front of it. Each next
+    /// update has the next position.
     #[must_use]
     #[inline]
     pub const fn first_seq(&self) -> u64 {

@@ -44,8 +44,7 @@ pub use named::ParseNameError;
 pub use outcome::Outcome;
 pub use priority::Priority;
 pub use rules::{
-    Accepted, Arrival, Candidate, FlushMark, Merge, Overflowed, Part, PollStep, Polled, Rules,
-    Shift, Terms,
+    Accepted, Arrival, Candidate, FlushMark, Merge, Overflowed, Part, Polled, Rules, Shift, Terms,
 };
 pub use run::RunState;
 pub use silence::{SilenceMonitor, TooManyPromises};

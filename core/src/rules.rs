@@ -18,13 +18,14 @@ mod settings;
 mod settle;
 mod terms;
 
-pub use poll::{Part, PollStep, Polled};
+pub use poll::{Part, Polled};
 pub(crate) use send::OnFull;
 pub use send::{Candidate, Merge, Overflowed};
 pub use settle::{Accepted, FlushMark};
 pub use terms::{Arrival, Shift, Terms};
 
 pub(crate) use poll::longest_wait;
+pub(crate) use settings::why_shrunk;
 use settings::{ByCategory, Settings};
 
 /// The rules of a bus, for hosts that keep the queue in memory of their own. [`Bus`](crate::Bus) is the rules and a
@@ -48,8 +49,9 @@ use settings::{ByCategory, Settings};
 ///
 /// ```
 /// use std::collections::VecDeque;
+/// use std::ops::ControlFlow;
 /// use statusbus_core::{
-///     Accepted, BatchHead, Category, Config, Instant, Outcome, Overflow, Overflowed, PollStep, Polled,
+///     Accepted, BatchHead, Category, Config, Instant, Outcome, Overflow, Overflowed, Polled,
 ///     Rules, SendOptions, Terms,
 /// };
 ///
@@ -83,12 +85,13 @@ use settings::{ByCategory, Settings};
 ///             self.rules.joined(&terms);
 ///             return Outcome::Queued;
 ///         }
-///         if let Overflowed::Out(outcome) = self.rules.overflow(&terms, &topic) {
-///             return outcome;
-///         }
+///         let candidate = match self.rules.overflow(&terms, &topic) {
+///             Overflowed::Out(outcome) => return outcome,
+///             Overflowed::For(candidate) => candidate,
+///         };
 ///         // The policy of this queue is to drop the oldest.
 ///         let oldest = self.updates.front().map(|(terms, topic, _)| (terms, topic));
-///         let outcome = self.rules.displace((&terms, &topic), oldest);
+///         let outcome = self.rules.displace(candidate, (&terms, &topic), oldest);
 ///         if outcome.is_queued() {
 ///             self.updates.pop_front();
 ///             self.updates.push_back((terms, topic, text));
@@ -100,9 +103,8 @@ use settings::{ByCategory, Settings};
 ///     fn poll(&mut self, head: &mut BatchHead, texts: &mut Vec<&'static str>, now: Instant) -> Polled {
 ///         self.advance(now);
 ///         let part = match self.rules.poll(head, 16) {
-///             PollStep::Part(part) => part,
-///             PollStep::Batch => return Polled::Batch,
-///             PollStep::Wait(at) => return Polled::Wait(at),
+///             ControlFlow::Continue(part) => part,
+///             ControlFlow::Break(polled) => return polled,
 ///         };
 ///         while part.room(head) > 0
 ///             && let Some((terms, topic, text)) = self.updates.pop_front()

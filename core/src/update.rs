@@ -150,6 +150,15 @@ impl SendOptions {
         self
     }
 
+    /// The TTL of the update, or else that of its category.
+    #[inline(always)]
+    pub(crate) const fn ttl_or(&self, by_category: Ttl) -> Ttl {
+        match self.ttl {
+            Ttl::NEVER => by_category,
+            ttl => ttl,
+        }
+    }
+
     /// The category.
     #[must_use]
     pub const fn category(&self) -> Category {

@@ -4,12 +4,13 @@ mod log;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use statusbus_core::{
     Accepted, Arrival, BatchHead, Candidate, Category, CategorySet, Config, Depth, FlushMark, Gap,
-    Instant, Ledger, Loss, Merge, Outcome, Overflowed, PollStep, Polled, Priority, Receipt,
-    RefuseReason, Rules, SendOptions, Telemetry, Terms,
+    Instant, Ledger, Loss, Merge, Outcome, Overflowed, Polled, Priority, Receipt, RefuseReason,
+    Rules, SendOptions, Telemetry, Terms,
 };
 
 use self::log::{Log, Place};
@@ -170,11 +171,11 @@ impl<T: Telemetry> Queue<T> {
         }
         let candidate = match self.rules.overflow(&terms, &topic) {
             Overflowed::Out(outcome) => return (outcome, Leftover::default()),
-            Overflowed::For(candidate) => self.place_of(candidate),
+            Overflowed::For(candidate) => candidate,
         };
-        let old = candidate.and_then(|place| Some((place, self.log.get(place)?)));
+        let old = self.place_of(candidate).and_then(|place| Some((place, self.log.get(place)?)));
         let queued = old.as_ref().map(|(_, (topic, terms))| (terms, topic));
-        let outcome = self.rules.displace((&terms, &topic), queued);
+        let outcome = self.rules.displace(candidate, (&terms, &topic), queued);
         match (outcome, old) {
             (Outcome::Displaced(_), Some((place, _))) => {
                 (outcome, self.exchange(place, topic, text, details, &terms))
@@ -238,9 +239,9 @@ impl<T: Telemetry> Queue<T> {
         advance(&mut self.rules, now);
         let mut head = BatchHead::new();
         let next = match self.rules.poll(&mut head, usize::MAX) {
-            PollStep::Wait(until) => Next::Wait(until),
-            PollStep::Batch => Next::Wait(None),
-            PollStep::Part(part) => {
+            ControlFlow::Break(Polled::Wait(until)) => Next::Wait(until),
+            ControlFlow::Break(_) => Next::Wait(None),
+            ControlFlow::Continue(part) => {
                 let mut block = None::<Block>;
                 while part.room(&head) > 0 && !self.rules.is_empty() {
                     let rules = &self.rules;
@@ -288,7 +289,7 @@ impl<T: Telemetry> Queue<T> {
         let mut left = most;
         while left > 0
             && !self.rules.is_empty()
-            && let PollStep::Part(part) = self.rules.poll(&mut head, left)
+            && let ControlFlow::Continue(part) = self.rules.poll(&mut head, left)
         {
             while left > 0
                 && part.room(&head) > 0

@@ -1,5 +1,7 @@
 //! Putting batches out.
 
+use core::ops::ControlFlow;
+
 use super::{Bus, slots_mut};
 use crate::batch::{Batch, Item};
 use crate::gap::Gap;
@@ -7,7 +9,7 @@ use crate::index;
 use crate::keys::KeyMode;
 use crate::link::Link;
 use crate::outcome::EXPIRED;
-use crate::rules::{PollStep, Polled, longest_wait};
+use crate::rules::{Polled, longest_wait};
 use crate::slots::{self, Slot};
 use crate::time::{Instant, Ticks};
 use crate::{Telemetry, Update};
@@ -57,9 +59,8 @@ where
         let (room, capacity) = (batch.items.as_ref().len(), self.capacity());
         let kept = batch.head.filled;
         let part = match self.rules.poll_within(&mut batch.head, room, now, capacity) {
-            PollStep::Part(part) => part,
-            PollStep::Wait(at) => return Polled::Wait(at),
-            PollStep::Batch => return Polled::Batch,
+            ControlFlow::Continue(part) => part,
+            ControlFlow::Break(polled) => return polled,
         };
         if part.is_first {
             batch.vacate(kept); // updates of a batch that was settled by its receipt

@@ -7,11 +7,11 @@ use super::{Bus, slots_mut};
 use crate::index;
 use crate::keys::KeyMode;
 use crate::link::Link;
-use crate::outcome::{COALESCED, ENQUEUE, EVICTED, IN_SLOT, IS_QUEUED, MERGED, OLDEST, QUEUED};
+use crate::outcome::{COALESCED, ENQUEUE, IN_SLOT, IS_QUEUED, MERGED, QUEUED};
 use crate::rules::{Candidate, Merge, OnFull, Terms};
 use crate::slots::{self, Slot};
-use crate::time::{Instant, Ticks};
-use crate::{Outcome, Rules, SendOptions, Telemetry, Update};
+use crate::time::{Instant, Ticks, Ttl};
+use crate::{Outcome, Priority, SendOptions, Telemetry, Update};
 
 impl<U, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS>
 where
@@ -61,11 +61,16 @@ where
         now: impl FnOnce() -> Instant,
     ) -> u8 {
         let capacity = self.capacity();
-        let Some(mut terms) = self.rules.terms(&options, U::RANKED, U::EXPIRES) else {
+        let Some((priority, ttl)) = self.rules.category(options.category) else {
             return self.rules.refuse_unknown();
         };
+        let ttl = if U::EXPIRES { options.ttl_or(ttl) } else { Ttl::NEVER };
+        let mut terms = Terms::new(&options, self.rules.now(), ttl, priority);
+        if !U::RANKED {
+            terms.priority = Priority::Normal as u8;
+        }
         let len = self.rules.len;
-        if self.rules.needs_reading(len, terms.ttl, capacity) {
+        if self.rules.needs_reading(len, ttl, capacity) {
             terms.arrival = self.advance(now());
         }
         let hash = if U::Keys::KEYED { options.key_hash } else { None };
@@ -158,19 +163,22 @@ where
     /// Handles an update that meets a full queue, by the overflow policy.
     #[inline(always)]
     fn push_full(&mut self, update: &mut U, terms: Terms) -> u8 {
-        let (link, loss) = match self.rules.on_full(&terms, U::EXPIRES) {
+        let candidate = match self.rules.on_full(&terms, U::EXPIRES) {
             OnFull::Lost(loss) => return self.rules.count_new_lost(&update.topic(), loss),
             OnFull::Refused(code) => return code,
-            OnFull::For(Candidate::Evicted) => (self.eviction_candidate(terms.arrival), EVICTED),
-            OnFull::For(_) => (Link::to(self.rules.head), OLDEST),
+            OnFull::For(candidate) => candidate,
+        };
+        let loss = candidate.loss();
+        let link = match candidate {
+            Candidate::Evicted => self.eviction_candidate(terms.arrival),
+            _ => Link::to(self.rules.head),
         };
         let slot = if self.rules.len > 0 { self.slots().get(link.index()) } else { None };
         let candidate = slot.map(|slot| {
             let priority = if U::RANKED { slot.priority } else { terms.priority };
             (priority, slot.is_expired(terms.arrival))
         });
-        let (is_displaced, loss) =
-            Rules::<U::Topic, T, CATEGORIES, GAPS>::displaces(&terms, candidate, loss);
+        let (is_displaced, loss) = terms.displaces(candidate, loss);
         if !is_displaced {
             return self.rules.count_new_lost(&update.topic(), loss);
         }

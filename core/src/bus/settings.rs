@@ -5,10 +5,10 @@ use core::time::Duration;
 use super::{Bus, slots_mut};
 use crate::loss::Loss;
 use crate::outcome::loss;
-use crate::rules::Candidate;
+use crate::rules::{Candidate, why_shrunk};
 use crate::slots::{self, Slot};
 use crate::time::{Instant, Ttl};
-use crate::{Category, Config, Priority, Rules, Telemetry, Update};
+use crate::{Category, Config, Priority, Telemetry, Update};
 
 impl<U, S, T, const CATEGORIES: usize, const GAPS: usize> Bus<U, S, T, CATEGORIES, GAPS>
 where
@@ -48,7 +48,7 @@ where
                 Candidate::Newest => slots::previous(self.slots(), self.rules.free),
             };
             let Some(slot) = slots_mut(&mut self.slots).get_mut(usize::from(at)) else { break };
-            let index = Rules::<U::Topic, T, CATEGORIES, GAPS>::why_shrunk(slot.is_expired(now));
+            let index = why_shrunk(slot.is_expired(now));
             let topic = slot.update.topic();
             left(&mut slot.update, loss(index));
             if core::mem::needs_drop::<U>() {

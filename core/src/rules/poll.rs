@@ -1,5 +1,6 @@
 //! Putting batches out.
 
+use core::ops::ControlFlow;
 use core::time::Duration;
 
 use super::{
@@ -24,18 +25,6 @@ pub enum Polled {
     /// [`Bus::poll`](crate::Bus::poll).
     More,
     /// A batch is in the buffer.
-    Batch,
-}
-
-/// What a queue does in a poll: see [`Rules::poll`].
-#[derive(Debug)]
-#[must_use = "a part has to be finished"]
-pub enum PollStep {
-    /// Nothing: nothing is due. Poll again at this reading of the clock, or earlier if a wake-up is requested.
-    Wait(Option<Instant>),
-    /// Updates leave the front, and the part is [finished](Rules::finish).
-    Part(Part),
-    /// Nothing: the batch gets no more updates.
     Batch,
 }
 
@@ -66,12 +55,12 @@ where
     /// the queue lets updates leave the front until the part has no [room](Part::room), or until it has taken as
     /// many as it likes, [finishes](Self::finish) the part, and polls again if more follow.
     #[inline]
-    pub fn poll(&mut self, batch: &mut BatchHead, room: usize) -> PollStep {
+    pub fn poll(&mut self, batch: &mut BatchHead, room: usize) -> ControlFlow<Polled, Part> {
         if batch.is_whole() {
-            return PollStep::Batch;
+            return ControlFlow::Break(Polled::Batch);
         }
         let step = self.poll_within(batch, room, self.clock.now, ANY);
-        if let PollStep::Part(_) = step {
+        if step.is_continue() {
             self.note_peak();
         }
         step
@@ -84,7 +73,7 @@ where
         room: usize,
         now: Ticks,
         capacity: usize,
-    ) -> PollStep {
+    ) -> ControlFlow<Polled, Part> {
         if T::ENABLED {
             self.report_overflow_end(now);
         }
@@ -95,7 +84,7 @@ where
             self.flags &= !(ASLEEP | WAKE);
             let Some(reason) = self.due(now, capacity).filter(|_| room > 0) else {
                 self.flags |= ASLEEP;
-                return PollStep::Wait(self.deadline_reading());
+                return ControlFlow::Break(Polled::Wait(self.deadline_reading()));
             };
             self.start(batch, reason, now);
         } else if batch.first_seq().wrapping_add(batch.filled.into()) as u32
@@ -103,9 +92,9 @@ where
         {
             // another one was begun
             batch.is_growing = false;
-            return PollStep::Batch;
+            return ControlFlow::Break(Polled::Batch);
         }
-        PollStep::Part(Part { room, is_first })
+        ControlFlow::Continue(Part { room, is_first })
     }
 
     #[inline(always)]

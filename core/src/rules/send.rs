@@ -1,7 +1,7 @@
 //! Admitting updates.
 
 use super::{ANY, Arrival, HAS_BEGUN, IS_CLOSED, OVERFLOW_EVERY, OVERFLOW_OVER, Rules, Terms};
-use crate::outcome::{EVICTED, EXPIRED, IS_QUEUED, NEWEST, OLDEST, OUTRANKED};
+use crate::outcome::{EVICTED, EXPIRED, IS_QUEUED, NEWEST, OLDEST};
 use crate::time::{Ticks, Ttl};
 use crate::{
     Leading, Outcome, Overflow, OverflowEvent, Priority, RefuseReason, SendOptions, Telemetry,
@@ -19,6 +19,17 @@ pub enum Candidate {
     /// the oldest of the lowest priority. An update that a merge has raised in place is the youngest of its new
     /// priority.
     Evicted,
+}
+
+impl Candidate {
+    /// The loss if it leaves a full queue alive.
+    #[inline(always)]
+    pub(crate) const fn loss(self) -> u8 {
+        match self {
+            Self::Evicted => EVICTED,
+            Self::Oldest | Self::Newest => OLDEST,
+        }
+    }
 }
 
 /// What becomes of an update that has a key, and of the queued one with the same topic and key.
@@ -39,7 +50,7 @@ pub enum Merge {
 pub enum Overflowed {
     /// It is not queued.
     Out(Outcome),
-    /// This one may have to leave for it: see [`Rules::displace`].
+    /// This one may have to leave for it, the oldest or the one to evict: see [`Rules::displace`].
     For(Candidate),
 }
 
@@ -102,39 +113,17 @@ where
         options: &SendOptions,
         read: impl FnOnce(&mut Self),
     ) -> Result<Terms, Outcome> {
-        let Some(mut terms) = self.terms(options, true, true) else {
+        let Some((priority, ttl)) = self.category(options.category) else {
             return Err(Outcome::from_code(self.refuse_unknown()));
         };
-        if self.needs_reading(self.len, terms.ttl, ANY) {
+        let ttl = options.ttl_or(ttl);
+        if self.needs_reading(self.len, ttl, ANY) {
             read(self);
-            terms.arrival = self.clock.now;
         }
         match self.refuse_closed() {
             Some(code) => Err(Outcome::from_code(code)),
-            None => Ok(terms),
+            None => Ok(Terms::new(options, self.clock.now, ttl, priority)),
         }
-    }
-
-    /// The terms of an update with these options, as of the last reading; `None`: the category is not known.
-    #[inline(always)]
-    pub(crate) fn terms(
-        &self,
-        options: &SendOptions,
-        is_ranked: bool,
-        expires: bool,
-    ) -> Option<Terms> {
-        let (priority, ttl) = self.category(options.category)?;
-        let ttl = match options.ttl {
-            _ if !expires => Ttl::NEVER,
-            Ttl::NEVER => ttl,
-            ttl => ttl,
-        };
-        let priority = match options.priority {
-            _ if !is_ranked => Priority::Normal as u8,
-            Some(priority) => priority as u8,
-            None => priority,
-        };
-        Some(Terms { arrival: self.clock.now, ttl, priority, ends_run: options.ends_run })
     }
 
     #[inline(always)]
@@ -192,23 +181,20 @@ where
         }
     }
 
-    /// Decides, after [`overflow`](Self::overflow), between the new update and the candidate that was asked for;
-    /// `None`: nothing is queued. The one that loses is counted. If the new one is queued, the candidate has to
-    /// leave: see [`exchanged`](Self::exchanged).
+    /// Decides, after [`overflow`](Self::overflow), between the new update and the queued one that was asked for.
+    /// `None`: nothing is queued. The one that loses is counted. If the new one is queued, the other has to leave:
+    /// see [`exchanged`](Self::exchanged).
     #[inline]
     pub fn displace(
         &mut self,
+        candidate: Candidate,
         new: (&Terms, &Topic),
-        candidate: Option<(&Terms, &Topic)>,
+        queued: Option<(&Terms, &Topic)>,
     ) -> Outcome {
-        let loss = match self.settings.overflow {
-            Overflow::Evict => EVICTED,
-            _ => OLDEST,
-        };
         let now = self.clock.now;
-        let old = candidate.map(|(terms, _)| (terms.priority, terms.is_over(now)));
-        let (is_displaced, loss) = Self::displaces(new.0, old, loss);
-        match candidate {
+        let old = queued.map(|(terms, _)| (terms.priority, terms.is_over(now)));
+        let (is_displaced, loss) = new.0.displaces(old, candidate.loss());
+        match queued {
             Some((_, topic)) if is_displaced => {
                 Outcome::from_code(self.count_lost(Some(topic), loss) | IS_QUEUED)
             }
@@ -237,18 +223,6 @@ where
             Overflow::DropNewest => OnFull::Lost(NEWEST),
             Overflow::DropOldest => OnFull::For(Candidate::Oldest),
             Overflow::Evict => OnFull::For(Candidate::Evicted),
-        }
-    }
-
-    /// Whether the candidate leaves, and the loss of the one that does not stay. The candidate is its priority and
-    /// whether it has expired; `loss` is that of a candidate that leaves while it is alive.
-    #[inline(always)]
-    pub(crate) fn displaces(new: &Terms, candidate: Option<(u8, bool)>, loss: u8) -> (bool, u8) {
-        match candidate {
-            None => (false, loss),
-            Some((_, true)) => (true, EXPIRED),
-            Some((priority, _)) if loss == EVICTED && priority > new.priority => (false, OUTRANKED),
-            Some(_) => (true, loss),
         }
     }
 

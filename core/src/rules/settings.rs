@@ -118,6 +118,12 @@ impl Settings {
     }
 }
 
+/// Why an update that leaves a smaller queue is lost.
+#[inline(always)]
+pub(crate) fn why_shrunk(is_expired: bool) -> u8 {
+    if is_expired { EXPIRED } else { SHRUNK }
+}
+
 /// The queue limit of a configuration, where memory is for so many updates.
 #[inline(always)]
 pub(super) fn limit(config: Config, capacity: usize) -> u16 {
@@ -136,7 +142,7 @@ where
 
     /// The priority and the TTL of a category that the bus has.
     #[inline(always)]
-    pub(super) fn category(&self, category: Category) -> Option<(u8, Ttl)> {
+    pub(crate) fn category(&self, category: Category) -> Option<(u8, Ttl)> {
         let index = category.index();
         if index >= self.categories() {
             return None;
@@ -280,15 +286,10 @@ where
     /// Counts an update that was removed for [`excess`](Self::excess); returns how it was lost. `front`: the arrival
     /// of the update that is at the front now, if the removed one was there.
     pub fn shrunk(&mut self, removed: &Terms, topic: &Topic, front: Option<Arrival>) -> Loss {
-        let index = Self::why_shrunk(removed.is_over(self.clock.now));
+        let index = why_shrunk(removed.is_over(self.clock.now));
         self.move_front(front);
         self.len -= 1;
         loss(self.count_lost(Some(topic), index))
-    }
-
-    #[inline(always)]
-    pub(crate) fn why_shrunk(is_expired: bool) -> u8 {
-        if is_expired { EXPIRED } else { SHRUNK }
     }
 
     /// Changes the priority and the TTL (`None`: they do not expire) of updates of a category that have none of

@@ -48,8 +48,8 @@ where
         self.report_soon();
     }
 
-    /// Settles a single update of a batch in flight, which the sink cannot take. It counts as dropped. The queue makes
-    /// sure that it does so once.
+    /// Settles a single update of a batch in flight, which the sink cannot take. It counts as dropped. The queue
+    /// keeps track of which ones, and calls this once for each.
     pub fn settle_one(&mut self, batch: &mut BatchHead, topic: &Topic) {
         if batch.is_open && batch.settled < batch.filled {
             batch.settled += 1;

@@ -1,8 +1,9 @@
 //! What the rules know of a queued update.
 
-use crate::Priority;
 use crate::batch::priority;
+use crate::outcome::{EVICTED, EXPIRED, OUTRANKED};
 use crate::time::{Ticks, Ttl, in_micros};
+use crate::{Priority, SendOptions};
 
 /// When an update arrived, on the clock of its [`Rules`](super::Rules). Arrivals of one queue can be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +36,16 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// Those of an update with these options; `by_category` is the priority of its category.
+    #[inline(always)]
+    pub(crate) fn new(options: &SendOptions, arrival: Ticks, ttl: Ttl, by_category: u8) -> Self {
+        let priority = match options.priority {
+            Some(priority) => priority as u8,
+            None => by_category,
+        };
+        Self { arrival, ttl, priority, ends_run: options.ends_run }
+    }
+
     /// Those of a [plain](super::Rules::plain_categories) update, of which the queue stores only these two.
     #[must_use]
     #[inline]
@@ -67,6 +78,20 @@ impl Terms {
     #[inline(always)]
     pub(crate) fn is_over(&self, now: Ticks) -> bool {
         self.ttl.is_over(now - self.arrival)
+    }
+
+    /// Whether the candidate leaves for a new update with these terms, and the loss of the one that is lost. The
+    /// candidate is its priority and whether it has expired; `loss` is that of a candidate that leaves alive.
+    #[inline(always)]
+    pub(crate) fn displaces(&self, candidate: Option<(u8, bool)>, loss: u8) -> (bool, u8) {
+        match candidate {
+            None => (false, loss),
+            Some((_, true)) => (true, EXPIRED),
+            Some((priority, _)) if loss == EVICTED && priority > self.priority => {
+                (false, OUTRANKED)
+            }
+            Some(_) => (true, loss),
+        }
     }
 
     /// Follows a [`Shift`].

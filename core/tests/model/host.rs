@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use statusbus_core::{
     Accepted, Arrival, BatchHead, Candidate, Category, Config, Depth, FlushMark, Instant, KeyMode,
-    Keyed, Ledger, Loss, Merge, Outcome, Overflowed, PollStep, Polled, Priority, RefuseReason,
-    Rules, Terms,
+    Keyed, Ledger, Loss, Merge, Outcome, Overflowed, Polled, Priority, RefuseReason, Rules, Terms,
 };
 
 use crate::case::{CATEGORIES, Call, Case, Sent, Topic};
@@ -141,7 +141,7 @@ impl<K: KeyMode, const RANKED: bool> HostQueue<K, RANKED> {
         };
         let place = self.place_of(candidate);
         let old = self.queue.get(place).map(|old| (&old.terms, &old.sent.topic));
-        match self.rules.displace((&terms, &sent.topic), old) {
+        match self.rules.displace(candidate, (&terms, &sent.topic), old) {
             outcome @ Outcome::Displaced(_) => (outcome, Some(self.exchange(place, sent, terms))),
             outcome => (outcome, Some(sent)),
         }
@@ -230,9 +230,8 @@ impl<K: KeyMode, const RANKED: bool> Subject for HostQueue<K, RANKED> {
         let HostBatch { head, capacity, updates } = &mut self.batches[at];
         let was_in_flight = head.is_in_flight();
         let part = match self.rules.poll(head, *capacity) {
-            PollStep::Wait(at) => return Polled::Wait(at),
-            PollStep::Batch => return Polled::Batch,
-            PollStep::Part(part) => part,
+            ControlFlow::Break(polled) => return polled,
+            ControlFlow::Continue(part) => part,
         };
         if !was_in_flight {
             updates.clear();

@@ -7,6 +7,7 @@
 mod support;
 
 mod batches;
+mod bulk;
 mod clock;
 mod close;
 mod due;

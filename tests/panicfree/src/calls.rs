@@ -5,7 +5,8 @@ use core::time::Duration;
 use statusbus_core::{
     Accepted, Batch, BatchIter, BatchUpdate, Bus, Categories, Category, CategorySet, Config,
     ConfigError, ConversationName, Dropped, FlushReason, Gap, Item, KeyMode, Leading, Loss, Losses,
-    Outcome, Overflow, Polled, Priority, Receipt, RefuseReason, Refused, Slot, Telemetry, TopicName,
+    Outcome, Overflow, Polled, Priority, Receipt, RefuseReason, Refused, Slot, Telemetry,
+    TopicName,
 };
 
 use crate::input::{long, now, number, text, told, word};
@@ -102,11 +103,11 @@ where
     core::mem::replace(batch, Batch::with_items(items)).into_items()
 }
 
-fn accepted() -> Accepted {
+pub(crate) fn accepted() -> Accepted {
     if word() == 0 { Accepted::All } else { Accepted::First(number()) }
 }
 
-fn polled(polled: Polled) {
+pub(crate) fn polled(polled: Polled) {
     told(match polled {
         Polled::Wait(at) => at.map_or(0, |at| at.as_micros() as u32),
         Polled::More => 1,
@@ -114,7 +115,7 @@ fn polled(polled: Polled) {
     });
 }
 
-fn outcome(outcome: Outcome) {
+pub(crate) fn outcome(outcome: Outcome) {
     told(outcome.is_queued().into());
     match outcome {
         Outcome::Displaced(loss) => told(loss.as_str().len() as u32),
@@ -162,7 +163,7 @@ fn update<K, const RANKED: bool>(one: BatchUpdate<'_, Stored<K, RANKED>>) {
     told(one.ttl_left().map_or(0, |left| left.subsec_nanos()));
 }
 
-fn missing<const GAPS: usize>(gap: &Gap<(u32, Category), GAPS>) {
+pub(crate) fn missing<const GAPS: usize>(gap: &Gap<(u32, Category), GAPS>) {
     told(gap.seq() as u32 ^ gap.retold() as u32 ^ gap.confirmed() as u32);
     for ((conversation, category), losses) in gap.topics() {
         told(conversation ^ category.index() as u32);
@@ -195,13 +196,13 @@ pub(crate) fn config(config: Config) -> Result<Config, ConfigError> {
     Ok(config.with_flush_interval(span())?.with_overflow(overflow).with_leading(leading))
 }
 
-fn priority() -> Priority {
+pub(crate) fn priority() -> Priority {
     let priority = text().parse::<Priority>().unwrap_or_default();
     told(priority.as_str().len() as u32);
     priority
 }
 
-fn span() -> Duration {
+pub(crate) fn span() -> Duration {
     let later = now() + Duration::new(long(), word() % 1_000_000_000);
     later - now()
 }

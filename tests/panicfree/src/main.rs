@@ -8,6 +8,7 @@ mod calls;
 #[cfg(feature = "display")]
 mod display;
 mod input;
+mod rules;
 mod runs;
 mod stored;
 #[cfg(feature = "wire")]
@@ -77,6 +78,7 @@ extern "C" fn start() -> ! {
     let mut ranked: Bus<Stored<Unkeyed, true>, [Slot<_>; 5]> = Bus::default();
     let mut ranked_batch: Batch<Stored<Unkeyed, true>, [Item<_>; 3]> = Batch::default();
     let mut receipts: [Option<Receipt>; 4] = [const { None }; 4];
+    let mut queue = rules::Queue::new();
     let [first, second, third, fourth] = &mut receipts;
     loop {
         match number() {
@@ -88,6 +90,7 @@ extern "C" fn start() -> ! {
             4 => calls::any(&mut ranked, &mut ranked_batch, fourth),
             5 => calls::names(),
             10 => runs::any(monitor),
+            11 => queue.any(),
             #[cfg(feature = "display")]
             6 => display::any(),
             #[cfg(feature = "wire")]
