@@ -174,11 +174,11 @@ impl<T: Telemetry> Queue<T> {
             Overflowed::Out(outcome) => return (outcome, Leftover::default()),
             Overflowed::For(candidate) => candidate,
         };
-        let old = self.place_of(candidate).and_then(|place| Some((place, self.log.get(place)?)));
-        let queued = old.as_ref().map(|(_, (topic, terms))| (terms, topic));
+        let old = self.leaving(candidate);
+        let queued = old.as_ref().map(|(_, topic, terms)| (terms, topic));
         let outcome = self.rules.displace(candidate, (&terms, &topic), queued);
         match (outcome, old) {
-            (Outcome::Displaced(_), Some((place, _))) => {
+            (Outcome::Displaced(_), Some((place, ..))) => {
                 (outcome, self.exchange(place, topic, text, details, &terms))
             }
             _ => (outcome, Leftover::default()),
@@ -215,23 +215,30 @@ impl<T: Telemetry> Queue<T> {
         leftover
     }
 
-    fn place_of(&mut self, candidate: Candidate) -> Option<Place> {
-        match candidate {
-            Candidate::Oldest => self.log.first(),
-            Candidate::Newest => self.log.last(),
-            Candidate::Evicted => {
-                let mut first = None;
-                for priority in Priority::ALL {
-                    let Some(place) = self.log.oldest(priority) else { continue };
-                    let terms = self.log.get(place).map(|(_, terms)| terms);
-                    if terms.is_some_and(|terms| self.rules.is_expired(&terms)) {
-                        return Some(place);
-                    }
-                    first = first.or(Some(place));
-                }
-                first
+    /// The update that is a candidate for leaving.
+    fn leaving(&mut self, candidate: Candidate) -> Option<(Place, Topic, Terms)> {
+        let place = match candidate {
+            Candidate::Oldest => return self.log.front(),
+            Candidate::Evicted if self.log.is_of_one_priority() => return self.log.front(),
+            Candidate::Evicted => return self.evicted(),
+            Candidate::Newest => self.log.last()?,
+        };
+        let (topic, terms) = self.log.get(place)?;
+        Some((place, topic, terms))
+    }
+
+    #[inline(never)]
+    fn evicted(&mut self) -> Option<(Place, Topic, Terms)> {
+        let mut lowest = None;
+        for priority in Priority::ALL {
+            let Some(place) = self.log.oldest(priority) else { continue };
+            let Some((topic, terms)) = self.log.get(place) else { continue };
+            if self.rules.is_expired(&terms) {
+                return Some((place, topic, terms));
             }
+            lowest = lowest.or(Some((place, topic, terms)));
         }
+        lowest
     }
 
     /// Takes the next batch, if one is due.
@@ -367,8 +374,7 @@ impl<T: Telemetry> Queue<T> {
         self.rules.reconfigure(config, self.capacity);
         let mut removed = Vec::new();
         while let Some(candidate) = self.rules.excess() {
-            let Some(place) = self.place_of(candidate) else { break };
-            let Some((topic, terms)) = self.log.get(place) else { break };
+            let Some((place, topic, terms)) = self.leaving(candidate) else { break };
             let was_first = self.log.first() == Some(place);
             let leftover = self.log.remove(place);
             let front = if was_first { self.log.front_arrival() } else { None };

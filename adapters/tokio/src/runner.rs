@@ -38,7 +38,8 @@ impl Runner {
         loop {
             let step = std::panic::catch_unwind(AssertUnwindSafe(|| self.delivery.step()));
             match step {
-                Ok(Step::Progress) => {
+                Ok(Step::Progress) => self.report(),
+                Ok(Step::Pause) => {
                     self.report();
                     tokio::task::yield_now().await;
                 }

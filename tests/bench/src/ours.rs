@@ -8,7 +8,7 @@ use statusbus_tokio::{
 };
 
 use crate::cell::{Cell, Extra, FULL_QUEUE, METADATA, Work};
-use crate::peer::{Peer, Progress, Reader};
+use crate::peer::{Peer, Progress, Reader, WINDOW};
 use crate::peers::{BATCH, FLUSH_INTERVAL, QUEUE};
 
 /// The bus, with a conversation handle for each topic.
@@ -85,14 +85,20 @@ impl Peer for Ours {
         ledger.coalesced + ledger.expired + ledger.dropped.total() + ledger.refused.total()
     }
 
-    /// The window holds 16,384 updates of all conversations. A reader of one conversation has few of
-    /// them, so the sum of what is unread does not show that it falls behind.
+    /// The queue holds 10,000 updates and the window 16,384: there is always room for a round.
+    async fn room(&mut self, _: &Progress) {}
+
+    /// The window holds updates of all conversations. A reader of one conversation has few of them, so the sum of
+    /// what is unread does not show that it falls behind.
     async fn catch_up(&mut self, progress: &Progress) {
         let cell = progress.cell();
+        if cell.work == Work::Full {
+            return;
+        }
         if cell.topics > 1 && !cell.by_category() {
             self.status.flush().await;
-            progress.at_most_unread(0).await;
         }
+        progress.at_most_unread(WINDOW).await;
     }
 
     fn another(&self) -> Option<Self> {

@@ -31,7 +31,11 @@ pub(crate) struct Block {
     sent_at: Vec<(u32, u64)>,
     /// The priorities of updates that are not in `rare`.
     priorities: Priorities,
+    ranks: Ranks,
+    /// The categories of a batch.
     categories: CategorySet,
+    /// The runs of a batch, if they are few.
+    runs: Vec<Run>,
     /// An update was replaced by a newer one.
     is_replaced: bool,
     /// What the updates have allocated.
@@ -43,6 +47,17 @@ pub(crate) struct Block {
     by_category: OnceLock<ByCategory>,
     names: OnceLock<NameTable>,
     resolver: Option<Arc<dyn ResolveNames>>,
+}
+
+/// The priorities in a block.
+#[derive(Clone, Copy, Default)]
+struct Ranks {
+    /// A bit for each that an update may have.
+    bits: u8,
+    /// The categories of the first updates.
+    categories: CategorySet,
+    /// How many these are.
+    seen: usize,
 }
 
 /// What every update has.
@@ -146,13 +161,13 @@ struct ByCategory {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) subject: Subject,
-    pub(crate) start: usize,
-    pub(crate) len: usize,
+    pub(crate) start: u32,
+    pub(crate) len: u32,
 }
 
 impl Run {
     pub(crate) const fn end(&self) -> usize {
-        self.start + self.len
+        (self.start + self.len) as usize
     }
 }
 
@@ -224,9 +239,8 @@ impl Block {
         cell.subject = Subject::new(topic);
         cell.text.clear();
         // A short text fits.
-        let _ = cell.text.push_str(text);
+        let _ = cell.text.try_push_str(text);
         self.len += 1;
-        self.categories = self.categories.with(topic.category);
         true
     }
 
@@ -248,6 +262,7 @@ impl Block {
             && terms.ttl_left_micros(0) == u64::MAX
             && terms.priority() == self.priorities.of(topic.category);
         if !is_plain {
+            self.ranks.bits |= 1 << terms.priority() as u8;
             let terms = RareTerms::Queued(*terms);
             self.set_rare(index, Rare { index: index as u32, text, details, terms });
         }
@@ -293,10 +308,11 @@ impl Block {
         let short = text.as_str();
         let is_long = short.len() > SHORT;
         cell.text.clear();
-        let _ = cell.text.push_str(if is_long { "" } else { short });
+        let _ = cell.text.try_push_str(if is_long { "" } else { short });
         cell.subject = cell.subject.with_long(is_long);
         let subject = cell.subject;
         self.is_replaced = true;
+        self.ranks.bits |= 1 << terms.priority() as u8;
         // Not in `long`: updates may be replaced any number of times before the block is delivered.
         let text = match (text.as_static(), is_long) {
             (_, false) => LongText::None,
@@ -411,11 +427,25 @@ impl Block {
         }
     }
 
-    /// Whether an update of this priority may be in the queue here.
-    pub(crate) fn may_have(&self, priority: Priority) -> bool {
-        let is_of = |category: Category| self.priorities.of(category) == priority;
-        self.categories.iter().any(is_of)
-            || self.rare_terms().any(|terms| terms.priority() == priority)
+    /// Whether an update of this priority is, or was, in the queue here.
+    pub(crate) fn may_have(&mut self, priority: Priority) -> bool {
+        self.ranks() & 1 << priority as u8 != 0
+    }
+
+    /// The priorities that updates in the queue here may have: a bit for each. O(1) amortised.
+    #[inline]
+    pub(crate) fn ranks(&mut self) -> u8 {
+        let Ranks { mut categories, seen, .. } = self.ranks;
+        for cell in self.cells().get(seen..).unwrap_or_default() {
+            categories = categories.with(cell.subject.category());
+        }
+        if categories != self.ranks.categories {
+            self.ranks.categories = categories;
+            let ranks = categories.iter().map(|category| 1 << self.priorities.of(category) as u8);
+            self.ranks.bits = ranks.fold(self.ranks.bits, |bits, bit: u8| bits | bit);
+        }
+        self.ranks.seen = self.len;
+        self.ranks.bits
     }
 
     /// Moves the update at an index to the end of another block, where there must be room.
@@ -472,6 +502,7 @@ impl Block {
         let short = text.as_str();
         let text = if short.len() <= SHORT { LongText::None } else { self.store(&text) };
         self.push_plain(topic, if matches!(text, LongText::None) { short } else { "" });
+        self.categories = self.categories.with(topic.category);
         if self.sent_at.last().is_none_or(|(_, last)| *last != terms.sent_at) {
             self.sent_at.push((index as u32, terms.sent_at));
         }
@@ -514,12 +545,20 @@ impl Block {
         }
         self.arrivals.clear();
         self.sent_at.clear();
+        self.ranks = Ranks::default();
         self.categories = CategorySet::NONE;
+        self.runs.clear();
         self.is_replaced = false;
         self.allocated = 0;
         self.seqs.clear();
         self.by_category.take();
         self.names.take();
+    }
+
+    /// Whether a text may not lie in its cell.
+    #[inline]
+    pub(super) const fn has_rare(&self) -> bool {
+        !self.rare.is_empty()
     }
 
     #[inline]
@@ -570,20 +609,35 @@ impl Block {
 
     #[inline]
     pub(crate) fn get(&self, index: usize) -> Option<Update<'_>> {
-        Some(Update { cell: self.cells().get(index)?, index, block: self })
+        Some(Update::new(self.cells().get(index)?, self))
     }
 
     /// The updates from `index` on.
     #[inline]
     pub(crate) fn iter_from(&self, index: usize) -> impl Iterator<Item = Update<'_>> {
         let cells = self.cells().get(index..).unwrap_or_default();
-        let update = move |(place, cell)| Update { cell, index: index + place, block: self };
-        cells.iter().enumerate().map(update)
+        cells.iter().map(move |cell| Update::new(cell, self))
+    }
+
+    /// Notes what is known of a batch from its runs. Only few are kept: many take more memory than they save work.
+    pub(crate) fn set_runs(&mut self, runs: &[Run], categories: CategorySet) {
+        self.categories = categories;
+        if runs.len() <= self.most_runs() {
+            self.runs.extend_from_slice(runs);
+        }
+    }
+
+    /// More runs are not kept.
+    pub(crate) const fn most_runs(&self) -> usize {
+        self.len / 4
     }
 
     /// Calls with each run of updates of the same topic.
     #[inline(always)]
     pub(crate) fn for_each_run(&self, mut call: impl FnMut(Run)) {
+        if !self.runs.is_empty() {
+            return self.runs.iter().for_each(|run| call(*run));
+        }
         let mut cells = self.cells().iter();
         let Some(first) = cells.next() else { return };
         let (mut subject, mut start) = (first.subject, 0);
@@ -594,7 +648,7 @@ impl Block {
                 subject = cell.subject;
             }
         }
-        call(Run { subject, start, len: self.len - start });
+        call(Run { subject, start, len: self.len as u32 - start });
     }
 
     /// The indices of the updates of the only category among these that it has; `None` if it has several of them.
@@ -721,13 +775,23 @@ impl Block {
 }
 
 /// The value that holds for an index: the last one that begins there or before.
+#[inline]
 fn in_force<T>(values: &[(u32, T)], index: usize) -> Option<&T> {
+    // Each update may have its own, or all the same.
+    if let Some((first, value)) = values.get(index)
+        && *first as usize == index
+    {
+        return Some(value);
+    }
+    if let [(_, value)] = values {
+        return Some(value);
+    }
     let known = values.partition_point(|(first, _)| *first as usize <= index);
     Some(&values.get(known.checked_sub(1)?)?.1)
 }
 
 impl Cell {
-    const VACANT: Self = Self { subject: Subject::HOLE, text: ShortText::new() };
+    const VACANT: Self = Self { subject: Subject::HOLE, text: ShortText::new_const() };
 }
 
 impl Rare {

@@ -13,15 +13,17 @@ pub(crate) struct Topic {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Subject(u64);
 
-const TOPIC: u64 = 0xFF_FFFF_FFFF;
-const IS_RARE: u64 = 1 << 40;
-const IS_KEYED: u64 = 1 << 41;
-const IS_LONG: u64 = 1 << 42;
-const IS_HOLE: u64 = 1 << 43;
+// The conversation has the lowest 32 bits, the category 5, then come:
+const IS_KEYED: u64 = 1 << 37;
+const IS_RARE: u64 = 1 << 38;
+const IS_HOLE: u64 = 1 << 39;
 /// Where the place of the rare parts begins.
-const PLACE: u32 = 44;
+const PLACE: u32 = 40;
 /// This place and those behind it are found by the index of the update.
-const PLACE_MAX: u64 = u64::MAX >> PLACE;
+const PLACE_MAX: u64 = u64::MAX >> (PLACE + 1);
+const IS_LONG: u64 = 1 << 63;
+
+const TOPIC: u64 = IS_KEYED - 1;
 
 impl Subject {
     /// That of an update that has left.
@@ -79,7 +81,7 @@ impl Subject {
     /// Whether its text does not lie in its cell.
     #[inline(always)]
     pub(super) const fn is_long(self) -> bool {
-        self.0 & IS_LONG != 0
+        (self.0 as i64) < 0
     }
 
     #[inline(always)]
@@ -90,13 +92,14 @@ impl Subject {
     /// The place of its rare parts, if that is known.
     #[inline(always)]
     pub(super) const fn rare_place(self) -> Option<usize> {
-        let place = self.0 >> PLACE;
+        let place = self.0 >> PLACE & PLACE_MAX;
         if place < PLACE_MAX { Some(place as usize) } else { None }
     }
 
     /// Whether both are of the same topic, and both keyed or not.
     #[inline(always)]
     pub(super) const fn continues(self, other: Self) -> bool {
-        (self.0 ^ other.0) & (TOPIC | IS_KEYED) == 0
+        const OTHER_BITS: u32 = (TOPIC | IS_KEYED).leading_zeros();
+        (self.0 ^ other.0) << OTHER_BITS == 0
     }
 }

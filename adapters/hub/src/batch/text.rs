@@ -6,14 +6,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// Bytes of a text that is stored inline.
-pub(crate) const SHORT: usize = 47;
+pub(crate) const SHORT: usize = 44;
 
 /// A text that is stored inline.
-pub(crate) type ShortText = heapless::String<SHORT, u8>;
+pub(crate) type ShortText = arrayvec::ArrayString<SHORT>;
 
 /// The text of an update, on its way into the bus. The bus copies it next to other updates of its batch, without an
 /// allocation of its own; a `&'static str` from [`from_static`](Self::from_static) and an `Arc<str>` are kept as
-/// references if they have more than 47 bytes.
+/// references if they have more than 44 bytes.
 ///
 /// Every method that sends takes `impl Into<Text>`: a `&str`, a `String`, an `Arc<str>`, a `Cow<str>`
 /// or `format_args!`.
@@ -62,6 +62,15 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The text, if it is borrowed for the time of the call.
+    #[inline(always)]
+    pub(crate) const fn as_borrowed(&self) -> Option<&'a str> {
+        match &self.0 {
+            Repr::Borrowed(text) => Some(text),
+            _ => None,
+        }
+    }
+
     pub(crate) const fn as_static(&self) -> Option<&'static str> {
         match &self.0 {
             Repr::Static(text) => Some(text),
@@ -93,7 +102,7 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn into_owned(self) -> Text<'static> {
         Text(match self.0 {
-            Repr::Borrowed(text) => match ShortText::try_from(text) {
+            Repr::Borrowed(text) => match ShortText::from(text) {
                 Ok(short) => Repr::Short(short),
                 Err(_) => Repr::Owned(text.to_owned()),
             },
@@ -141,7 +150,7 @@ impl<'a> From<Cow<'a, str>> for Text<'a> {
     }
 }
 
-/// Formats without an allocation if the result has at most 47 bytes.
+/// Formats without an allocation if the result has at most 44 bytes.
 impl From<fmt::Arguments<'_>> for Text<'_> {
     fn from(text: fmt::Arguments<'_>) -> Self {
         if let Some(text) = text.as_str() {

@@ -13,15 +13,31 @@ use super::subject::Subject;
 #[derive(Clone, Copy)]
 pub struct Update<'a> {
     pub(super) cell: &'a Cell,
-    pub(super) index: usize,
+    pub(super) text: &'a str,
     pub(super) block: &'a Block,
 }
 
 impl<'a> Update<'a> {
+    #[inline(always)]
+    pub(super) fn new(cell: &'a Cell, block: &'a Block) -> Self {
+        let mut update = Self { cell, text: &cell.text, block };
+        if cell.subject.is_long() {
+            update.text = block.long_text(update.index(), cell.subject).unwrap_or_default();
+        }
+        update
+    }
+
+    /// Its index in the block.
+    #[inline]
+    fn index(&self) -> usize {
+        let first = self.block.cells().as_ptr();
+        (std::ptr::from_ref(self.cell).addr() - first.addr()) / size_of::<Cell>()
+    }
+
     /// Its position: with the [epoch](crate::Status::epoch) of the bus, a unique id of the update.
     #[must_use]
     pub fn seq(&self) -> u64 {
-        self.block.seq(self.index)
+        self.block.seq(self.index())
     }
 
     /// Its conversation; `None`: a system-wide update.
@@ -39,11 +55,8 @@ impl<'a> Update<'a> {
     /// Its text.
     #[must_use]
     #[inline(always)]
-    pub fn text(&self) -> &'a str {
-        if self.cell.subject.is_long() {
-            return self.block.long_text(self.index, self.cell.subject).unwrap_or_default();
-        }
-        self.cell.text.as_str()
+    pub const fn text(&self) -> &'a str {
+        self.text
     }
 
     /// Its metadata: a JSON object on one line.
@@ -61,7 +74,7 @@ impl<'a> Update<'a> {
     /// Its priority: its own, or else that of its category.
     #[must_use]
     pub fn priority(&self) -> Priority {
-        self.block.delivered(self.index, self.cell.subject).priority
+        self.block.delivered(self.index(), self.cell.subject).priority
     }
 
     /// When it was sent, by the wall clock. Accurate to the flush interval, because senders share one
@@ -69,13 +82,13 @@ impl<'a> Update<'a> {
     #[must_use]
     pub fn at(&self) -> SystemTime {
         let age = self.details().map_or(0, |details| details.age);
-        let sent_at = self.block.delivered(self.index, self.cell.subject).sent_at;
+        let sent_at = self.block.delivered(self.index(), self.cell.subject).sent_at;
         UNIX_EPOCH + Duration::from_micros(sent_at.saturating_sub(age))
     }
 
     #[inline]
     pub(crate) fn details(&self) -> Option<&'a Arc<Details>> {
-        self.block.details(self.index, self.cell.subject)
+        self.block.details(self.index(), self.cell.subject)
     }
 
     pub(crate) const fn subject(&self) -> Subject {
@@ -84,22 +97,22 @@ impl<'a> Update<'a> {
 
     /// When it is no longer worth showing, on the bus's clock in microseconds; `u64::MAX`: never.
     pub(crate) fn expires(&self) -> u64 {
-        self.block.delivered(self.index, self.cell.subject).expires
+        self.block.delivered(self.index(), self.cell.subject).expires
     }
 
     /// What it has allocated.
     pub(crate) fn allocated(&self) -> u64 {
-        self.block.allocated_by(self.index, self.cell.subject)
+        self.block.allocated_by(self.index(), self.cell.subject)
     }
 
     /// A copy that owns its memory.
     pub(crate) fn to_owned(self) -> OwnedUpdate {
         OwnedUpdate {
             topic: self.cell.subject.topic(),
-            text: self.block.owned_text(self.index, self.cell),
+            text: self.block.owned_text(self.index(), self.cell),
             details: self.details().cloned(),
             seq: self.seq(),
-            terms: self.block.delivered(self.index, self.cell.subject),
+            terms: self.block.delivered(self.index(), self.cell.subject),
         }
     }
 }

@@ -34,21 +34,19 @@ impl Batch {
     #[must_use]
     #[inline]
     pub fn iter(&self) -> Updates<'_> {
-        let next = match self.block.index_behind(self.after) {
-            next if self.part.is_none() => next,
-            next => next.max(self.part.map_or(0, |part| part.first as usize)),
-        };
-        let rest = if self.part.is_some() {
-            Rest::Some
+        let next = self.block.index_behind(self.after);
+        let (mut cells, mut rest) = ([].iter(), Rest::None);
+        if let Some(part) = self.part {
+            rest = Rest::From(next.max(part.first as usize));
         } else if self.has_all_categories() {
-            Rest::All
+            cells = self.block.cells().get(next..).unwrap_or_default().iter();
         } else if let Some(indices) = self.block.of_category(self.categories) {
             let read = indices.partition_point(|index| (*index as usize) < next);
-            Rest::Listed(indices.get(read..).unwrap_or_default())
+            rest = Rest::Listed(indices.get(read..).unwrap_or_default());
         } else {
-            Rest::Some
-        };
-        Updates { rest, next, batch: self }
+            rest = Rest::From(next);
+        }
+        Updates { cells, rest, batch: self }
     }
 
     fn has_all_categories(&self) -> bool {
@@ -77,6 +75,13 @@ impl Batch {
         self.iter().count()
     }
 
+    /// Whether an update is in it, if one of its categories is.
+    #[inline]
+    pub(crate) fn has_updates(&self) -> bool {
+        let is_new = self.after < self.block.seq(0);
+        (is_new && (self.part.is_none() || self.has_all_categories())) || !self.is_empty()
+    }
+
     /// Whether it has no update. Only [retained values](crate::Event::Retained) can be empty.
     #[must_use]
     #[inline]
@@ -94,21 +99,22 @@ impl std::fmt::Debug for Batch {
 /// The updates of a [`Batch`]: from [`Batch::iter`].
 #[derive(Clone)]
 pub struct Updates<'a> {
+    /// What is left, if it is all of the block.
+    cells: std::slice::Iter<'a, Cell>,
+    /// What is left, if it is not.
     rest: Rest<'a>,
-    /// The index of the next update to look at, unless they are listed.
-    next: usize,
     batch: &'a Batch,
 }
 
 /// Which updates of the block are left.
 #[derive(Clone)]
 enum Rest<'a> {
-    /// All of them.
-    All,
+    /// None.
+    None,
     /// Those at these indices.
     Listed(&'a [u32]),
-    /// Some, as the batch selects them.
-    Some,
+    /// From this index on some, as the batch selects them.
+    From(usize),
 }
 
 impl<'a> Iterator for Updates<'a> {
@@ -116,60 +122,71 @@ impl<'a> Iterator for Updates<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Update<'a>> {
-        match &mut self.rest {
-            Rest::All => {
-                let index = self.next;
-                self.next += 1;
-                self.batch.block.get(index)
-            }
-            Rest::Listed(indices) => {
-                let (index, rest) = indices.split_first()?;
-                *indices = rest;
-                self.batch.block.get(*index as usize)
-            }
-            Rest::Some => self.next_selected(),
+        match self.cells.next() {
+            Some(cell) => Some(Update::new(cell, &self.batch.block)),
+            None => self.next_selected(),
         }
     }
 
     fn nth(&mut self, n: usize) -> Option<Update<'a>> {
-        match &mut self.rest {
-            Rest::All => self.next = self.next.saturating_add(n),
-            Rest::Listed(indices) => *indices = indices.get(n..).unwrap_or_default(),
-            Rest::Some => (0..n).try_for_each(|_| self.next_selected().map(drop))?,
+        if let Some(cell) = self.cells.nth(n) {
+            return Some(Update::new(cell, &self.batch.block));
         }
-        self.next()
+        if let Rest::Listed(indices) = &mut self.rest {
+            *indices = indices.get(n..).unwrap_or_default();
+            return self.next_selected();
+        }
+        (0..n).try_for_each(|_| self.next_selected().map(drop))?;
+        self.next_selected()
     }
 
     #[inline]
     fn fold<A, F: FnMut(A, Self::Item) -> A>(mut self, first: A, mut each: F) -> A {
         let block = &*self.batch.block;
-        match self.rest {
-            Rest::All => block.iter_from(self.next).fold(first, each),
-            Rest::Listed(indices) => {
-                indices.iter().filter_map(|index| block.get(*index as usize)).fold(first, each)
+        let cells = std::mem::take(&mut self.cells);
+        let mut folded = first;
+        if block.has_rare() {
+            for cell in cells {
+                folded = each(folded, Update::new(cell, block));
             }
-            Rest::Some => {
-                let mut folded = first;
-                while let Some(update) = self.next_selected() {
-                    folded = each(folded, update);
-                }
-                folded
+        } else {
+            // Most batches: the text of each update lies in its cell.
+            for cell in cells {
+                folded = each(folded, Update { cell, text: &cell.text, block });
             }
         }
+        if let Rest::Listed(indices) = self.rest {
+            let listed = indices.iter().filter_map(|index| block.get(*index as usize));
+            return listed.fold(folded, each);
+        }
+        while let Some(update) = self.next_selected() {
+            folded = each(folded, update);
+        }
+        folded
     }
 }
 
 impl<'a> Updates<'a> {
+    #[inline(never)]
     fn next_selected(&mut self) -> Option<Update<'a>> {
         let Batch { block, part, categories, .. } = self.batch;
+        let next = match &mut self.rest {
+            Rest::None => return None,
+            Rest::Listed(indices) => {
+                let (index, rest) = indices.split_first()?;
+                *indices = rest;
+                return block.get(*index as usize);
+            }
+            Rest::From(next) => next,
+        };
         let end = part.map_or(block.len(), |part| part.last as usize + 1);
-        let cells = block.cells().get(self.next..end)?;
+        let cells = block.cells().get(*next..end)?;
         let found = cells.iter().position(|Cell { subject, .. }| {
             categories.contains(subject.category())
                 && part.is_none_or(|part| part.conversation == subject.conversation())
         })?;
-        let index = self.next + found;
-        self.next = index + 1;
+        let index = *next + found;
+        *next = index + 1;
         block.get(index)
     }
 }

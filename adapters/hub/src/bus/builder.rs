@@ -83,7 +83,7 @@ impl Builder {
 
     /// Sets the largest queue limit that [`Status::reconfigure`] can set. 1 to 65,534, default: the queue limit. A
     /// value out of range becomes the nearest one in range. A queued update takes 56 bytes, and the length of its
-    /// text if that has more than 47 bytes. Memory is allocated as the queue grows, and kept for the next updates.
+    /// text if that has more than 44 bytes. Memory is allocated as the queue grows, and kept for the next updates.
     #[must_use]
     pub const fn with_capacity(mut self, updates: usize) -> Self {
         self.capacity = Some(updates);
@@ -144,7 +144,7 @@ impl Builder {
         self
     }
 
-    /// Sets how many bytes the [window](Self::with_window) may hold in texts of more than 47 bytes, keys
+    /// Sets how many bytes the [window](Self::with_window) may hold in texts of more than 44 bytes, keys
     /// and metadata. A reader that is further behind lags. Text that updates share counts for each of
     /// them. The newest batch is kept whole, however large. Default: 16 MiB.
     #[must_use]
@@ -170,7 +170,7 @@ impl Builder {
         self
     }
 
-    /// Sets how many bytes each conversation may hold in texts of more than 47 bytes, keys and metadata:
+    /// Sets how many bytes each conversation may hold in texts of more than 44 bytes, keys and metadata:
     /// once for its [history](Self::with_history), and once more for its retained values. The oldest
     /// are removed first. The last retained value is kept, however large. Default: 32 KiB.
     #[must_use]

@@ -26,13 +26,18 @@ pub struct Delivery {
     /// The counters at the last step.
     ledger: Ledger,
     wake_limiter: WakeLimiter,
+    /// Batches since readers had a chance to run.
+    in_a_row: usize,
 }
 
 /// What a [step](Delivery::step) did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It delivered or dropped updates: call again, after readers had a chance to run.
+    /// It delivered or dropped updates: call again.
     Progress,
+    /// The same, but call again after readers had a chance to run: so much was delivered since they had one that those
+    /// that are quick could fall behind.
+    Pause,
     /// Nothing is due until then; with `None` until a wake-up.
     Wait(Option<Instant>),
     /// The bus is closed and everything is delivered.
@@ -48,6 +53,7 @@ impl Delivery {
             activity: Activity::default(),
             ledger: Ledger::default(),
             wake_limiter: WakeLimiter::default(),
+            in_a_row: 0,
         }
     }
 
@@ -68,14 +74,28 @@ impl Delivery {
                 self.wake_readers();
                 self.shared.names.lock().look(LOOK, now, &mut self.shared.hub.index());
                 self.call_everyone();
-                Step::Progress
+                self.in_a_row += 1;
+                if self.in_a_row < IN_A_ROW && self.publisher.may_continue() {
+                    return Step::Progress;
+                }
+                self.pause();
+                Step::Pause
             }
-            Polled::Wait(until) => Step::Wait(until.into_iter().chain(self.call_everyone()).min()),
+            Polled::Wait(until) => {
+                self.pause();
+                Step::Wait(until.into_iter().chain(self.call_everyone()).min())
+            }
             Polled::Drained => {
                 self.call_everyone();
                 Step::Ended
             }
         }
+    }
+
+    /// Readers have a chance to run.
+    const fn pause(&mut self) {
+        self.in_a_row = 0;
+        self.publisher.pause();
     }
 
     /// Ready when the delivery was woken since the last step.
@@ -254,6 +274,9 @@ impl std::fmt::Debug for Delivery {
         f.debug_struct("Delivery").finish_non_exhaustive()
     }
 }
+
+/// Most batches until readers have a chance to run: one wake-up serves them all.
+const IN_A_ROW: usize = 8;
 
 /// Conversations whose idleness is looked at with each batch.
 const LOOK: usize = 8;

@@ -20,6 +20,8 @@ pub(crate) struct Publisher {
     bounds: Bounds,
     /// What the updates in the window have allocated.
     window_bytes: u64,
+    /// What was published since readers had a chance to run.
+    since_pause: Amount,
     /// Empty blocks.
     recycled: Vec<Block>,
     /// What was around them.
@@ -36,6 +38,7 @@ impl Publisher {
         Self {
             bounds,
             window_bytes: 0,
+            since_pause: Amount { updates: 0, bytes: 0 },
             recycled: Vec::new(),
             shells: Vec::new(),
             names,
@@ -52,15 +55,19 @@ impl Publisher {
     pub(crate) fn publish(&mut self, hub: &Hub, mut block: Block, now: u64) {
         debug_assert!(block.len() > 0, "a batch without updates is not published");
         block.resolve_by(&self.names);
+        self.window_bytes += block.allocated();
+        self.since_pause.updates += block.len() as u64;
+        self.since_pause.bytes += block.allocated();
+        // What is in the window and what is not changes under the lock of the index.
+        let mut index = hub.index();
+        index.publish(&mut block, now);
         let mut shared = self.shells.pop().unwrap_or_default();
         if let Some(shell) = Arc::get_mut(&mut shared) {
             *shell = block;
         }
         let block = shared;
-        self.window_bytes += block.allocated();
+        index.follow_up(&block, &mut self.wakers);
         {
-            let mut index = hub.index();
-            index.publish(&block, now, &mut self.wakers);
             // The conversations' rings come first: a reader of everything that begins with the retained
             // values takes its position before it looks at those.
             let mut everything = hub.everything();
@@ -68,6 +75,7 @@ impl Publisher {
             everything.append(last_seq, block, None, categories);
             everything.wake(&mut self.wakers);
         }
+        drop(index);
         self.shrink(hub);
     }
 
@@ -97,6 +105,17 @@ impl Publisher {
         for conversation in conversations {
             conversation.ring().wake(&mut self.wakers);
         }
+    }
+
+    /// Whether another batch may follow at once: no more than a quarter of the window comes until readers have a
+    /// chance to run.
+    pub(crate) const fn may_continue(&self) -> bool {
+        let Amount { updates, bytes } = self.bounds.window;
+        self.since_pause.updates < updates / 4 && self.since_pause.bytes < bytes / 4
+    }
+
+    pub(crate) const fn pause(&mut self) {
+        self.since_pause = Amount { updates: 0, bytes: 0 };
     }
 
     /// The readers for whom something has come; to be woken without a lock.

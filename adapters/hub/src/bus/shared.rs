@@ -136,8 +136,18 @@ impl Shared {
 
     /// Sends an update that has nothing but a text, for somebody who holds the conversation.
     #[inline(always)]
-    pub(crate) fn send_plain(&self, topic: Topic, text: &Text<'_>) {
-        if !self.queue.lock().push_plain(topic, text.as_str()) {
+    pub(crate) fn send_plain(&self, topic: Topic, text: Text<'_>) {
+        if let Some(text) = text.as_borrowed() {
+            // Apart, so that nothing has to be dropped.
+            let is_sent = self.queue.lock().push_plain(topic, text);
+            if !is_sent {
+                self.send_plain_slowly(topic, text.into(), None);
+            }
+            return;
+        }
+        let short = text.as_str();
+        let is_sent = self.queue.lock().push_plain(topic, short);
+        if !is_sent {
             self.send_plain_slowly(topic, text, None);
         }
     }
@@ -147,11 +157,12 @@ impl Shared {
     pub(crate) fn send_plain_and_let_go(
         &self,
         topic: Topic,
-        text: &Text<'_>,
+        text: Text<'_>,
         conversation: &ConversationState,
     ) {
+        let short = text.as_str();
         let mut queue = self.queue.lock();
-        if queue.push_plain(topic, text.as_str()) {
+        if queue.push_plain(topic, short) {
             conversation.let_go(queue.end());
         } else {
             drop(queue);
@@ -160,11 +171,11 @@ impl Shared {
     }
 
     #[inline(never)]
-    fn send_plain_slowly(&self, topic: Topic, text: &Text<'_>, let_go: Option<&ConversationState>) {
+    fn send_plain_slowly(&self, topic: Topic, text: Text<'_>, let_go: Option<&ConversationState>) {
         if text.as_str().len() > self.sizes.text {
             return self.refuse(RefuseReason::TooLarge);
         }
-        self.send(topic, text, &mut None, &SendOptions::new(topic.category), let_go);
+        self.send(topic, &text, &mut None, &SendOptions::new(topic.category), let_go);
     }
 
     /// Sends an update. `details` are taken if it is queued. The caller lets go of `let_go` afterwards.

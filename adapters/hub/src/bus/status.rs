@@ -318,7 +318,7 @@ impl Status {
         match shared.conversation(conversation) {
             Ok(state) => {
                 let topic = Topic { conversation: state.number, category };
-                shared.send_plain_and_let_go(topic, &text.into(), &state);
+                shared.send_plain_and_let_go(topic, text.into(), &state);
             }
             Err(_) => shared.refuse(RefuseReason::Invalid),
         }
@@ -383,7 +383,7 @@ impl Conversation {
     #[inline]
     pub fn send<'a>(&self, category: Category, text: impl Into<Text<'a>>) {
         let topic = Topic { conversation: self.state.number, category };
-        self.handle.shared.send_plain(topic, &text.into());
+        self.handle.shared.send_plain(topic, text.into());
     }
 }
 

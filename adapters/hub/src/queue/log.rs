@@ -25,6 +25,8 @@ pub(crate) struct Log {
     keys: HashTable<Place>,
     /// Where the search for the oldest update of each priority goes on: none is in front.
     oldest: [Place; 3],
+    /// The priorities that updates of full blocks may have: a bit for each.
+    ranks: u8,
     raised: Raised,
 }
 
@@ -74,6 +76,7 @@ impl Log {
             size,
             keys: HashTable::new(),
             oldest: [Place::default(); 3],
+            ranks: 0,
             raised: Raised::default(),
         }
     }
@@ -115,6 +118,8 @@ impl Log {
     fn seal(&mut self, priorities: Priorities) {
         let mut block = self.spare(self.size);
         block.begin(priorities);
+        // Now, so that the first update that meets a full queue does not have to look at all others.
+        self.ranks |= self.tail.block.ranks();
         let next = Numbered { number: self.tail.number + 1, block };
         self.sealed.push_back(std::mem::replace(&mut self.tail, next));
         self.merge_sparse();
@@ -161,7 +166,7 @@ impl Log {
         if number == self.tail.number {
             return Some(&mut self.tail.block);
         }
-        let at = self.sealed.binary_search_by_key(&number, |sealed| sealed.number).ok()?;
+        let at = sealed_at(&self.sealed, number)?;
         Some(&mut self.sealed.get_mut(at)?.block)
     }
 
@@ -208,13 +213,19 @@ impl Log {
     /// Removes the update at a place.
     pub(crate) fn remove(&mut self, place: Place) -> Leftover {
         self.forget(place);
-        let leftover = self.block_mut(place.block).map(|block| block.remove(place.index));
-        self.drop_front();
-        leftover.unwrap_or_default()
+        let Some(block) = self.block_mut(place.block) else { return Leftover::default() };
+        let leftover = block.remove(place.index);
+        if block.live() == 0 {
+            self.drop_front();
+        }
+        leftover
     }
 
     /// Forgets the key and the rank of an update that leaves.
     fn forget(&mut self, place: Place) {
+        if self.keys.is_empty() {
+            return;
+        }
         let Some(block) = self.block(place.block) else { return };
         let Some(subject) = block.subject(place.index).filter(|subject| subject.is_keyed()) else {
             return;
@@ -258,14 +269,33 @@ impl Log {
         })
     }
 
+    /// The first update.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<(Place, Topic, Terms)> {
+        let Numbered { number, block } = self.sealed.front().unwrap_or(&self.tail);
+        let index = block.first_live()?;
+        let subject = block.subject(index)?;
+        let place = Place { block: *number, index };
+        Some((place, subject.topic(), block.terms(index, subject)?))
+    }
+
     /// When the first update arrived.
     pub(crate) fn front_arrival(&self) -> Option<Arrival> {
-        Some(self.get(self.first()?)?.1.arrival())
+        Some(self.front()?.2.arrival())
+    }
+
+    /// Whether all updates have the same priority, and always had.
+    pub(crate) fn is_of_one_priority(&mut self) -> bool {
+        let ranks = self.ranks | self.tail.block.ranks();
+        ranks.is_power_of_two() && self.raised.by_place.is_empty()
     }
 
     /// The oldest update of a priority. Amortised O(1) where no priority was raised.
     pub(crate) fn oldest(&mut self, priority: Priority) -> Option<Place> {
         let in_order = self.oldest_in_order(priority);
+        if self.raised.by_place.is_empty() {
+            return in_order;
+        }
         let raised = self.raised.oldest(priority);
         match (in_order, raised) {
             // It was there when the other one was raised.
@@ -276,13 +306,30 @@ impl Log {
 
     /// The oldest update of a priority that has had it from the beginning.
     fn oldest_in_order(&mut self, priority: Priority) -> Option<Place> {
+        let rank = 1 << priority as u8;
+        if (self.ranks | self.tail.block.ranks()) & rank == 0 {
+            return None;
+        }
+        let found = self.search_oldest(priority);
+        if found.is_none() {
+            self.ranks &= !rank;
+        }
+        found
+    }
+
+    fn search_oldest(&mut self, priority: Priority) -> Option<Place> {
         let Self { sealed, tail, oldest, raised, .. } = self;
         let from = oldest.get_mut(priority as usize)?;
-        let at = sealed.partition_point(|sealed| sealed.number < from.block);
-        let blocks = sealed.range(at..).chain([&*tail]);
+        let at = match sealed.front() {
+            Some(first) if from.block > first.number => {
+                sealed.partition_point(|sealed| sealed.number < from.block)
+            }
+            _ => 0,
+        };
+        let blocks = sealed.range_mut(at..).chain([tail]);
         for Numbered { number, block } in blocks {
             if *number > from.block {
-                *from = Place { block: *number, index: 0 };
+                *from = Place { block: *number, index: block.first_live().unwrap_or(0) };
             }
             if !block.may_have(priority) {
                 continue;
@@ -498,8 +545,18 @@ fn block<'a>(sealed: &'a VecDeque<Numbered>, tail: &'a Numbered, number: u64) ->
     if number == tail.number {
         return Some(&tail.block);
     }
-    let at = sealed.binary_search_by_key(&number, |sealed| sealed.number).ok()?;
-    Some(&sealed.get(at)?.block)
+    Some(&sealed.get(sealed_at(sealed, number)?)?.block)
+}
+
+/// The index of the block of that number.
+#[inline]
+fn sealed_at(sealed: &VecDeque<Numbered>, number: u64) -> Option<usize> {
+    // Most often no number is missing.
+    let at = number.checked_sub(sealed.front()?.number)? as usize;
+    if sealed.get(at).is_some_and(|sealed| sealed.number == number) {
+        return Some(at);
+    }
+    sealed.binary_search_by_key(&number, |sealed| sealed.number).ok()
 }
 
 fn key_hash_at(sealed: &VecDeque<Numbered>, tail: &Numbered, place: Place) -> u64 {

@@ -174,7 +174,7 @@ impl Case {
             };
         }
         self.number += 1;
-        let len = [3, 47, 48, 200][random.below(4) as usize];
+        let len = [3, 44, 45, 200][random.below(4) as usize];
         let text = format!("{:0len$}", self.number);
         let has_metadata = random.below(100) < self.special;
         let now = Instant::from_micros(self.now);
@@ -246,9 +246,7 @@ impl Case {
         assert_eq!(block.last_seq(), expected.last().map_or(0, |last| last.0));
         let mut runs = Vec::new();
         block.for_each_run(|run| runs.push((run.start, run.len)));
-        assert_eq!(runs.iter().map(|run| run.1).sum::<usize>(), block.len());
-        let categories = expected.iter().map(|one| one.1.topic.category).collect();
-        assert!(block.len() == 0 || block.categories().intersection(categories) == categories);
+        assert_eq!(runs.iter().map(|run| run.1).sum::<u32>() as usize, block.len());
         block.clear();
         if self.random.below(2) == 0 {
             self.queue.recycle(block);

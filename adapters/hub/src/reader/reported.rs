@@ -50,6 +50,13 @@ impl Reported {
         Some(Self { own: ring.losses().known_at(seq)?, of_bus })
     }
 
+    /// Whether all losses so far were reported to a reader of this source.
+    #[inline]
+    pub(crate) fn is_complete(&self, source: &Source, hub: &Hub, ring: &Ring) -> bool {
+        ring.losses().last_seq() <= self.own.seq
+            && (matches!(source, Source::Everything) || hub.bus_loss_seq() <= self.of_bus.seq)
+    }
+
     /// The losses behind earlier ones, by scope: those of the whole bus first.
     pub(crate) fn since(&self, earlier: &Self) -> impl Iterator<Item = (GapScope, Losses)> {
         self.of_bus.since(&earlier.of_bus).chain(self.own.since(&earlier.own))

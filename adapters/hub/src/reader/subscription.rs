@@ -108,6 +108,7 @@ impl Subscribe {
             categories,
             on_lag,
             cursor: Cursor::default(),
+            entries: 0,
             reported: Reported::default(),
             pending: VecDeque::new(),
             ticket: None,
@@ -131,6 +132,8 @@ pub struct Subscription {
     categories: CategorySet,
     on_lag: OnLag,
     cursor: Cursor,
+    /// Entries of the ring up to the cursor, if it is between two of them.
+    entries: u64,
     reported: Reported,
     pending: VecDeque<Event>,
     ticket: Option<Ticket>,
@@ -261,7 +264,51 @@ impl Subscription {
         }));
     }
 
+    #[inline]
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        if self.pending.is_empty() && self.key.is_some() {
+            match self.next_batch(cx) {
+                Quick::Batch(batch) => return Poll::Ready(Some(Event::Batch(batch))),
+                Quick::Pending => return Poll::Pending,
+                Quick::Unknown => {}
+            }
+        }
+        self.poll_any(cx)
+    }
+
+    /// The next batch, in the case that is common: the reader is between two batches of the window, reads every
+    /// update of the next one or one of its categories, and has no loss to report.
+    #[inline]
+    fn next_batch(&mut self, cx: &Context<'_>) -> Quick {
+        let Self { shared, source, cursor, .. } = self;
+        let hub = &shared.hub;
+        let mut ring = hub.ring(source);
+        if !self.reported.is_complete(source, hub, &ring) {
+            return Quick::Unknown;
+        }
+        let Some(entry) = ring.entry_behind(self.entries, *cursor) else {
+            if !ring.is_at_end(self.entries, *cursor) {
+                return Quick::Unknown;
+            }
+            self.ticket = Some(ring.wait(self.ticket, cx.waker()));
+            return Quick::Pending;
+        };
+        let has_all = entry.categories.intersection(self.categories) == entry.categories;
+        let Some(batch) = entry.batch(cursor.seq, self.categories) else { return Quick::Unknown };
+        if entry.part.is_some() && !has_all {
+            return Quick::Unknown;
+        }
+        *cursor = Cursor { seq: entry.last_seq, count: entry.before + entry.len };
+        drop(ring);
+        self.entries += 1;
+        self.count.store(self.cursor.count, Ordering::Relaxed);
+        self.resume_point = Some(self.cursor.seq);
+        self.is_behind_batch = true;
+        Quick::Batch(batch)
+    }
+
+    #[inline(never)]
+    fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         let next = self.poll_pending(cx);
         if let Poll::Ready(Some(event)) = &next {
             self.resume_point = event.resume_point().or(self.resume_point);
@@ -320,6 +367,7 @@ impl Subscription {
         let batch = match found {
             Found::Entry(entry) => {
                 self.cursor = Cursor { seq: entry.last_seq, count: entry.before + entry.len };
+                self.entries = ring.entries_up_to(entry.last_seq);
                 entry.batch(after, self.categories)
             }
             Found::Past(past) => {
@@ -329,6 +377,7 @@ impl Subscription {
                 Some(batch)
             }
             Found::Nothing => {
+                self.entries = ring.entries_up_to(self.cursor.seq);
                 self.ticket = Some(ring.wait(self.ticket, cx.waker()));
                 return Poll::Pending;
             }
@@ -356,7 +405,7 @@ impl Subscription {
             }
         };
         self.count.store(self.cursor.count, Ordering::Relaxed);
-        Poll::Ready(batch.filter(|batch| !batch.is_empty()).map(Event::Batch))
+        Poll::Ready(batch.filter(Batch::has_updates).map(Event::Batch))
     }
 
     /// Hands out the losses up to later records, at position `seq`, of the chosen categories.
@@ -403,6 +452,14 @@ impl Subscription {
             }
         }
     }
+}
+
+/// What a quick look finds.
+enum Quick {
+    Batch(Batch),
+    Pending,
+    /// A closer look is needed.
+    Unknown,
 }
 
 /// The retained values of a source, and where a reader goes on behind them: at `head` if it reads a

@@ -24,6 +24,8 @@ pub(crate) struct Index {
     followed: Slab<Followed>,
     /// Of these, the ones that are in the batch at hand.
     in_batch: Vec<u32>,
+    /// The runs of the batch at hand.
+    runs: Vec<Run>,
     /// Numbers of removed conversations that have left the window: they are free for others.
     freed: Vec<u32>,
     bounds: Bounds,
@@ -52,6 +54,9 @@ struct Followed {
     /// Its updates in the batch at hand.
     part: Part,
     categories: CategorySet,
+    /// The index of the last one of each category, without those with a key.
+    last: [u32; Category::MAX],
+    is_keyed: bool,
 }
 
 impl Index {
@@ -61,6 +66,7 @@ impl Index {
             states: Vec::new(),
             followed: Slab::new(),
             in_batch: Vec::new(),
+            runs: Vec::new(),
             freed: Vec::new(),
             bounds,
         }
@@ -158,10 +164,12 @@ impl Index {
         let mut ring = state.ring();
         ring.forget_through(entry.floor);
         for (block, part, categories) in parts_of(number, entry, window) {
-            append(&mut ring, &block, part, categories, bounds.retained);
+            retain(&mut ring.retained, &block, part, bounds.retained);
+            append(&mut ring, &block, part, categories);
         }
         let part = Part { conversation: number, first: 0, last: 0, len: 0 };
-        let key = followed.insert(Followed { part, categories: CategorySet::NONE });
+        let (categories, last) = (CategorySet::NONE, [0; Category::MAX]);
+        let key = followed.insert(Followed { part, categories, last, is_keyed: false });
         entry.followed = key as u32 + 1;
     }
 
@@ -185,76 +193,119 @@ impl Index {
         followed.remove(key as usize);
     }
 
-    /// A block comes into the window, as the newest one.
+    /// A batch comes into the window, as the newest block: [`follow_up`](Self::follow_up) comes next.
     #[inline(never)]
-    pub(crate) fn publish(&mut self, block: &Arc<Block>, now: u64, wakers: &mut Vec<Waker>) {
-        let Self { entries, followed, in_batch, .. } = self;
+    pub(crate) fn publish(&mut self, block: &mut Block, now: u64) {
+        let Self { entries, followed, in_batch, runs, .. } = self;
+        runs.clear();
+        let (mut categories, most_runs) = (CategorySet::NONE, block.most_runs());
         let first_seq = block.seq(0);
         block.for_each_run(|run| {
-            let Some(entry) = entries.get_mut(run.subject.conversation() as usize) else {
+            let (conversation, category) = (run.subject.conversation(), run.subject.category());
+            categories = categories.with(category);
+            if runs.len() <= most_runs {
+                runs.push(run);
+            }
+            let Some(entry) = entries.get_mut(conversation as usize) else {
                 debug_assert!(false, "a queued update has a conversation");
                 return;
             };
             let last_seq = first_seq + run.end() as u64 - 1;
-            if let Some(last) = entry.last.get_mut(run.subject.category_index())
+            if let Some(last) = entry.last.get_mut(category.index())
                 && !run.subject.is_keyed()
             {
                 *last = last_seq as u32;
             }
-            entry.in_window += run.len as u32;
+            entry.in_window += run.len;
             entry.last_seq = last_seq;
             entry.used_at = now;
             if entry.followed != 0 {
                 note(followed, in_batch, entry.followed - 1, run);
             }
         });
+        block.set_runs(runs, categories);
+    }
+
+    /// Appends a batch to the rings of the followed conversations that are in it.
+    pub(crate) fn follow_up(&mut self, block: &Arc<Block>, wakers: &mut Vec<Waker>) {
         for key in self.in_batch.drain(..) {
             let Some(followed) = self.followed.get_mut(key as usize) else { continue };
             let number = followed.part.conversation as usize;
             let Some(Some(state)) = self.states.get(number) else { continue };
             let mut ring = state.ring();
-            append(&mut ring, block, followed.part, followed.categories, self.bounds.retained);
+            if followed.is_keyed {
+                retain(&mut ring.retained, block, followed.part, self.bounds.retained);
+            } else {
+                for category in followed.categories.iter() {
+                    let last = followed.last.get(category.index());
+                    if let Some(update) = last.and_then(|last| block.get(*last as usize)) {
+                        ring.retained.set(update, self.bounds.retained.updates);
+                    }
+                }
+                ring.retained.fit(self.bounds.retained.bytes);
+            }
+            append(&mut ring, block, followed.part, followed.categories);
             ring.wake(wakers);
             followed.part.len = 0;
             followed.categories = CategorySet::NONE;
+            followed.is_keyed = false;
         }
     }
 
     /// A block leaves the window, and with it everything up to its last position.
     #[inline(never)]
     pub(crate) fn age(&mut self, block: &Arc<Block>) {
-        let Self { entries, states, freed, bounds, .. } = self;
-        let (first_seq, through) = (block.seq(0), block.last_seq());
-        let keep = u32::try_from(bounds.history.updates).unwrap_or(u32::MAX);
+        let first_seq = block.seq(0);
+        let keep = u32::try_from(self.bounds.history.updates).unwrap_or(u32::MAX);
         let mut unread = Vec::new();
         block.for_each_run(|run| {
             let number = run.subject.conversation();
-            let Some(entry) = entries.get_mut(number as usize) else { return };
+            let Some(entry) = self.entries.get_mut(number as usize) else { return };
             let last_seq = first_seq + run.end() as u64 - 1;
-            entry.in_window -= run.len as u32;
-            let state = states.get(number as usize).and_then(Option::as_ref);
-            if entry.followed != 0 {
-                if state.is_some_and(|state| age_followed(state, block, through, bounds)) {
-                    unread.push(number);
-                }
-                return;
-            }
-            let is_superseded = !run.subject.is_keyed()
-                && entry
-                    .last
-                    .get(run.subject.category_index())
-                    .is_some_and(|last| *last != last_seq as u32);
-            if is_superseded && entry.in_window >= keep || last_seq <= entry.floor {
+            entry.in_window -= run.len;
+            let last = entry.last.get(run.subject.category_index());
+            let is_superseded =
+                !run.subject.is_keyed() && last.is_some_and(|last| *last != last_seq as u32);
+            if is_superseded
+                && entry.in_window >= keep
+                && entry.in_window > 0
+                && entry.followed == 0
+            {
+                // The rule: nothing of it is kept, because enough others are left.
                 entry.floor = entry.floor.max(last_seq);
-            } else if let Some(state) = state {
-                age_unfollowed(entry, state, block, run, is_superseded, bounds);
-            }
-            if entry.in_window == 0 && state.is_none() {
-                freed.push(number);
+            } else {
+                self.age_kept(block, run, is_superseded, &mut unread);
             }
         });
         for number in unread {
             self.unfollow(number, false);
+        }
+    }
+
+    /// Ages a run of which something may have to be kept. `unread` gets conversations that nobody reads, although
+    /// they are followed.
+    #[inline(never)]
+    fn age_kept(
+        &mut self,
+        block: &Arc<Block>,
+        run: Run,
+        is_superseded: bool,
+        unread: &mut Vec<u32>,
+    ) {
+        let number = run.subject.conversation();
+        let Some(entry) = self.entries.get_mut(number as usize) else { return };
+        let Some(Some(state)) = self.states.get(number as usize) else {
+            if entry.in_window == 0 {
+                self.freed.push(number);
+            }
+            return;
+        };
+        if entry.followed != 0 {
+            if age_followed(state, block, &self.bounds) {
+                unread.push(number);
+            }
+        } else if block.seq(run.end() - 1) > entry.floor {
+            age_unfollowed(entry, state, block, run, is_superseded, &self.bounds);
         }
     }
 
@@ -302,14 +353,14 @@ impl Parts {
         block.for_each_run(|run| {
             let conversation = run.subject.conversation();
             let parts = self.0.entry(conversation).or_default();
-            let (first, last) = (run.start as u32, run.end() as u32 - 1);
+            let (first, last) = (run.start, run.end() as u32 - 1);
             match parts.last_mut() {
                 Some((known, part)) if Arc::ptr_eq(known, block) => {
                     part.last = last;
-                    part.len += run.len as u32;
+                    part.len += run.len;
                 }
                 _ => {
-                    let part = Part { conversation, first, last, len: run.len as u32 };
+                    let part = Part { conversation, first, last, len: run.len };
                     parts.push((Arc::clone(block), part));
                 }
             }
@@ -324,19 +375,27 @@ impl Parts {
 /// Notes that a run of the batch at hand belongs to a followed conversation.
 #[inline(never)]
 fn note(followed: &mut Slab<Followed>, in_batch: &mut Vec<u32>, key: u32, run: Run) {
-    let Some(Followed { part, categories, .. }) = followed.get_mut(key as usize) else { return };
+    let Some(Followed { part, categories, last, is_keyed }) = followed.get_mut(key as usize) else {
+        return;
+    };
     if part.len == 0 {
         in_batch.push(key);
-        part.first = run.start as u32;
+        part.first = run.start;
     }
-    part.len += run.len as u32;
+    part.len += run.len;
     part.last = run.end() as u32 - 1;
     *categories = categories.with(run.subject.category());
+    if run.subject.is_keyed() {
+        *is_keyed = true;
+    } else if let Some(last) = last.get_mut(run.subject.category_index()) {
+        *last = part.last;
+    }
 }
 
 /// Ages the ring of a followed conversation, once for all that the block has of it. Returns whether nobody reads it
 /// and it can be given up.
-fn age_followed(state: &ConversationState, block: &Block, through: u64, bounds: &Bounds) -> bool {
+fn age_followed(state: &ConversationState, block: &Block, bounds: &Bounds) -> bool {
+    let through = block.last_seq();
     let mut ring = state.ring();
     ring.age(block, through, bounds.history);
     ring.readers == 0 && !ring.is_pinned(through)
@@ -358,14 +417,16 @@ fn age_unfollowed(
         updates: bounds.history.updates.saturating_sub(in_window),
         bytes: bounds.history.bytes,
     };
-    let kept = most.updates.min(run.len as u64) as usize;
+    let kept = most.updates.min(run.len.into()) as usize;
     let kept = run.end() - kept..run.end();
-    if let Some(last_forgotten) = kept.start.checked_sub(1).filter(|last| *last >= run.start) {
+    if let Some(last_forgotten) =
+        kept.start.checked_sub(1).filter(|last| *last >= run.start as usize)
+    {
         entry.floor = entry.floor.max(block.seq(last_forgotten));
     }
     ring.forget_through(entry.floor);
     if run.subject.is_keyed() {
-        for update in block.iter_from(run.start).take(run.len) {
+        for update in block.iter_from(run.start as usize).take(run.len as usize) {
             ring.retain_own(update, bounds.retained);
         }
     } else if !is_superseded && let Some(update) = block.get(run.end() - 1) {
@@ -413,8 +474,7 @@ fn part_of(number: u32, block: &Block) -> Option<(Part, CategorySet)> {
 }
 
 /// Appends a part of a block to the ring of its conversation.
-fn append(ring: &mut Ring, block: &Arc<Block>, part: Part, categories: CategorySet, most: Amount) {
-    retain(&mut ring.retained, block, part, most);
+fn append(ring: &mut Ring, block: &Arc<Block>, part: Part, categories: CategorySet) {
     let last_seq = block.seq(part.last as usize);
     let part = ((part.len as usize) < block.len()).then_some(part);
     ring.append(last_seq, Arc::clone(block), part, categories);

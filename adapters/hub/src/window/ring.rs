@@ -24,6 +24,8 @@ pub(crate) struct Ring {
     history: History,
     /// The updates in the window, by the batches that they came with.
     entries: VecDeque<Entry>,
+    /// Entries that have left the window.
+    entries_left: u64,
     losses: LossLog,
     /// Updates that were ever appended.
     appended: u64,
@@ -160,6 +162,27 @@ impl Ring {
         }
     }
 
+    /// How many entries there ever were up to a position.
+    pub(crate) fn entries_up_to(&self, seq: u64) -> u64 {
+        self.entries_left + self.entries.partition_point(|entry| entry.last_seq <= seq) as u64
+    }
+
+    /// The entry behind so many, if it begins right behind the cursor. O(1).
+    #[inline]
+    pub(crate) fn entry_behind(&self, entries: u64, cursor: Cursor) -> Option<&Entry> {
+        let entry = self.entries.get(entries.checked_sub(self.entries_left)? as usize)?;
+        (entry.before == cursor.count && entry.last_seq > cursor.seq).then_some(entry)
+    }
+
+    /// Whether nothing is behind the cursor of a reader that has read so many entries, and something may come. O(1).
+    #[inline]
+    pub(crate) fn is_at_end(&self, entries: u64, cursor: Cursor) -> bool {
+        entries == self.entries_left + self.entries.len() as u64
+            && cursor.count == self.appended
+            && cursor.seq >= self.floor
+            && !self.closed
+    }
+
     /// The updates behind the cursor. O(log entries), O(1) for a reader at the end.
     pub(crate) fn find(&self, cursor: Cursor) -> Found<'_> {
         if cursor.seq < self.floor {
@@ -256,6 +279,7 @@ impl Ring {
 
     pub(crate) fn pop_front(&mut self) -> Option<Entry> {
         let entry = self.entries.pop_front()?;
+        self.entries_left += 1;
         self.floor = entry.last_seq;
         Some(entry)
     }
@@ -270,6 +294,7 @@ impl Ring {
         while self.entries.front().is_some_and(|entry| entry.last_seq <= through)
             && let Some(entry) = self.entries.pop_front()
         {
+            self.entries_left += 1;
             let behind = self.appended - entry.before - entry.len;
             let most = Amount { updates: keep.updates.saturating_sub(behind), ..keep };
             if most.updates == 0 {
