@@ -75,11 +75,11 @@ impl Batch {
         self.iter().count()
     }
 
-    /// Whether an update is in it, if one of its categories is.
+    /// Whether it has an update. Mostly O(1).
     #[inline]
     pub(crate) fn has_updates(&self) -> bool {
         let is_new = self.after < self.block.seq(0);
-        (is_new && (self.part.is_none() || self.has_all_categories())) || !self.is_empty()
+        (is_new && self.has_all_categories()) || !self.is_empty()
     }
 
     /// Whether it has no update. Only [retained values](crate::Event::Retained) can be empty.
