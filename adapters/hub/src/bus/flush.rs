@@ -1,8 +1,7 @@
 //! Waiting for what was sent before.
 
-use std::sync::atomic::Ordering;
-
 use crate::bus::shared::Shared;
+use crate::sync::Ordering;
 
 /// Makes everything that was sent before due, and waits until it is published.
 pub(crate) async fn flush(shared: &Shared) {
