@@ -260,12 +260,13 @@ impl Shared {
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
-        let ledger = self.queue.lock().ledger();
+        let mut queue = self.queue.lock();
+        let ledger = queue.ledger();
         self.seen(ledger)
     }
 
     /// The counters, in which what is abandoned is dropped already, although the runner has yet to
-    /// take it out of the queue.
+    /// take it out of the queue. Call it under the lock of the bus: what is abandoned afterwards has other counters.
     pub(crate) fn seen(&self, mut ledger: Ledger) -> Ledger {
         if let Some(before) = self.abandoned_at.get() {
             // However they left since then, those that were queued had been abandoned before.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use loom::future::block_on;
+use statusbus_core::Overflow;
 
-use super::{build, builder, explore, explore_within, join, run, send, spawn, texts};
+use super::{build, builder, config, explore, explore_within, join, run, send, spawn, texts};
 use crate::Selector;
 
 #[test]
@@ -39,5 +40,29 @@ fn a_shutdown_without_a_limit_returns_when_everything_is_delivered_and_read() {
         assert_eq!((ledger.delivered, status.readers()), (1, 0));
         join(runner);
         join(reading);
+    });
+}
+
+#[test]
+fn a_ledger_is_balanced_while_a_shutdown_times_out() {
+    explore_within(3, || {
+        let config = config().with_queue_limit(1).expect("in range");
+        let config = config.with_overflow(Overflow::DropNewest);
+        let (status, delivery) = build(builder().with_config(config));
+        send(&status, "a");
+        let reading = {
+            let status = status.clone();
+            spawn(move || {
+                let ledger = status.ledger();
+                assert!(ledger.is_balanced(), "{ledger:?}");
+                assert!(ledger.dropped.total() <= ledger.sent, "{ledger:?}");
+            })
+        };
+        send(&status, "b");
+        let ledger = block_on(status.shutdown(Duration::ZERO));
+        assert_eq!(ledger.dropped.total(), 2);
+        join(reading);
+        run(delivery);
+        assert_eq!(status.ledger(), ledger, "the ledger was final");
     });
 }
