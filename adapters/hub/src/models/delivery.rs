@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use loom::future::block_on;
 use loom::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +10,7 @@ use statusbus_core::{Category, Outcome};
 
 use super::{build, builder, explore, explore_within, join, run, send, spawn, texts};
 use crate::bus::wakeup::Wakeup;
-use crate::{Selector, SendErrorKind};
+use crate::{RefuseReason, Selector, SendErrorKind};
 
 #[test]
 fn a_wakeup_is_kept_for_a_task_that_does_not_wait_yet() {
@@ -88,11 +89,11 @@ fn an_update_that_is_queued_while_the_bus_closes_is_delivered() {
                 conversation.update(Category::INFO, "a").try_send()
             })
         };
-        block_on(status.shutdown(std::time::Duration::ZERO));
+        let dropped = block_on(status.shutdown(Duration::ZERO)).dropped.sink;
         let queued = match join(sender) {
             Ok(outcome) => outcome == Outcome::Queued,
             Err(error) => {
-                assert_eq!(error.kind(), SendErrorKind::Refused(crate::RefuseReason::Closed));
+                assert_eq!(error.kind(), SendErrorKind::Refused(RefuseReason::Closed));
                 false
             }
         };
@@ -101,6 +102,7 @@ fn an_update_that_is_queued_while_the_bus_closes_is_delivered() {
         assert!(ledger.is_balanced());
         assert_eq!(ledger.queued + ledger.in_flight, 0, "nothing delivers it any more");
         assert_eq!(ledger.dropped.sink + ledger.refused.closed, 3, "{ledger:?}");
+        assert_eq!(ledger.dropped.sink, dropped, "one was queued behind the end");
         assert!(!queued || ledger.dropped.sink == 3, "{ledger:?}");
     });
 }
