@@ -1,6 +1,6 @@
 //! The same interface over loom, which runs a model in every order of these operations.
 //!
-//! Loom decides who has a lock. The value is in a lock of `parking_lot`, which is then free.
+//! Loom decides which thread has a lock. The value is in a lock of `parking_lot`, which is free then.
 
 use std::fmt;
 use std::future::Future;
@@ -247,8 +247,8 @@ impl fmt::Debug for AtomicWaker {
     }
 }
 
-/// Notifies those who listen when it is called. Listening, and looking at what is notified of, comes before or after
-/// a notification.
+/// Wakes its listeners. A listener that is registered before a notification gets it; one that is registered later
+/// sees what was done before it.
 pub(crate) struct Event {
     listeners: Mutex<Slab<Listener>>,
 }
@@ -263,7 +263,7 @@ impl Event {
         Self { listeners: Mutex::new(Slab::new()) }
     }
 
-    /// Notifies up to `most` of those who listen.
+    /// Notifies up to so many listeners.
     pub(crate) fn notify(&self, most: usize) {
         let mut listeners = self.listeners.lock();
         let waiting = listeners.iter_mut().filter_map(|(_, listener)| match listener {
