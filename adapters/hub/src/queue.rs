@@ -56,6 +56,7 @@ pub(crate) struct Taken {
 }
 
 /// What [`Queue::poll`] did.
+#[allow(clippy::large_enum_variant)] // moved once for each batch
 pub(crate) enum Next {
     Wait(Option<Instant>),
     Batch(Taken),

@@ -24,8 +24,7 @@ pub trait Spawn: Sized {
     #[must_use]
     fn spawn(self) -> Status;
 
-    /// Builds the bus and its runner. Nothing is delivered until [`Runner::run`] is polled. Allocates
-    /// the queue: 96 bytes a slot.
+    /// Builds the bus and its runner. Nothing is delivered until [`Runner::run`] is polled.
     fn build(self) -> (Status, Runner);
 }
 

@@ -81,12 +81,12 @@ impl Builder {
         self
     }
 
-    /// Sets the number of slots of the queue, which is the largest queue limit that
-    /// [`Status::reconfigure`] can set. 1 to 65,534, default: the queue limit. A value out of range
-    /// becomes the nearest one in range. Each slot takes 96 bytes, which are allocated at once.
+    /// Sets the largest queue limit that [`Status::reconfigure`] can set. 1 to 65,534, default: the queue limit. A
+    /// value out of range becomes the nearest one in range. A queued update takes 56 bytes, and the length of its
+    /// text if that has more than 47 bytes. Memory is allocated as the queue grows, and kept for the next updates.
     #[must_use]
-    pub const fn with_capacity(mut self, slots: usize) -> Self {
-        self.capacity = Some(slots);
+    pub const fn with_capacity(mut self, updates: usize) -> Self {
+        self.capacity = Some(updates);
         self
     }
 
@@ -136,7 +136,7 @@ impl Builder {
     }
 
     /// Sets how many delivered updates the window keeps for readers, of all conversations together. A
-    /// reader that is further behind lags. Each takes about 90 bytes, up to twice that while batches
+    /// reader that is further behind lags. Each takes 56 bytes, up to twice that while batches
     /// are not full, and what [`with_window_bytes`](Self::with_window_bytes) limits. Default: 16,384.
     #[must_use]
     pub const fn with_window(mut self, updates: usize) -> Self {
@@ -144,7 +144,7 @@ impl Builder {
         self
     }
 
-    /// Sets how many bytes the [window](Self::with_window) may hold in texts of more than 40 bytes, keys
+    /// Sets how many bytes the [window](Self::with_window) may hold in texts of more than 47 bytes, keys
     /// and metadata. A reader that is further behind lags. Text that updates share counts for each of
     /// them. The newest batch is kept whole, however large. Default: 16 MiB.
     #[must_use]
@@ -170,7 +170,7 @@ impl Builder {
         self
     }
 
-    /// Sets how many bytes each conversation may hold in texts of more than 40 bytes, keys and metadata:
+    /// Sets how many bytes each conversation may hold in texts of more than 47 bytes, keys and metadata:
     /// once for its [history](Self::with_history), and once more for its retained values. The oldest
     /// are removed first. The last retained value is kept, however large. Default: 32 KiB.
     #[must_use]
@@ -205,12 +205,13 @@ impl Builder {
     }
 
     /// Builds the bus and its delivery, with the clock of a runtime. Nothing is delivered until
-    /// [`Delivery::step`] is called. Allocates the queue: 96 bytes a slot.
+    /// [`Delivery::step`] is called.
     pub fn build_with(self, host: impl Host) -> (Status, Delivery) {
         let limit = self.config.queue_limit();
-        let slots = self.capacity.unwrap_or(limit).clamp(1, Config::MOST);
+        let capacity = self.capacity.unwrap_or(limit).clamp(1, Config::MOST);
         let (categories, max_text) = (self.categories.len(), self.sizes.text);
-        let mut queue = Queue::new(slots, self.config, categories, max_text, Activity::default());
+        let mut queue =
+            Queue::new(capacity, self.config, categories, max_text, Activity::default());
         for (category, priority, ttl) in self.defaults {
             queue.reconfigure_category(category, priority, ttl);
         }

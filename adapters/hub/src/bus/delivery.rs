@@ -143,7 +143,7 @@ impl Delivery {
 
     /// Wakes the readers for whom something has come. Holds no lock.
     fn wake_readers(&mut self) {
-        for waker in self.publisher.to_wake() {
+        for waker in self.publisher.woken() {
             self.shared.contain(|| waker.wake());
         }
     }
@@ -262,6 +262,7 @@ const LOOK: usize = 8;
 const PART: usize = 256;
 
 /// What the delivery learns of the queue at once.
+#[allow(clippy::large_enum_variant)] // moved once for each batch
 enum Polled {
     Wait(Option<Instant>),
     /// With the gap in front of it.

@@ -1,11 +1,12 @@
 //! Waiting for what was sent before.
 
 use crate::bus::shared::Shared;
+use crate::queue::Queue;
 use crate::sync::Ordering;
 
 /// Makes everything that was sent before due, and waits until it is published.
 pub(crate) async fn flush(shared: &Shared) {
-    let mark = shared.with_queue(|queue, now| queue.flush(now));
+    let mark = shared.with_queue(Queue::flush);
     let _waiting = Waiting::new(shared);
     settled_until(shared, || {
         let flushed = shared.flushed.lock().is_some_and(|flushed| mark.is_reached_by(flushed));

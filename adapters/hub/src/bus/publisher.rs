@@ -99,7 +99,7 @@ impl Publisher {
     }
 
     /// The readers for whom something has come; to be woken without a lock.
-    pub(crate) fn to_wake(&mut self) -> impl Iterator<Item = Waker> {
+    pub(crate) fn woken(&mut self) -> impl Iterator<Item = Waker> {
         self.wakers.drain(..)
     }
 

@@ -9,12 +9,13 @@ use statusbus_core::{Instant, Ledger};
 
 use crate::bus::flush::settled_until;
 use crate::bus::shared::Shared;
+use crate::queue::Queue;
 use crate::sync::Ordering;
 
 /// Closes the bus, and waits until everything is delivered and read. After the timeout it drops what is queued.
 pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {
     let deadline = shared.host.now() + timeout;
-    shared.with_queue(|queue, now| queue.close(now));
+    shared.with_queue(Queue::close);
     let all = pin!(async {
         settled_until(shared, || shared.ended.load(Ordering::Acquire)).await;
         shared.hub.all_left().await;

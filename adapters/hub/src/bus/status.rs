@@ -12,6 +12,7 @@ use crate::batch::subject::Topic;
 use crate::batch::text::Text;
 use crate::bus::shared::Shared;
 use crate::bus::update_builder::{Target, UpdateBuilder};
+use crate::queue::Queue;
 use crate::reader::subscription::Subscribe;
 use crate::registry::selector::Selector;
 use crate::sync::{CountedArc, Ordering};
@@ -49,7 +50,7 @@ pub(crate) struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.shared.with_queue(|queue, now| queue.close(now));
+        self.shared.with_queue(Queue::close);
     }
 }
 

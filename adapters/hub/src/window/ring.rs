@@ -277,7 +277,6 @@ impl Ring {
                 continue;
             }
             let skip = entry.len.saturating_sub(most.updates) as usize;
-            let last_seq = entry.last_seq;
             let batch = entry.into_batch();
             for (place, update) in batch.iter().enumerate() {
                 if place >= skip {
@@ -286,7 +285,6 @@ impl Ring {
                     self.drop_history(update.seq());
                 }
             }
-            debug_assert!(self.history.len() > 0, "the last update up to {last_seq} is kept");
             self.fit_history(most);
         }
     }

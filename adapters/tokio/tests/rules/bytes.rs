@@ -73,8 +73,8 @@ async fn metadata_and_keys_count_and_what_takes_no_memory_of_its_own_does_not() 
     let status = Status::builder().with_window_bytes(10 * KIB).with_history(0).spawn();
     let mut all = everything(&status);
     for number in 0..1_000 {
-        // Up to 40 bytes lie in the update itself, a text of the program in the program.
-        say(&status, "a", "x".repeat(40)).await;
+        // Up to 47 bytes lie in the update itself, a text of the program in the program.
+        say(&status, "a", "x".repeat(47)).await;
         let fixed = "a text of the program itself, which is there anyway and not copied";
         status.tool("a", statusbus_tokio::Text::from_static(fixed));
         delivered(&status).await;

@@ -20,7 +20,7 @@ fn long(number: usize) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_queued_is_counted_as_dropped_and_freed_later() {
+async fn what_is_queued_is_counted_as_dropped_without_a_visit_to_each() {
     for queued in [1_000, 60_000] {
         let (status, runner) = Status::builder().with_config(config(queued, queued)).build();
         let readers: Vec<_> = (0..queued / 100).map(|_| reader(&status, "a")).collect();
@@ -36,7 +36,6 @@ async fn what_is_queued_is_counted_as_dropped_and_freed_later() {
         assert_eq!((ledger.queued, ledger.in_flight), (0, 0));
         assert_eq!((balanced(&status), status.depth().queued), (ledger, 0));
         drop(runner);
-        assert!(heap::freed() - before >= queued as u64, "the runner frees them");
         assert_eq!(balanced(&status), ledger);
         drop(readers);
     }

@@ -63,7 +63,7 @@ impl<'a> Incoming<'a> {
     ///
     /// # Errors
     /// A text with the fault, for faults that the bus does not check.
-    pub(super) fn draft(self, status: &Status) -> Result<UpdateBuilder<'_>, String> {
+    pub(super) fn draft(self, status: &'a Status) -> Result<UpdateBuilder<'a>, String> {
         let Self { conversation, category, text, metadata, key, priority, ttl_ms } = self;
         let metadata = metadata.map(|json| read_metadata(json.get())).transpose()?;
         let priority = priority.as_deref().map(priority_of).transpose()?;
