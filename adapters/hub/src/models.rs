@@ -23,7 +23,7 @@ use crate::{Builder, Delivery, Event, Host, Sleep, Status, Step};
 
 /// Switches to another thread in one order, besides those where a thread has to wait or ends. `LOOM_MAX_PREEMPTIONS`
 /// sets another number.
-const PREEMPTIONS: usize = 2;
+const PREEMPTIONS: usize = 3;
 
 /// Runs a program in every order, up to a number of switches.
 fn explore(program: impl Fn() + Send + Sync + 'static) {

@@ -2,12 +2,12 @@
 # Runs the models of what threads of the hub share (src/models.rs).
 #
 #   adapters/hub/tests/loom.sh            the models, with few switches between threads in one order
-#   adapters/hub/tests/loom.sh deep       with more of them: about 20 minutes on one core
+#   adapters/hub/tests/loom.sh deep       with four, each model for about ten minutes at most
 #   adapters/hub/tests/loom.sh mutants    changes the code by one patch of tests/loom after the other, and checks that
 #                                         the model named in it fails. Needs a working tree without changes under
 #                                         adapters/hub, and leaves it so.
 #
-# LOOM_MAX_PREEMPTIONS sets the number of switches. Arguments behind `deep` select models by their names.
+# LOOM_MAX_PREEMPTIONS sets another number of switches. Arguments behind `deep` select models by their names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.." || exit 1
 
@@ -45,7 +45,8 @@ case ${1:-} in
   "") models models:: ;;
   deep)
     shift
-    export CARGO_PROFILE_DEV_OPT_LEVEL=1 LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-4}
+    export CARGO_PROFILE_DEV_OPT_LEVEL=1
+    export LOOM_MAX_PREEMPTIONS=${LOOM_MAX_PREEMPTIONS:-4} LOOM_MAX_DURATION=${LOOM_MAX_DURATION:-600}
     models "${@:-models::}"
     ;;
   mutants) mutants ;;

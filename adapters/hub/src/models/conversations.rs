@@ -32,7 +32,7 @@ fn take_number_and_read(
 
 #[test]
 fn a_number_is_not_reused_while_an_update_sent_by_name_is_queued() {
-    explore(|| {
+    explore_within(4, || {
         let (status, mut delivery) = build(forgetful());
         let reader = status.subscribe(Selector::Everything).open();
         status.system().send(Category::INFO, "system");
@@ -53,7 +53,7 @@ fn a_number_is_not_reused_while_an_update_sent_by_name_is_queued() {
 
 #[test]
 fn a_number_is_not_reused_while_an_update_of_a_handle_is_queued() {
-    explore(|| {
+    explore_within(4, || {
         let (status, mut delivery) = build(forgetful());
         let reader = status.subscribe(Selector::Everything).open();
         let handle = status.conversation("name").expect("a valid name");
@@ -68,7 +68,7 @@ fn a_number_is_not_reused_while_an_update_of_a_handle_is_queued() {
 
 #[test]
 fn a_number_is_not_reused_while_a_keyed_update_is_queued() {
-    explore(|| {
+    explore_within(4, || {
         let (status, mut delivery) = build(forgetful());
         let reader = status.subscribe(Selector::Everything).open();
         status.system().send(Category::INFO, "system");
@@ -85,7 +85,7 @@ fn a_number_is_not_reused_while_a_keyed_update_is_queued() {
 
 #[test]
 fn a_reader_that_leaves_does_not_free_a_number_that_is_queued() {
-    explore(|| {
+    explore_within(4, || {
         let (status, delivery) = build(forgetful());
         let reader = status.subscribe(Selector::Everything).open();
         let leaving = Selector::conversation("name").expect("a valid name");
@@ -103,7 +103,7 @@ fn a_reader_that_leaves_does_not_free_a_number_that_is_queued() {
 
 #[test]
 fn a_number_is_not_reused_while_an_update_is_being_published() {
-    explore_within(3, || {
+    explore(|| {
         let (status, mut delivery) = build(builder().with_conversations(1));
         let mut reader = status.subscribe(Selector::Everything).open();
         send(&status, "name");
@@ -119,7 +119,7 @@ fn a_number_is_not_reused_while_an_update_is_being_published() {
 
 #[test]
 fn an_update_keeps_its_name_while_its_number_goes_to_another_conversation() {
-    explore_within(3, || {
+    explore(|| {
         let (status, mut delivery) = build(builder().with_conversations(1).with_window(1));
         let mut reader = status.subscribe(Selector::Everything).open();
         send(&status, "name");

@@ -17,7 +17,7 @@ fn selectors() -> [Selector; 2] {
 #[test]
 fn a_reader_that_goes_to_sleep_is_woken_by_a_batch() {
     for selector in selectors() {
-        explore_within(3, move || {
+        explore(move || {
             let (status, mut delivery) = build(builder());
             let mut reader = status.subscribe(selector.clone()).open();
             send(&status, "a");
@@ -83,7 +83,7 @@ fn a_reader_that_goes_to_sleep_is_woken_by_losses_of_its_conversation() {
 #[test]
 fn a_reader_that_comes_while_the_bus_closes_comes_to_the_end() {
     for selector in selectors() {
-        explore_within(3, move || {
+        explore(move || {
             let (status, delivery) = build(builder());
             let closing = spawn(move || drop(delivery));
             let mut reader = status.subscribe(selector.clone()).open();
@@ -96,7 +96,7 @@ fn a_reader_that_comes_while_the_bus_closes_comes_to_the_end() {
 #[test]
 fn a_reader_that_comes_while_a_batch_is_published_gets_each_update_once() {
     for selector in selectors() {
-        explore_within(3, move || {
+        explore(move || {
             let (status, mut delivery) = build(builder());
             send(&status, "a");
             let runner = spawn(move || {
@@ -116,7 +116,7 @@ fn a_reader_that_comes_while_a_batch_is_published_gets_each_update_once() {
 #[test]
 fn a_reader_that_comes_while_another_one_leaves_gets_each_update_once() {
     let selector = Selector::conversation("a").expect("a valid name");
-    explore(move || {
+    explore_within(2, move || {
         let (status, mut delivery) = build(builder());
         let leaving = status.subscribe(selector.clone()).open();
         send(&status, "a");
@@ -136,7 +136,7 @@ fn a_reader_that_comes_while_another_one_leaves_gets_each_update_once() {
 
 #[test]
 fn a_shutdown_sees_the_last_reader_leave() {
-    explore_within(3, || {
+    explore(|| {
         let amount = Amount { updates: 1, bytes: 1 };
         let hub = Hub::new(Bounds { window: amount, history: amount, retained: amount });
         let hub = Arc::new(hub);

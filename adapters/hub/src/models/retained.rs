@@ -2,12 +2,12 @@
 
 use statusbus_core::Category;
 
-use super::{build, builder, explore_within, join, send, spawn, texts};
+use super::{build, builder, explore, join, send, spawn, texts};
 use crate::Selector;
 
 #[test]
 fn no_reader_begins_with_a_value_that_was_removed_before() {
-    explore_within(3, || {
+    explore(|| {
         let (status, mut delivery) = build(builder());
         send(&status, "a");
         let _ = delivery.step();

@@ -10,7 +10,7 @@ use crate::Selector;
 
 #[test]
 fn a_shutdown_that_times_out_knows_what_became_of_the_batch_at_hand() {
-    explore_within(3, || {
+    explore(|| {
         let (status, mut delivery) = build(builder());
         let mut reader = status.subscribe(Selector::Everything).open();
         send(&status, "a");
@@ -30,7 +30,7 @@ fn a_shutdown_that_times_out_knows_what_became_of_the_batch_at_hand() {
 
 #[test]
 fn a_shutdown_without_a_limit_returns_when_everything_is_delivered_and_read() {
-    explore(|| {
+    explore_within(2, || {
         let (status, delivery) = build(builder());
         let mut reader = status.subscribe(Selector::Everything).open();
         send(&status, "a");
@@ -45,7 +45,7 @@ fn a_shutdown_without_a_limit_returns_when_everything_is_delivered_and_read() {
 
 #[test]
 fn a_ledger_is_balanced_while_a_shutdown_times_out() {
-    explore_within(3, || {
+    explore(|| {
         let config = config().with_queue_limit(1).expect("in range");
         let config = config.with_overflow(Overflow::DropNewest);
         let (status, delivery) = build(builder().with_config(config));
