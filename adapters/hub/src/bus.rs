@@ -11,4 +11,4 @@ mod shutdown;
 pub(crate) mod status;
 pub(crate) mod update_builder;
 mod wake_limiter;
-mod wakeup;
+pub(crate) mod wakeup;

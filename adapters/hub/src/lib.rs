@@ -4,6 +4,8 @@ mod batch;
 mod bus;
 #[cfg(feature = "json")]
 pub mod json;
+#[cfg(all(test, statusbus_loom))]
+mod models;
 mod queue;
 mod reader;
 mod registry;

@@ -1,6 +1,6 @@
 //! The memory of updates: in the queue, and in the window.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use statusbus_core::{Arrival, Category, CategorySet, Priority, Terms};
 
@@ -9,6 +9,7 @@ use super::names::{NameTable, ResolveNames};
 use super::subject::{Subject, Topic};
 use super::text::{SHORT, ShortText, Text};
 use super::update::Update;
+use crate::sync::OnceLock;
 
 /// Updates stored together. A block is a part of the queue first. Then it is a batch that all readers share.
 ///

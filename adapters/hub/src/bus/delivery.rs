@@ -1,7 +1,6 @@
 //! Delivering: takes batches out of the queue and publishes them, one step at a time.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use statusbus_core::{Accepted, Depth, Instant, Ledger, Receipt};
@@ -10,6 +9,7 @@ use crate::bus::publisher::Publisher;
 use crate::bus::shared::{Activity, Shared};
 use crate::bus::wake_limiter::WakeLimiter;
 use crate::queue::{Lost, Next, Queue, Taken};
+use crate::sync::Ordering;
 
 /// The delivery of a bus. It has no task and no timer: a runner calls [`step`](Self::step), lets readers run, and
 /// waits until the returned time or a [wake-up](Self::poll_wakeup).

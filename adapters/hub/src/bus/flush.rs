@@ -1,9 +1,8 @@
 //! Waiting for what was sent before.
 
-use std::sync::atomic::Ordering;
-
 use crate::bus::shared::Shared;
 use crate::queue::Queue;
+use crate::sync::Ordering;
 
 /// Makes everything that was sent before due, and waits until it is published.
 pub(crate) async fn flush(shared: &Shared) {

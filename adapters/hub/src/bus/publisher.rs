@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::task::Waker;
 
-use parking_lot::Mutex;
-
 use crate::batch::block::Block;
 use crate::batch::names::ResolveNames;
 use crate::batch::subject::Topic;
 use crate::queue::Lost;
 use crate::registry::names::Names;
+use crate::sync::Mutex;
 use crate::window::bounds::{Amount, Bounds};
 use crate::window::hub::Hub;
 use crate::window::loss_log::GapScope;

@@ -1,12 +1,9 @@
 //! What handles, delivery and readers have in common.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use event_listener::Event;
 use foldhash::fast::RandomState;
-use parking_lot::Mutex;
 use statusbus_core::{
     BatchInfo, Categories, ConversationError, Depth, DropReason, FlushMark, Ledger, Outcome,
     OverflowEvent, Receipt, RefuseReason, SendOptions, Telemetry,
@@ -22,6 +19,9 @@ use crate::bus::wakeup::Wakeup;
 use crate::queue::Queue;
 use crate::registry::names::Names;
 use crate::registry::selector::CheckedName;
+use crate::sync::{
+    AtomicBool, AtomicU64, AtomicUsize, CountedArc, Event, Mutex, OnceLock, Ordering,
+};
 use crate::window::conversation::ConversationState;
 use crate::window::hub::Hub;
 use crate::window::snapshot::{Snapshots, Start};
@@ -73,7 +73,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Mutex<Queue<Activity>>,
     pub(crate) names: Mutex<Names>,
     pub(crate) hub: Hub,
-    pub(crate) system: Arc<ConversationState>,
+    pub(crate) system: CountedArc<ConversationState>,
     pub(crate) host: Box<dyn Host>,
     pub(crate) seed: RandomState,
     pub(crate) categories: Categories<Box<str>>,
@@ -109,7 +109,7 @@ impl Shared {
         sizes: Sizes,
         epoch: u64,
     ) -> Self {
-        let system = Arc::clone(&names.system);
+        let system = CountedArc::clone(&names.system);
         Self {
             queue: Mutex::new(queue),
             names: Mutex::new(names),
@@ -224,7 +224,7 @@ impl Shared {
     }
 
     /// The conversation of that name, if there is one.
-    pub(crate) fn known(&self, name: &str) -> Option<Arc<ConversationState>> {
+    pub(crate) fn known(&self, name: &str) -> Option<CountedArc<ConversationState>> {
         let hash = crate::registry::names::hash(&self.seed, name);
         self.names.lock().find(hash, name).cloned()
     }
@@ -233,11 +233,11 @@ impl Shared {
     pub(crate) fn conversation(
         &self,
         name: &str,
-    ) -> Result<Arc<ConversationState>, ConversationError> {
+    ) -> Result<CountedArc<ConversationState>, ConversationError> {
         let hash = crate::registry::names::hash(&self.seed, name);
         let mut names = self.names.lock();
         if let Some(known) = names.find(hash, name) {
-            return Ok(Arc::clone(known));
+            return Ok(CountedArc::clone(known));
         }
         let name = CheckedName::new(name)?;
         let now = self.host.now().as_micros();
@@ -245,7 +245,7 @@ impl Shared {
     }
 
     /// The conversation of a name that has been checked.
-    pub(crate) fn conversation_of(&self, name: &CheckedName) -> Arc<ConversationState> {
+    pub(crate) fn conversation_of(&self, name: &CheckedName) -> CountedArc<ConversationState> {
         let hash = crate::registry::names::hash(&self.seed, name);
         let now = self.host.now().as_micros();
         self.names.lock().get(hash, name, now, &self.hub.index)
@@ -271,12 +271,13 @@ impl Shared {
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
-        let ledger = self.queue.lock().ledger();
+        let mut queue = self.queue.lock();
+        let ledger = queue.ledger();
         self.seen(ledger)
     }
 
     /// The counters, in which what is abandoned is dropped already, although the runner has yet to
-    /// take it out of the queue.
+    /// take it out of the queue. Call it under the lock of the bus: what is abandoned afterwards has other counters.
     pub(crate) fn seen(&self, mut ledger: Ledger) -> Ledger {
         if let Some(before) = self.abandoned_at.get() {
             // However they left since then, those that were queued had been abandoned before.

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use statusbus_core::{Instant, Ledger};
 use crate::bus::flush::settled_until;
 use crate::bus::shared::Shared;
 use crate::queue::Queue;
+use crate::sync::Ordering;
 
 /// Closes the bus, and waits until everything is delivered and read. After the timeout it drops what is queued.
 pub(crate) async fn shutdown(shared: &Shared, timeout: Duration) -> Ledger {

@@ -15,6 +15,7 @@ use crate::bus::update_builder::{Target, UpdateBuilder};
 use crate::queue::Queue;
 use crate::reader::subscription::Subscribe;
 use crate::registry::selector::Selector;
+use crate::sync::{CountedArc, Ordering};
 use crate::window::conversation::ConversationState;
 use crate::window::hub::Source;
 
@@ -142,7 +143,7 @@ impl Status {
     /// A handle for system-wide updates.
     #[must_use]
     pub fn system(&self) -> Conversation {
-        let state = Arc::clone(&self.handle.shared.system);
+        let state = CountedArc::clone(&self.handle.shared.system);
         Conversation { handle: Arc::clone(&self.handle), state }
     }
 
@@ -307,7 +308,7 @@ impl Status {
     /// How many panics were contained since the start, in delivery and in handlers.
     #[must_use]
     pub fn panics(&self) -> u64 {
-        self.handle.shared.panics.load(std::sync::atomic::Ordering::Relaxed)
+        self.handle.shared.panics.load(Ordering::Relaxed)
     }
 
     /// Sends an update. An invalid name, an unknown category and a text that is too large are refused
@@ -345,7 +346,7 @@ impl fmt::Debug for Status {
 #[derive(Clone)]
 pub struct Conversation {
     handle: Arc<Handle>,
-    state: Arc<ConversationState>,
+    state: CountedArc<ConversationState>,
 }
 
 impl Drop for Conversation {
@@ -364,7 +365,7 @@ impl Conversation {
     /// Prepares a subscription to this conversation; [`Subscribe::open`] begins it. Cheaper than
     /// [`Status::subscribe`], which looks the name up.
     pub fn subscribe(&self) -> Subscribe {
-        let source = Source::Conversation(Arc::clone(&self.state));
+        let source = Source::Conversation(CountedArc::clone(&self.state));
         Subscribe::of_source(Arc::clone(&self.handle.shared), source)
     }
 

@@ -14,6 +14,7 @@ use crate::batch::metadata::Metadata;
 use crate::batch::subject::Topic;
 use crate::batch::text::Text;
 use crate::bus::shared::Shared;
+use crate::sync::CountedArc;
 use crate::window::conversation::ConversationState;
 
 /// An update under construction: add key, priority, TTL and metadata, then [`send`](Self::send) it.
@@ -50,7 +51,7 @@ pub struct UpdateBuilder<'a> {
 /// The conversation of an update under construction.
 pub(crate) enum Target<'a> {
     Borrowed(&'a ConversationState),
-    Owned(Arc<ConversationState>),
+    Owned(CountedArc<ConversationState>),
 }
 
 /// An update was not queued. The ledger counts it. `Display` names the fault and what to do about it.

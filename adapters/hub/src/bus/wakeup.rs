@@ -1,9 +1,8 @@
 //! Waking the delivery.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use atomic_waker::AtomicWaker;
+use crate::sync::{AtomicBool, AtomicWaker, Ordering};
 
 /// Wakes one task. A wake-up that comes while the task does not wait is kept for it.
 #[derive(Debug, Default)]

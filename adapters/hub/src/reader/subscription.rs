@@ -4,12 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_core::stream::FusedStream;
-use parking_lot::MappedMutexGuard;
 use statusbus_core::CategorySet;
 
 use crate::batch::block::Block;
@@ -18,6 +16,7 @@ use crate::bus::shared::Shared;
 use crate::reader::event::{Event, Gap, Lagged};
 use crate::reader::reported::Reported;
 use crate::registry::selector::Selector;
+use crate::sync::{AtomicU64, CountedArc, MappedMutexGuard, Ordering};
 use crate::window::hub::Source;
 use crate::window::loss_log::LossRecord;
 use crate::window::ring::{Cursor, Found, Ring, Ticket};
@@ -51,7 +50,7 @@ impl Subscribe {
     pub(crate) fn new(shared: Arc<Shared>, selector: Selector) -> Self {
         let source = match selector {
             Selector::Everything => Source::Everything,
-            Selector::System => Source::Conversation(Arc::clone(&shared.system)),
+            Selector::System => Source::Conversation(CountedArc::clone(&shared.system)),
             Selector::Conversation(name) => Source::Conversation(shared.conversation_of(&name)),
         };
         Self::of_source(shared, source)

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
-use parking_lot::{Mutex, RwLock};
 use slab::Slab;
 
 use super::selector::CheckedName;
 use crate::batch::names::{NameTable, ResolveNames};
+use crate::sync::{CountedArc, Mutex, RwLock};
 use crate::window::conversation::ConversationState;
 use crate::window::index::Index;
 
@@ -18,7 +18,7 @@ use crate::window::index::Index;
 /// round and looks at a few with each new conversation and with each batch, so nothing here takes
 /// long and no timer runs.
 pub(crate) struct Names {
-    pub(crate) system: Arc<ConversationState>,
+    pub(crate) system: CountedArc<ConversationState>,
     /// Numbers of conversations, by the hashes of their names.
     table: HashTable<u32>,
     /// Conversations by number; the first one is the system. `None`: it was removed, and its number is in the window.
@@ -37,7 +37,7 @@ pub(crate) struct Names {
 }
 
 struct Known {
-    state: Arc<ConversationState>,
+    state: CountedArc<ConversationState>,
     /// Its place in `numbers`.
     place: usize,
 }
@@ -73,9 +73,9 @@ const LOOK: usize = 16;
 impl Names {
     /// `idle_after` is in microseconds.
     pub(crate) fn new(most: usize, idle_after: u64, index: &Mutex<Index>) -> Self {
-        let system = Arc::new(ConversationState::new(None, 0, 0));
+        let system = CountedArc::new(ConversationState::new(None, 0, 0));
         let mut entries = Slab::new();
-        entries.insert(Some(Known { state: Arc::clone(&system), place: usize::MAX }));
+        entries.insert(Some(Known { state: CountedArc::clone(&system), place: usize::MAX }));
         index.lock().add(&system, 0, 0);
         Self {
             system,
@@ -96,18 +96,18 @@ impl Names {
         Arc::clone(&self.numbered) as _
     }
 
-    pub(crate) fn numbered(&self, number: u32) -> Option<&Arc<ConversationState>> {
+    pub(crate) fn numbered(&self, number: u32) -> Option<&CountedArc<ConversationState>> {
         Some(&self.entries.get(number as usize)?.as_ref()?.state)
     }
 
     /// The conversation of that number; the system if there is none, which cannot be while an update
     /// of it is in flight.
-    pub(crate) fn numbered_or_system(&self, number: u32) -> Arc<ConversationState> {
-        Arc::clone(self.numbered(number).unwrap_or(&self.system))
+    pub(crate) fn numbered_or_system(&self, number: u32) -> CountedArc<ConversationState> {
+        CountedArc::clone(self.numbered(number).unwrap_or(&self.system))
     }
 
     #[inline]
-    pub(crate) fn find(&self, hash: u64, name: &str) -> Option<&Arc<ConversationState>> {
+    pub(crate) fn find(&self, hash: u64, name: &str) -> Option<&CountedArc<ConversationState>> {
         let same = |&number: &u32| {
             self.numbered(number)
                 .is_some_and(|entry| entry.name().is_some_and(|known| &**known == name))
@@ -122,9 +122,9 @@ impl Names {
         name: &CheckedName,
         now: u64,
         index: &Mutex<Index>,
-    ) -> Arc<ConversationState> {
+    ) -> CountedArc<ConversationState> {
         if let Some(known) = self.find(hash, name) {
-            return Arc::clone(known);
+            return CountedArc::clone(known);
         }
         let mut index = index.lock();
         if self.len() >= self.most {
@@ -135,9 +135,9 @@ impl Names {
         let vacant = entries.vacant_entry();
         let number = vacant.key();
         self.numbered.set(number, name.clone());
-        let entry = Arc::new(ConversationState::new(name, hash, number as u32));
+        let entry = CountedArc::new(ConversationState::new(name, hash, number as u32));
         index.add(&entry, self.forgotten_to, now);
-        vacant.insert(Some(Known { state: Arc::clone(&entry), place: numbers.len() }));
+        vacant.insert(Some(Known { state: CountedArc::clone(&entry), place: numbers.len() }));
         table.insert_unique(hash, number as u32, |&number| {
             let known = entries.get(number as usize).and_then(Option::as_ref);
             known.map_or(0, |entry| entry.state.hash)
@@ -148,9 +148,10 @@ impl Names {
 
     /// A reader, who still holds it, is going: forgets a conversation that nothing was ever said in,
     /// so that names that readers made up do not take the places of others.
-    pub(crate) fn leave(&mut self, state: &Arc<ConversationState>, index: &Mutex<Index>) {
-        let known = self.numbered(state.number).is_some_and(|known| Arc::ptr_eq(known, state));
-        if !known || state.name().is_none() || !state.is_held_by(1, self.left) {
+    pub(crate) fn leave(&mut self, state: &CountedArc<ConversationState>, index: &Mutex<Index>) {
+        let known =
+            self.numbered(state.number).is_some_and(|known| CountedArc::ptr_eq(known, state));
+        if !known || state.name().is_none() || !ConversationState::is_held_by(state, 1, self.left) {
             return;
         }
         let mut index = index.lock();
@@ -177,7 +178,7 @@ impl Names {
             self.hand = if self.hand < self.numbers.len() { self.hand + 1 } else { 1 };
             let Some(entry) = self.numbered(number) else { continue };
             let long = now.saturating_sub(index.used_at(number)) >= self.idle_after;
-            let unused = entry.is_unused(self.left);
+            let unused = ConversationState::is_unused(entry, self.left);
             if !(long || unused && self.len() > most) {
                 continue;
             }
@@ -233,7 +234,7 @@ mod tests {
         name: &str,
         now: u64,
         index: &Mutex<Index>,
-    ) -> Arc<ConversationState> {
+    ) -> CountedArc<ConversationState> {
         let hash = name.len() as u64 % 2;
         names.get(hash, &CheckedName::new(name).expect("a name"), now, index)
     }
@@ -252,7 +253,7 @@ mod tests {
             let state = get(&mut names, &name, now, &index);
             assert_eq!(state.name().map(|name| &**name), Some(&*name));
             if let Some(known) = held.get(&name) {
-                assert!(Arc::ptr_eq(known, &state), "{name}");
+                assert!(CountedArc::ptr_eq(known, &state), "{name}");
             }
             match random >> 60 {
                 0..3 if held.len() < 10 => {
@@ -268,7 +269,7 @@ mod tests {
             assert!(names.len() <= 20, "{} are remembered", names.len());
         }
         for (name, state) in held {
-            assert!(Arc::ptr_eq(&get(&mut names, &name, 0, &index), &state), "{name}");
+            assert!(CountedArc::ptr_eq(&get(&mut names, &name, 0, &index), &state), "{name}");
         }
     }
 }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
-
 use super::ring::Ring;
 use super::usage::Usage;
+use crate::sync::{CountedArc, MappedMutexGuard, Mutex, MutexGuard};
 
 /// A conversation, or the system: its name, and what its readers can get.
 ///
@@ -64,14 +63,14 @@ impl ConversationState {
 
     /// Whether only the registry and the index hold it, and no update of it is queued or in flight: of all sends,
     /// the first `left` have left the queue and are delivered. Ask under the registry's lock.
-    pub(crate) fn is_unused(self: &Arc<Self>, left: u64) -> bool {
-        self.is_held_by(0, left)
+    pub(crate) fn is_unused(this: &CountedArc<Self>, left: u64) -> bool {
+        Self::is_held_by(this, 0, left)
     }
 
     /// The same, while so many others hold it, the caller among them.
-    pub(crate) fn is_held_by(self: &Arc<Self>, holders: usize, left: u64) -> bool {
+    pub(crate) fn is_held_by(this: &CountedArc<Self>, holders: usize, left: u64) -> bool {
         // Only a holder, or the registry under its lock, makes another holder: a count that has come
         // down to these does not go up again before the lock is released. Dropping an `Arc` releases.
-        self.usage.is_over(Arc::strong_count(self), 2 + holders, left)
+        this.usage.is_over(CountedArc::strong_count(this), 2 + holders, left)
     }
 }

@@ -1,11 +1,8 @@
 //! The in-process hub: where batches go, and where readers find them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
-use event_listener::Event;
-use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use slab::Slab;
 use statusbus_core::{Category, Losses};
 
@@ -14,6 +11,9 @@ use super::conversation::ConversationState;
 use super::index::Index;
 use super::loss_log::{GapScope, LossLog, MOST_LOSSES};
 use super::ring::Ring;
+use crate::sync::{
+    AtomicBool, AtomicU64, CountedArc, Event, MappedMutexGuard, Mutex, MutexGuard, Ordering,
+};
 
 /// What is shared by the runner, who writes, and the readers.
 pub(crate) struct Hub {
@@ -38,7 +38,7 @@ pub(crate) struct Hub {
 #[derive(Clone)]
 pub(crate) enum Source {
     Everything,
-    Conversation(Arc<ConversationState>),
+    Conversation(CountedArc<ConversationState>),
 }
 
 impl Source {
@@ -132,7 +132,7 @@ impl Hub {
     /// Forgets a retained value; returns whether there was one.
     pub(crate) fn remove_retained(
         &self,
-        conversation: &Arc<ConversationState>,
+        conversation: &CountedArc<ConversationState>,
         category: Category,
         key: Option<&str>,
         now: u64,
@@ -225,7 +225,7 @@ mod tests {
         let amount = Amount { updates: 1, bytes: 1 };
         let hub = Hub::new(Bounds { window: amount, history: amount, retained: amount });
         let conversation = ConversationState::new(Some("c".into()), 0, 1);
-        let source = Source::Conversation(Arc::new(conversation));
+        let source = Source::Conversation(CountedArc::new(conversation));
         hub.enter(source.clone(), Arc::default());
         hub.ring(&source).wait(None, Waker::noop());
         // The first step of closing.

@@ -14,12 +14,13 @@ use super::retained::Retained;
 use super::ring::Ring;
 use crate::batch::block::{Block, Cell, OwnedUpdate, Run};
 use crate::batch::view::Part;
+use crate::sync::CountedArc;
 
 /// For each conversation, by its number, as much as delivery has to know while nobody reads it. Its ring follows the
 /// window only while somebody does: then it is built from the window.
 pub(crate) struct Index {
     entries: Vec<Entry>,
-    states: Vec<Option<Arc<ConversationState>>>,
+    states: Vec<Option<CountedArc<ConversationState>>>,
     /// Conversations whose rings follow the window.
     followed: Slab<Followed>,
     /// Of these, the ones that are in the batch at hand.
@@ -73,7 +74,7 @@ impl Index {
     }
 
     /// Adds a conversation of which everything up to `floor` may be missing.
-    pub(crate) fn add(&mut self, state: &Arc<ConversationState>, floor: u64, now: u64) {
+    pub(crate) fn add(&mut self, state: &CountedArc<ConversationState>, floor: u64, now: u64) {
         let number = state.number as usize;
         if self.entries.len() <= number {
             self.entries.resize(number + 1, Entry::default());
@@ -84,7 +85,7 @@ impl Index {
         {
             debug_assert!(entry.in_window == 0 && place.is_none(), "the number is free");
             *entry = Entry { floor, used_at: now, ..Entry::default() };
-            *place = Some(Arc::clone(state));
+            *place = Some(CountedArc::clone(state));
         }
     }
 
@@ -107,7 +108,7 @@ impl Index {
         self.entries.get(number as usize)
     }
 
-    fn state(&self, number: u32) -> Option<&Arc<ConversationState>> {
+    fn state(&self, number: u32) -> Option<&CountedArc<ConversationState>> {
         self.states.get(number as usize)?.as_ref()
     }
 
@@ -151,12 +152,12 @@ impl Index {
     }
 
     /// Makes the ring of a conversation follow the window, which is the ring of everything.
-    pub(crate) fn follow(&mut self, state: &Arc<ConversationState>, window: &Ring) {
+    pub(crate) fn follow(&mut self, state: &CountedArc<ConversationState>, window: &Ring) {
         let Self { entries, states, followed, bounds, .. } = self;
         let number = state.number;
-        let known = states
-            .get(number as usize)
-            .is_some_and(|known| known.as_ref().is_some_and(|known| Arc::ptr_eq(known, state)));
+        let known = states.get(number as usize).is_some_and(|known| {
+            known.as_ref().is_some_and(|known| CountedArc::ptr_eq(known, state))
+        });
         let Some(entry) = entries.get_mut(number as usize) else { return };
         if entry.followed != 0 || !known {
             return;
@@ -316,7 +317,7 @@ impl Index {
         numbers: Range<u32>,
         window: &Parts,
         at: (u64, u64),
-        mut value: impl FnMut(&Arc<ConversationState>, OwnedUpdate),
+        mut value: impl FnMut(&CountedArc<ConversationState>, OwnedUpdate),
     ) {
         for number in numbers {
             let (Some(entry), Some(state)) = (self.entry(number), self.state(number)) else {

@@ -1,15 +1,13 @@
 //! Retained values that several readers begin with.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
-
-use parking_lot::Mutex;
 
 use super::index::{Index, Parts};
 use super::loss_log::LossRecord;
 use super::ring::{Cursor, Ring};
 use crate::batch::block::Block;
 use crate::batch::names::NameTable;
+use crate::sync::{AtomicU64, Mutex, Ordering};
 
 /// The last retained values of everything that were collected, for as long as a reader has them:
 /// collecting them visits every conversation, so that readers that come together share them.

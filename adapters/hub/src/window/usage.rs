@@ -5,8 +5,7 @@ use crate::sync::{AtomicU64, Ordering, fence};
 /// How far the updates reach that were sent by holders of a conversation which no longer hold it.
 /// Together with the count of its holders it decides whether its number is free for another one.
 ///
-/// The test in `tests/loom.rs` includes this file and runs it in every order of its operations that
-/// the memory model allows.
+/// The models of conversations run it in every order of its operations that the memory model allows.
 #[derive(Debug)]
 pub(crate) struct Usage {
     /// Upper bound, as a count of all sends, on updates sent through dropped holders.
