@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::support::polled::Polls;
-use crate::support::{SECOND, delivered, end, everything, found, names, reader};
+use crate::support::{SECOND, delivered, end, events, everything, names, reader};
 
 const INTERVAL: Duration = Duration::from_millis(50);
 
@@ -103,9 +103,9 @@ async fn whoever_looks_in_between_finds_the_losses_at_once() {
     let status = Status::builder().spawn();
     let (mut looks, lively) = (reader(&status, "looks"), Watcher::new(reader(&status, "b")).await);
     lose(&status).await;
-    assert_eq!(found(&mut looks), ["-3 expired of all"]);
+    assert_eq!(events(&mut looks), ["-3 expired of all"]);
     lose(&status).await;
-    assert_eq!(found(&mut looks), ["-3 expired of all"]);
+    assert_eq!(events(&mut looks), ["-3 expired of all"]);
     lose(&status).await;
     let before = (lively.woken(), lively.told());
     status.info("b", "something else");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use statusbus_tokio::{Leading, Spawn, Status};
 use tokio::time::Instant;
 
-use crate::support::{SECOND, balanced, config, end, names, reader, said};
+use crate::support::{SECOND, balanced, config, end, names, reader, updates};
 
 /// A bus on which every update waits for an hour, unless somebody flushes.
 fn slow() -> Status {
@@ -25,7 +25,7 @@ async fn what_was_sent_before_is_there_at_once() {
             status.tool("a", name);
         }
         status.flush().await;
-        assert_eq!(said(&mut a), names("a", 0..round * 100));
+        assert_eq!(updates(&mut a), names("a", 0..round * 100));
         assert_eq!((balanced(&status).queued, balanced(&status).in_flight), (0, 0));
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
@@ -72,7 +72,7 @@ async fn many_may_wait_at_once() {
             let mut own = reader(&status, &format!("c{number}"));
             status.tool(&format!("c{number}"), "mine");
             status.flush().await;
-            said(&mut own)
+            updates(&mut own)
         }));
     }
     for flush in flushes {
@@ -116,10 +116,10 @@ async fn one_that_is_not_waited_for_any_more_still_flushes_and_hinders_nobody() 
     assert!(flush.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     drop(flush);
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert_eq!(said(&mut a), ["one"]);
+    assert_eq!(updates(&mut a), ["one"]);
     status.tool("a", "two");
     status.flush().await;
-    assert_eq!(said(&mut a), ["two"]);
+    assert_eq!(updates(&mut a), ["two"]);
     drop(a);
     end(status).await;
 }

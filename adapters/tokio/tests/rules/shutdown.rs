@@ -6,7 +6,7 @@ use statusbus_tokio::{Category, Deliver, Event, RefuseReason, SendErrorKind, Spa
 use tokio::time::Instant;
 
 use crate::support::log::Log;
-use crate::support::{SECOND, balanced, config, everything, names, reader, rest, said};
+use crate::support::{SECOND, balanced, config, everything, names, reader, rest, updates};
 
 #[tokio::test(start_paused = true)]
 async fn everything_is_delivered_and_read_before_it_returns() {
@@ -177,5 +177,5 @@ async fn losses_are_told_before_the_end() {
     assert_eq!(rest(&mut a).await, ["-1 expired of tool"]);
     assert!(rest(&mut other).await.is_empty());
     assert!(shutdown.await.expect("no panic").is_balanced());
-    assert!(said(&mut a).is_empty());
+    assert!(updates(&mut a).is_empty());
 }

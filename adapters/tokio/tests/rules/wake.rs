@@ -6,7 +6,7 @@ use std::time::Duration;
 use statusbus_tokio::{Leading, Spawn, Status};
 
 use crate::support::polled::Polls;
-use crate::support::{SECOND, balanced, config, delivered, end, found, names, reader};
+use crate::support::{SECOND, balanced, config, delivered, end, events, names, reader};
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_sends_wake_the_runner_as_often_as_there_are_batches() {
@@ -27,7 +27,7 @@ async fn ten_thousand_sends_wake_the_runner_as_often_as_there_are_batches() {
     tokio::time::sleep(SECOND).await;
     let polled = polls.so_far() - before;
     assert!(polled <= 104, "and none is left over: {polled}");
-    assert_eq!(found(&mut a).len(), 100);
+    assert_eq!(events(&mut a).len(), 100);
     drop(a);
     end(status).await;
     running.await.expect("no panic");
