@@ -5,6 +5,7 @@
 //! uses it: a registry and a queue under their locks, and a count of holders that increases and
 //! decreases with the orderings of the strong count of [`std::sync::Arc`], which loom's own `Arc`
 //! makes stronger than they are.
+#![cfg(not(target_family = "wasm"))]
 
 mod sync {
     pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};

@@ -10,6 +10,8 @@ mod bytes;
 mod conversations;
 mod depth;
 mod gaps;
+#[cfg(feature = "json")]
+mod json;
 mod lag;
 mod losses_kept;
 mod model;

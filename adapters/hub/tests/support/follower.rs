@@ -51,7 +51,7 @@ impl Follower {
         }
     }
 
-    /// Reads an event and compares it. When there is none, no loss may be unreported.
+    /// Reads an event and compares it. At the end of the events no loss may be unreported.
     pub(crate) fn read(&mut self, model: &Naive) -> Option<Event> {
         let before = self.subscription.resume_point().unwrap_or_default();
         let Some(event) = self.subscription.try_next() else {
