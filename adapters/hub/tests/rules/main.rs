@@ -9,6 +9,7 @@ mod support;
 mod bytes;
 mod conversations;
 mod depth;
+mod flush;
 mod gaps;
 #[cfg(feature = "json")]
 mod json;
@@ -19,5 +20,8 @@ mod parts;
 mod resume;
 mod retained;
 mod shared_values;
+mod shutdown;
 mod sizes;
 mod subscriptions;
+mod wake;
+mod wake_limit;

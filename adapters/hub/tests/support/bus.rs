@@ -22,7 +22,13 @@ impl Start for Builder {
     fn start(self) -> Bus {
         let clock = Clock::default();
         let (status, delivery) = self.build_with(clock.clone());
-        Bus { status, delivery: RefCell::new(Some(delivery)), pause: Cell::new(Pause::None), clock }
+        Bus {
+            status,
+            delivery: RefCell::new(Some(delivery)),
+            pause: Cell::new(Pause::None),
+            steps: Cell::new(0),
+            clock,
+        }
     }
 }
 
@@ -32,6 +38,7 @@ pub(crate) struct Bus {
     /// `None` behind the end.
     delivery: RefCell<Option<Delivery>>,
     pause: Cell<Pause>,
+    steps: Cell<u64>,
     clock: Clock,
 }
 
@@ -107,6 +114,7 @@ impl Bus {
                 return false;
             }
         }
+        self.steps.set(self.steps.get() + 1);
         let step = delivery.step();
         // A runner reports after each step, which also keeps the peak of the queue up to date.
         let _ = (delivery.take_report(), delivery.depth());
@@ -119,6 +127,21 @@ impl Bus {
             }
         });
         true
+    }
+
+    /// How many steps the delivery has made.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
+    /// Drops the delivery before the bus is shut down.
+    pub(crate) fn drop_delivery(&self) {
+        self.delivery.take();
+    }
+
+    /// See [`Clock::timeouts`].
+    pub(crate) fn timeouts(&self) -> Vec<(u64, usize)> {
+        self.clock.timeouts()
     }
 
     /// Whether the bus is closed, and everything is delivered.

@@ -20,6 +20,7 @@ pub(crate) struct Clock(Arc<State>);
 struct State {
     micros: AtomicU64,
     sleepers: Mutex<Vec<(Instant, Waker)>>,
+    timeouts: Mutex<Vec<(u64, usize)>>,
 }
 
 impl Clock {
@@ -38,6 +39,11 @@ impl Clock {
         self.0.sleepers.lock().expect("no panic").iter().map(|(at, _)| *at).min()
     }
 
+    /// The shutdowns that timed out: how many updates were lost, and how many readers were left.
+    pub(crate) fn timeouts(&self) -> Vec<(u64, usize)> {
+        self.0.timeouts.lock().expect("no panic").clone()
+    }
+
     pub(crate) fn since_start(&self) -> Duration {
         Duration::from_micros(self.now().as_micros())
     }
@@ -54,6 +60,10 @@ impl Host for Clock {
 
     fn sleep_until(&self, at: Instant) -> Sleep {
         Box::pin(Sleeper { clock: self.clone(), at })
+    }
+
+    fn shutdown_timed_out(&self, lost: u64, readers: usize) {
+        self.0.timeouts.lock().expect("no panic").push((lost, readers));
     }
 }
 

@@ -26,6 +26,11 @@ impl<'a, T> Task<'a, T> {
         Self { future: Box::pin(future), woken, polls: 0 }
     }
 
+    /// How often the future was polled.
+    pub(crate) const fn polls(&self) -> u64 {
+        self.polls
+    }
+
     /// Polls the future if it is new or was woken.
     pub(crate) fn poll(&mut self) -> Poll<T> {
         if !self.woken.0.swap(false, Ordering::Relaxed) {

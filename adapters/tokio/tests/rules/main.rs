@@ -6,9 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod calls;
 mod deadline;
-mod flush;
 mod memory;
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -19,4 +17,3 @@ mod shutdown;
 mod storms;
 mod supervision;
 mod threads;
-mod wake;
