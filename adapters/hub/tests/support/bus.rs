@@ -108,9 +108,11 @@ impl Bus {
     pub(crate) fn step(&self) -> bool {
         let mut slot = self.delivery.borrow_mut();
         let Some(delivery) = &mut *slot else { return false };
+        let mut timer_fired = false;
         if let Pause::Until(until) = self.pause.get() {
             let woken = delivery.poll_wakeup(&Context::from_waker(Waker::noop())).is_ready();
-            if !woken && until.is_none_or(|until| until > self.clock.now()) {
+            timer_fired = !woken;
+            if timer_fired && until.is_none_or(|until| until > self.clock.now()) {
                 return false;
             }
         }
@@ -120,7 +122,11 @@ impl Bus {
         let _ = (delivery.take_report(), delivery.depth());
         self.pause.set(match step {
             Step::Progress => Pause::None,
-            Step::Wait(until) => Pause::Until(until),
+            Step::Wait(until) => {
+                let is_past = until.is_some_and(|until| until <= self.clock.now());
+                assert!(!timer_fired || !is_past, "a runner would call it without end");
+                Pause::Until(until)
+            }
             Step::Ended => {
                 *slot = None;
                 Pause::None
