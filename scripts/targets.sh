@@ -9,7 +9,7 @@
 # Tried in this order:
 #   1. installed  the compiler in use has the target already
 #   2. rustup     `rustup target add`
-#   3. debian     the distribution's compiler and its library source: core and alloc are built
+#   3. debian     the distribution's compiler and its library source: the libraries are built
 #                 once into a cached sysroot (no unstable flag is needed afterwards)
 #
 # Settings:
@@ -20,8 +20,8 @@
 sysroot_crates() {
   case $1 in
     *-none-*) echo core,alloc ;;
-    # The npm package's core needs no std either.
-    wasm32-unknown-unknown) echo core,alloc ;;
+    # The tests of the hub need std and test; the npm package needs core and alloc.
+    wasm32-unknown-unknown) echo std,panic_abort,test ;;
     *) return 1 ;;
   esac
 }

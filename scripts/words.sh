@@ -22,22 +22,22 @@ covered=(
   adapters/embassy
   adapters/hub/Cargo.toml
   adapters/hub/README.md
-  adapters/hub/src/builder.rs
-  adapters/hub/src/delivery.rs
-  adapters/hub/src/event.rs
-  adapters/hub/src/flush.rs
-  adapters/hub/src/host.rs
+  adapters/hub/src/batch
+  adapters/hub/src/bus/builder.rs
+  adapters/hub/src/bus/delivery.rs
+  adapters/hub/src/bus/flush.rs
+  adapters/hub/src/bus/host.rs
+  adapters/hub/src/bus/shutdown.rs
+  adapters/hub/src/bus/status.rs
+  adapters/hub/src/bus/update_builder.rs
+  adapters/hub/src/bus/wakeup.rs
   adapters/hub/src/json.rs
   adapters/hub/src/lib.rs
-  adapters/hub/src/metadata.rs
-  adapters/hub/src/read.rs
-  adapters/hub/src/selector.rs
-  adapters/hub/src/shutdown.rs
-  adapters/hub/src/status.rs
-  adapters/hub/src/subscription.rs
-  adapters/hub/src/text.rs
-  adapters/hub/src/update_builder.rs
-  adapters/hub/src/wakeup.rs
+  adapters/hub/src/queue
+  adapters/hub/src/reader
+  adapters/hub/src/registry/selector.rs
+  adapters/hub/tests/rules
+  adapters/hub/tests/support
   adapters/tokio/Cargo.toml
   adapters/tokio/README.md
   adapters/tokio/src/handler.rs

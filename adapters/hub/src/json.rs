@@ -219,6 +219,7 @@ mod tests {
     use statusbus_core::Category;
 
     use super::*;
+    use crate::test;
 
     fn written(value: &impl Serialize) -> String {
         serde_json::to_string(value).expect("memory")

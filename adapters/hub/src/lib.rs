@@ -12,6 +12,12 @@ mod registry;
 mod sync;
 mod window;
 
+/// `#[test]` of the target.
+#[cfg(all(test, not(target_family = "wasm")))]
+use core::prelude::v1::test;
+#[cfg(all(test, target_family = "wasm"))]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
 pub use batch::metadata::{Metadata, MetadataError};
 pub use batch::text::Text;
 pub use batch::update::Update;

@@ -94,7 +94,7 @@ fn build(builder: Builder) -> (Status, Delivery) {
 fn run(mut delivery: Delivery) {
     loop {
         match delivery.step() {
-            Step::Progress | Step::Wait(Some(_)) => {}
+            Step::Progress | Step::Pause | Step::Wait(Some(_)) => {}
             Step::Wait(None) => block_on(poll_fn(|cx| delivery.poll_wakeup(cx))),
             Step::Ended => return,
         }

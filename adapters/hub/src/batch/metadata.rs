@@ -227,6 +227,7 @@ impl std::error::Error for MetadataError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test;
 
     #[test]
     fn metadata_is_an_object_that_every_parser_can_read() {

@@ -197,7 +197,8 @@ impl Builder {
     }
 
     /// Sets the [epoch](Status::epoch), which names this run of the bus. It must differ from run to run.
-    /// Default: a random number.
+    /// Default: a random number. `wasm32-unknown-unknown` has no source of random numbers: there the
+    /// default depends on the time of day of the [`Host`] alone.
     #[must_use]
     pub const fn with_epoch(mut self, epoch: u64) -> Self {
         self.epoch = Some(epoch);

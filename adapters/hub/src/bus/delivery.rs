@@ -161,7 +161,7 @@ impl Delivery {
         self.shared.settled.notify(usize::MAX);
     }
 
-    /// Wakes the readers for whom something has come. Holds no lock.
+    /// Wakes the readers that have something to read. Holds no lock.
     fn wake_readers(&mut self) {
         for waker in self.publisher.woken() {
             self.shared.contain(|| waker.wake());

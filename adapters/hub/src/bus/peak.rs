@@ -28,6 +28,7 @@ impl Peak {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test;
 
     fn at(millis: u64) -> Instant {
         Instant::from_micros(millis * 1_000)

@@ -41,6 +41,7 @@ impl WakeLimiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test;
 
     const INTERVAL: Duration = Duration::from_millis(50);
 

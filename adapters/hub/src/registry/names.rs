@@ -226,6 +226,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
+    use crate::test;
     use crate::window::bounds::{Amount, Bounds};
 
     /// Hashes that often fall together.

@@ -218,6 +218,7 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test;
     use crate::window::bounds::Amount;
 
     #[test]

@@ -164,6 +164,7 @@ mod tests {
     use statusbus_core::Category;
 
     use super::*;
+    use crate::test;
 
     const TOOL: GapScope = GapScope::Topic(Category::TOOL);
     const INFO: GapScope = GapScope::Topic(Category::INFO);

@@ -1,32 +1,19 @@
-//! The rules that the tokio adapter keeps (DESIGN.md), in virtual time.
+//! The rules of the adapter for tokio: tasks, timers, threads, supervision, memory, metrics and logs. The rules of
+//! delivery itself are in the tests of the hub.
 
-#![allow(clippy::panic)] // what helps a test says by a panic what went wrong, as a test does
+#![allow(clippy::panic)] // a helper that panics fails the test with the reason
 
 #[path = "../support/mod.rs"]
 mod support;
 
-mod bytes;
-mod calls;
-mod conversations;
 mod deadline;
-mod depth;
-mod flush;
-mod gaps;
-mod lag;
-mod losses_kept;
+mod memory;
 #[cfg(feature = "metrics")]
 mod metrics;
-mod model;
 mod origin;
-mod parts;
 mod races;
 mod resume;
-mod retained;
-mod shared_values;
 mod shutdown;
-mod sizes;
 mod storms;
-mod subscriptions;
 mod supervision;
 mod threads;
-mod wake;

@@ -6,7 +6,7 @@ use statusbus_tokio::{Category, DropReason, Ledger, Overflow, RefuseReason, Spaw
 
 use crate::support::metric::{Failing, Measured, Meters};
 use crate::support::polled::Polls;
-use crate::support::{SECOND, config, delivered, end, names, reader, said};
+use crate::support::{SECOND, config, delivered, end, names, reader, updates};
 
 /// Compares every counter with the ledger.
 fn expect_counted(measured: &Measured, ledger: &Ledger) {
@@ -157,7 +157,7 @@ async fn a_recorder_that_panics_costs_no_update() {
         delivered(&status).await;
     }
     tokio::time::sleep(SECOND).await;
-    assert_eq!(said(&mut a), names("a", 0..100));
+    assert_eq!(updates(&mut a), names("a", 0..100));
     assert!(status.panics() >= 100, "each is counted: {}", status.panics());
     assert!(polls.so_far() < 1_000, "it does not spin: {}", polls.so_far());
     drop(a);

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use crate::support::log::Log;
 use crate::support::polled::Polls;
 use crate::support::{
-    SECOND, balanced, config, delivered, end, everything, found, heap, names, of, reader, rest,
-    said,
+    SECOND, balanced, config, delivered, end, events, everything, heap, names, of, reader, rest,
+    updates,
 };
 
 /// Its limit stood behind an unbounded mailbox: 200,001 messages took 93 MiB.
@@ -64,9 +64,9 @@ async fn row_03_there_is_one_order() {
         status.send(["a", "b", "c"][number * 7 % 3], category, format!("{number}"));
     }
     delivered(&status).await;
-    assert_eq!(said(&mut all), names("", 0..1_000));
+    assert_eq!(updates(&mut all), names("", 0..1_000));
     let mine = (0..1_000).filter(|number| number * 7 % 3 == 1).map(|number| number.to_string());
-    assert_eq!(said(&mut b), mine.collect::<Vec<_>>());
+    assert_eq!(updates(&mut b), mine.collect::<Vec<_>>());
     drop((all, b));
     end(status).await;
 }
@@ -180,7 +180,7 @@ async fn row_07_what_is_invalid_is_refused_by_itself() {
         assert!(bad.to_string().contains("leave out control characters, ':' and '*'"), "{bad}");
     }
     delivered(&status).await;
-    assert_eq!(said(&mut all), names("", 0..100));
+    assert_eq!(updates(&mut all), names("", 0..100));
     drop(all);
     let ledger = end(status).await;
     assert_eq!((ledger.delivered, ledger.refused.invalid), (100, 200));
@@ -208,11 +208,11 @@ async fn an_error_that_repeats_under_a_backlog_of_nine_batches_comes_out() {
             tokio::task::yield_now().await;
         }
         fill((status.ledger().delivered - before) as usize);
-        seen += said(&mut a).len() as u64;
+        seen += updates(&mut a).len() as u64;
     }
     assert!((90..=150).contains(&seen), "one in seven to eleven came out meanwhile: {seen}");
     let ledger = delivered(&status).await;
-    seen += said(&mut a).len() as u64;
+    seen += updates(&mut a).len() as u64;
     assert_eq!(ledger.coalesced + seen, 1_000, "{ledger:?}");
     drop(a);
     end(status).await;
@@ -236,7 +236,7 @@ async fn row_08_overload_removes_what_matters_least_and_never_the_end() {
         status.progress("a", format!("{percent} %"));
     }
     delivered(&status).await;
-    let words = found(&mut a).join(" | ");
+    let words = events(&mut a).join(" | ");
     for kept in ["step 41", "step 91", "step 141", "step 191", "done", "299 %"] {
         assert!(words.contains(kept), "{kept} is kept: {words}");
     }
@@ -248,7 +248,7 @@ async fn row_08_overload_removes_what_matters_least_and_never_the_end() {
         status.update("a", Category::PROGRESS, format!("{percent} %")).key("download").send();
     }
     delivered(&status).await;
-    assert_eq!(found(&mut a), ["99 %"]);
+    assert_eq!(events(&mut a), ["99 %"]);
     drop(a);
     let ledger = end(status).await;
     assert_eq!((ledger.expired, ledger.coalesced), (1, 99));
@@ -268,7 +268,7 @@ async fn row_09_configuration_changes_between_batches_and_reports_what_it_evicte
     assert_eq!(status.config(), smaller.with_overflow(Overflow::DropNewest));
     let start = Instant::now();
     delivered(&status).await;
-    let words = found(&mut a);
+    let words = events(&mut a);
     assert_eq!(words[0], "-30 shrunk of tool");
     assert_eq!(words[1], names("a", 0..7).join(" "), "in batches of seven");
     assert_eq!(words[1..].join(" "), names("a", 0..20).join(" "));
@@ -279,7 +279,7 @@ async fn row_09_configuration_changes_between_batches_and_reports_what_it_evicte
     status.reconfigure_category(Category::TOOL, Priority::Low, Some(Duration::ZERO));
     status.tool("a", "expires from now on");
     delivered(&status).await;
-    assert_eq!(found(&mut a), ["-1 expired of tool".to_owned(), names("b", 0..50).join(" ")]);
+    assert_eq!(events(&mut a), ["-1 expired of tool".to_owned(), names("b", 0..50).join(" ")]);
     assert_eq!(start.elapsed(), Duration::ZERO);
     drop(a);
     let ledger = end(status).await;
@@ -320,9 +320,9 @@ async fn row_11_updates_have_a_position_and_a_time_are_retained_and_can_be_resum
     delivered(&status).await;
     let mut resumed = status.subscribe(of("a")).resume(11, 2).open();
     assert!(resumed.recovered());
-    assert_eq!(said(&mut resumed), ["three"]);
+    assert_eq!(updates(&mut resumed), ["three"]);
     let mut late = status.subscribe(of("a")).with_retained().open();
-    assert_eq!(found(&mut late), ["[two three]"]);
+    assert_eq!(events(&mut late), ["[two three]"]);
     drop((resumed, late));
     let _ = status.shutdown(Duration::ZERO).await;
     assert_eq!(balanced(&status).delivered, 3);
@@ -368,7 +368,7 @@ async fn row_13_system_wide_can_be_received_and_not_be_spoofed() {
     status.system_update(Category::INFO, "as well").send();
     status.tool("a", "of a conversation");
     delivered(&status).await;
-    assert_eq!(said(&mut system), ["true", "as well"]);
+    assert_eq!(updates(&mut system), ["true", "as well"]);
     let mut whose = Vec::new();
     while let Some(Event::Batch(batch)) = all.try_next() {
         whose.extend(batch.iter().map(|update| update.conversation().map(str::to_owned)));

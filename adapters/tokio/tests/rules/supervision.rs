@@ -15,7 +15,7 @@ use statusbus_tokio::{
 use crate::support::log::Log;
 use crate::support::polled::Polls;
 use crate::support::{
-    SECOND, balanced, delivered, end, everything, found, heap, names, of, reader, rest, said,
+    SECOND, balanced, delivered, end, events, everything, heap, names, of, reader, rest, updates,
 };
 
 #[tokio::test(start_paused = true)]
@@ -29,7 +29,7 @@ async fn a_reader_that_never_reads_holds_up_nobody() {
             status.tool("a", "something");
         }
         delivered(&status).await;
-        heard += said(&mut quick).len();
+        heard += updates(&mut quick).len();
         if number == 100 {
             after_few = heap::held();
         }
@@ -47,7 +47,7 @@ async fn a_handler_that_panics_loses_the_event_it_panicked_on_and_goes_on() {
     let heard = Arc::new(parking_lot::Mutex::new(Vec::new()));
     let hears = Arc::clone(&heard);
     let handling = reader(&status, "a").deliver(move |event| {
-        let word = crate::support::told(&event);
+        let word = crate::support::summary(&event);
         assert!(word != "at once", "a panic at once");
         let hears = Arc::clone(&hears);
         async move {
@@ -62,7 +62,7 @@ async fn a_handler_that_panics_loses_the_event_it_panicked_on_and_goes_on() {
         status.tool("a", word);
         delivered(&status).await;
     }
-    assert_eq!(said(&mut other), words);
+    assert_eq!(updates(&mut other), words);
     drop(other);
     let ledger = status.shutdown(SECOND).await;
     assert!(ledger.is_balanced() && ledger.delivered == 5, "{ledger:?}");
@@ -192,7 +192,7 @@ async fn a_reader_whose_waker_panics_hurts_nobody_else() {
         let woken = tokio::time::timeout(SECOND, waiting).await.expect("it is woken");
         assert!(woken.expect("no panic"));
     }
-    assert_eq!(said(&mut bad), ["something"]);
+    assert_eq!(updates(&mut bad), ["something"]);
     drop(bad);
     assert_eq!(status.panics(), 1);
     let ledger = end(status).await;
@@ -214,7 +214,7 @@ async fn a_log_that_panics_is_contained_and_counted() {
     delivered(&status).await;
     tokio::time::sleep(3 * SECOND).await;
     assert_eq!(
-        found(&mut a).concat(),
+        events(&mut a).concat(),
         format!("-15 newest of tool{}", names("a", 0..10).join(" "))
     );
     assert!(status.panics() >= 1);
@@ -278,7 +278,7 @@ fn a_runtime_that_goes_counts_what_is_lost_and_says_so() {
     assert_eq!(refused.expect_err("it is closed").kind(), closed);
     let ledger = balanced(&status);
     assert_eq!((ledger.sent, ledger.refused.closed), (252, 2));
-    assert_eq!(found(&mut a), ["-250 sink of tool"], "readers are told too");
+    assert_eq!(events(&mut a), ["-250 sink of tool"], "readers are told too");
     let end = Pin::new(&mut a).poll_next(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(end, Poll::Ready(None)), "the stream has ended");
 }

@@ -1,17 +1,16 @@
-//! What is too large or not of the right form is refused at the door, by itself, with a reason that
-//! says what to do.
+//! Updates that are too large or malformed are refused, each with a reason and a hint.
 
 use std::collections::HashSet;
 
-use statusbus_tokio::{
+use statusbus_hub::{
     Category, CheckedName, ConversationError, DropReason, Metadata, Outcome, Priority,
-    RefuseReason, Selector, SendErrorKind, Spawn, Status, Text, UpdateBuilder,
+    RefuseReason, Selector, SendErrorKind, Status, Text, UpdateBuilder,
 };
 
-use crate::support::{delivered, end, reader, said};
+use crate::support::{Start, reader, test, updates};
 
-fn refused(draft: UpdateBuilder<'_>) -> (RefuseReason, String) {
-    let error = draft.try_send().expect_err("it is refused");
+fn refused(update: UpdateBuilder<'_>) -> (RefuseReason, String) {
+    let error = update.try_send().expect_err("it is refused");
     let SendErrorKind::Refused(reason) = error.kind() else { panic!("not refused: {error:?}") };
     assert_eq!(error.reason(), reason.as_str());
     (reason, error.to_string())
@@ -24,10 +23,10 @@ fn object(len: usize) -> Metadata {
     metadata
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_part_may_have_its_size_and_not_a_byte_more() {
-    let status = Status::builder().spawn();
-    let tool = |text: String| status.update("a", Category::TOOL, text);
+#[test]
+fn each_part_of_an_update_has_an_exact_size_limit() {
+    let bus = Status::builder().start();
+    let tool = |text: String| bus.update("a", Category::TOOL, text);
     let plain = || tool("text".to_owned());
     assert_eq!(tool("x".repeat(16_384)).try_send(), Ok(Outcome::Queued));
     assert_eq!(plain().metadata(object(4_096)).try_send(), Ok(Outcome::Queued));
@@ -51,20 +50,20 @@ async fn each_part_may_have_its_size_and_not_a_byte_more() {
             "the key has 129 bytes: shorten it to 128, or raise the limit when the bus is built"
         )
     );
-    // Bytes, not characters.
+    // The limit is in bytes, not in characters.
     assert_eq!(refused(tool("ä".repeat(8_193))).0, RefuseReason::TooLarge);
-    status.tool("a", "x".repeat(16_385));
-    status.system().tool("x".repeat(16_385));
-    let ledger = end(status).await;
+    bus.tool("a", "x".repeat(16_385));
+    bus.system().tool("x".repeat(16_385));
+    let ledger = bus.end();
     assert_eq!((ledger.delivered, ledger.refused.too_large, ledger.sent), (3, 6, 9));
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_sizes_can_be_chosen() {
-    let status = Status::builder().with_max_text(3).with_max_metadata(10).with_max_key(1).spawn();
-    let plain = || status.update("a", Category::TOOL, "abc");
+#[test]
+fn the_size_limits_can_be_set() {
+    let bus = Status::builder().with_max_text(3).with_max_metadata(10).with_max_key(1).start();
+    let plain = || bus.update("a", Category::TOOL, "abc");
     assert_eq!(plain().key("k").metadata(object(10)).try_send(), Ok(Outcome::Queued));
-    let long = status.update("a", Category::TOOL, "abcd");
+    let long = bus.update("a", Category::TOOL, "abcd");
     assert_eq!(
         refused(long).1,
         "the text has 4 bytes: shorten it to 3, or raise the limit when the bus is built"
@@ -78,47 +77,47 @@ async fn the_sizes_can_be_chosen() {
         refused(plain().key("kk")).1,
         "the key has 2 bytes: shorten it to 1, or raise the limit when the bus is built"
     );
-    assert_eq!(end(status).await.refused.too_large, 3);
-    let nothing = Status::builder().with_max_text(0).with_max_metadata(0).with_max_key(0).spawn();
+    assert_eq!(bus.end().refused.too_large, 3);
+    let nothing = Status::builder().with_max_text(0).with_max_metadata(0).with_max_key(0).start();
     nothing.tool("a", "");
     nothing.tool("a", "x");
-    let ledger = end(nothing).await;
+    let ledger = nothing.end();
     assert_eq!((ledger.delivered, ledger.refused.too_large), (1, 1));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_key_has_at_least_one_byte() {
-    let status = Status::builder().spawn();
+#[test]
+fn a_key_has_at_least_one_byte() {
+    let bus = Status::builder().start();
     let expected = "the key is empty: give it at least 1 byte, or leave it out";
-    let empty = status.update("a", Category::TOOL, "text").key("");
+    let empty = bus.update("a", Category::TOOL, "text").key("");
     assert_eq!(refused(empty), (RefuseReason::Invalid, expected.to_owned()));
-    assert_eq!(end(status).await.refused.invalid, 1);
+    assert_eq!(bus.end().refused.invalid, 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_text_may_be_anything_that_is_text() {
-    let status = Status::builder().spawn();
-    let mut a = reader(&status, "a");
+#[test]
+fn any_unicode_text_is_delivered_unchanged() {
+    let bus = Status::builder().start();
+    let mut a = reader(&bus, "a");
     let long = "0123456789".repeat(100);
     let fixed = Text::from_static("a fixed text of more than forty bytes, which is never copied");
     let texts =
         ["", "line\r\nbreak", "\0", "\u{202e}äöü 🦀", &"x".repeat(40), &"x".repeat(41), &long];
     for text in texts {
-        status.tool("a", text);
+        bus.tool("a", text);
     }
-    status.tool("a", fixed.clone());
-    status.tool("a", format_args!("{}-{}", 4, 2));
-    status.tool("a", String::from("owned"));
-    delivered(&status).await;
+    bus.tool("a", fixed.clone());
+    bus.tool("a", format_args!("{}-{}", 4, 2));
+    bus.tool("a", String::from("owned"));
+    bus.deliver();
     let more = [fixed.as_str(), "4-2", "owned"];
-    assert_eq!(said(&mut a), [texts.as_slice(), &more].concat());
+    assert_eq!(updates(&mut a), [texts.as_slice(), &more].concat());
     drop(a);
-    assert_eq!(end(status).await.delivered, 10);
+    assert_eq!(bus.end().delivered, 10);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_name_that_no_conversation_can_have_is_refused_with_what_is_wrong() {
-    let status = Status::builder().spawn();
+#[test]
+fn an_invalid_conversation_name_is_refused_with_the_reason() {
+    let bus = Status::builder().start();
     let long = "x".repeat(129);
     let names = [
         ("", ConversationError::Empty, "a conversation's name is empty: give it 1 to 128 bytes"),
@@ -149,62 +148,62 @@ async fn a_name_that_no_conversation_can_have_is_refused_with_what_is_wrong() {
         ),
     ];
     for (name, error, text) in names {
-        assert_eq!(status.conversation(name).expect_err("no name"), error);
+        assert_eq!(bus.conversation(name).expect_err("no name"), error);
         assert_eq!(Selector::conversation(name), Err(error));
-        let draft = status.update(name, Category::TOOL, "text");
-        assert_eq!(refused(draft), (RefuseReason::Invalid, text.to_owned()));
-        status.tool(name, "text");
+        let update = bus.update(name, Category::TOOL, "text");
+        assert_eq!(refused(update), (RefuseReason::Invalid, text.to_owned()));
+        bus.tool(name, "text");
     }
-    assert_eq!(status.conversations(), 0);
-    let ledger = end(status).await;
+    assert_eq!(bus.conversations(), 0);
+    let ledger = bus.end();
     assert_eq!((ledger.sent, ledger.refused.invalid), (12, 12));
 }
 
-#[tokio::test(start_paused = true)]
-async fn names_up_to_the_longest_are_taken_as_they_are() {
-    let status = Status::builder().spawn();
+#[test]
+fn valid_names_up_to_the_longest_are_used_unchanged() {
+    let bus = Status::builder().start();
     for name in ["x", "System", "SYSTEM", "conv 1", "a/b?c=d", "ä 🦀", &"x".repeat(128)] {
-        let mut reading = reader(&status, name);
-        status.tool(name, name);
-        delivered(&status).await;
-        assert_eq!(said(&mut reading), [name]);
+        let mut reading = reader(&bus, name);
+        bus.tool(name, name);
+        bus.deliver();
+        assert_eq!(updates(&mut reading), [name]);
     }
-    assert_eq!(end(status).await.delivered, 7);
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unknown_category_is_refused_by_its_name() {
-    let status = Status::builder().with_category("deploy").expect("a category").spawn();
-    let draft = || status.update("a", Category::TOOL, "text");
-    assert_eq!(draft().category("deploy").try_send(), Ok(Outcome::Queued));
-    let expected = "the bus has no category \"gossip\": use one of the built-in ones or register it \
-                    when the bus is built";
-    let gossip = (RefuseReason::UnknownCategory, expected.to_owned());
-    assert_eq!(refused(draft().category("gossip")), gossip);
-    for name in ["", "Tool", " tool", "tool:x"] {
-        assert_eq!(refused(draft().category(name)).0, RefuseReason::UnknownCategory);
-    }
-    // Of another bus.
-    let foreign = Category::from_index(8).expect("below 32");
-    let (reason, text) = refused(status.update("a", foreign, "text"));
-    assert_eq!(reason, RefuseReason::UnknownCategory);
-    assert!(text.starts_with("the bus has no such category: use one of"), "{text}");
-    let ledger = end(status).await;
-    assert_eq!((ledger.delivered, ledger.refused.unknown_category), (1, 6));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_name_comes_first_when_several_things_are_wrong() {
-    let status = Status::builder().spawn();
-    let draft = status.update("a:b", Category::TOOL, "x".repeat(20_000)).category("gossip").key("");
-    assert_eq!(refused(draft).0, RefuseReason::Invalid);
-    let draft = status.update("a", Category::TOOL, "x".repeat(20_000)).category("gossip");
-    assert_eq!(refused(draft).0, RefuseReason::UnknownCategory);
-    assert_eq!(end(status).await.refused.total(), 2);
+    assert_eq!(bus.end().delivered, 7);
 }
 
 #[test]
-fn names_and_texts_convert_as_strings_do() {
+fn an_unknown_category_is_refused_with_its_name() {
+    let bus = Status::builder().with_category("deploy").expect("a category").start();
+    let update = || bus.update("a", Category::TOOL, "text");
+    assert_eq!(update().category("deploy").try_send(), Ok(Outcome::Queued));
+    let expected = "the bus has no category \"gossip\": use one of the built-in ones or register it \
+                    when the bus is built";
+    let gossip = (RefuseReason::UnknownCategory, expected.to_owned());
+    assert_eq!(refused(update().category("gossip")), gossip);
+    for name in ["", "Tool", " tool", "tool:x"] {
+        assert_eq!(refused(update().category(name)).0, RefuseReason::UnknownCategory);
+    }
+    // Of another bus.
+    let foreign = Category::from_index(8).expect("below 32");
+    let (reason, text) = refused(bus.update("a", foreign, "text"));
+    assert_eq!(reason, RefuseReason::UnknownCategory);
+    assert!(text.starts_with("the bus has no such category: use one of"), "{text}");
+    let ledger = bus.end();
+    assert_eq!((ledger.delivered, ledger.refused.unknown_category), (1, 6));
+}
+
+#[test]
+fn an_invalid_name_is_reported_before_other_errors() {
+    let bus = Status::builder().start();
+    let update = bus.update("a:b", Category::TOOL, "x".repeat(20_000)).category("gossip").key("");
+    assert_eq!(refused(update).0, RefuseReason::Invalid);
+    let update = bus.update("a", Category::TOOL, "x".repeat(20_000)).category("gossip");
+    assert_eq!(refused(update).0, RefuseReason::UnknownCategory);
+    assert_eq!(bus.end().refused.total(), 2);
+}
+
+#[test]
+fn names_and_texts_convert_from_and_to_strings() {
     let name = CheckedName::try_from("a").expect("a name");
     assert_eq!("a".parse(), Ok(name.clone()));
     assert_eq!(name.as_ref(), "a");
@@ -213,7 +212,7 @@ fn names_and_texts_convert_as_strings_do() {
     assert_eq!("*".parse::<CheckedName>(), Err(ConversationError::Character('*')));
     let long = "a text of more than forty bytes, which is shared by its readers";
     let texts = HashSet::from([Text::from(long), Text::from_static(long), Text::from("short")]);
-    assert_eq!(texts.len(), 2, "equal however they are stored: {texts:?}");
+    assert_eq!(texts.len(), 2, "texts are equal in every kind of storage: {texts:?}");
     assert_eq!(Text::from_static(long).as_ref(), long);
     for (kind, name) in [
         (SendErrorKind::Refused(RefuseReason::TooLarge), "too_large"),
@@ -225,7 +224,7 @@ fn names_and_texts_convert_as_strings_do() {
 }
 
 #[test]
-fn metadata_is_a_json_object_on_one_line() {
+fn metadata_is_one_json_object_without_line_breaks() {
     for json in ["", "1", "null", "[]", "\"x\"", "{", "{}x", "{\"a\":}", "{a:1}"] {
         let error = json.parse::<Metadata>().expect_err("no object");
         assert!(error.to_string().starts_with("metadata must be a JSON object: "), "{error}");
@@ -236,10 +235,10 @@ fn metadata_is_a_json_object_on_one_line() {
     assert_eq!(same, serde_json::json!({"a": [1, "\n"]}));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_draft_that_is_not_sent_counts_nothing() {
-    let status = Status::builder().spawn();
-    drop(status.update("a", Category::TOOL, "text").priority(Priority::High));
-    drop(status.update("a:b", Category::TOOL, "text"));
-    assert_eq!(end(status).await.sent, 0);
+#[test]
+fn an_update_builder_that_is_dropped_counts_nothing() {
+    let bus = Status::builder().start();
+    drop(bus.update("a", Category::TOOL, "text").priority(Priority::High));
+    drop(bus.update("a:b", Category::TOOL, "text"));
+    assert_eq!(bus.end().sent, 0);
 }

@@ -5,31 +5,31 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use statusbus_tokio::{Batch, CategorySet, Event, GapScope, Lagged, OnLag, Subscription};
+use statusbus_hub::{Batch, CategorySet, Event, GapScope, Lagged, OnLag, Subscription};
 
-use super::naive::{Naive, Scope, What};
+use super::naive::{Content, Naive, Scope};
 use super::{seq_of, texts};
 
-/// A reader, and what it has to get next.
+/// A reader, and the events that it must get next.
 pub(crate) struct Follower {
     pub(crate) subscription: Subscription,
     /// The conversation; `None`: everything.
     pub(crate) source: Option<usize>,
     pub(crate) categories: CategorySet,
     on_lag: OnLag,
-    /// Up to this position it has everything, as the last event says.
+    /// The position of its last event: it has everything up to there.
     pub(crate) seq: u64,
-    /// The first record of the model that it has not come to.
+    /// The first record of the model that it has not reached.
     next: usize,
-    /// Losses that it came to, less those it was told.
+    /// The losses that it has reached, less those that were reported to it.
     owed: BTreeMap<Scope, i64>,
     pub(crate) missed: u64,
-    /// It has lagged and goes on with these retained values.
+    /// After a lag: the retained values that must come next.
     expected: Option<Vec<u64>>,
 }
 
 impl Follower {
-    /// Somebody who has everything up to `start`.
+    /// A reader that has everything up to `start`.
     pub(crate) fn new(
         subscription: Subscription,
         source: Option<usize>,
@@ -51,12 +51,12 @@ impl Follower {
         }
     }
 
-    /// Reads an event and compares it; at the end, nothing may be owed.
+    /// Reads an event and compares it. At the end of the events no loss may be unreported.
     pub(crate) fn read(&mut self, model: &Naive) -> Option<Event> {
         let before = self.subscription.resume_point().unwrap_or_default();
         let Some(event) = self.subscription.try_next() else {
-            self.come_to(u64::MAX, model);
-            self.expect_nothing_owed();
+            self.advance_to(u64::MAX, model);
+            self.expect_all_reported();
             return None;
         };
         match &event {
@@ -66,15 +66,17 @@ impl Follower {
                 assert!(!numbers.is_empty());
                 for (update, number) in batch.iter().zip(numbers) {
                     assert!(update.seq() > self.seq && update.seq() <= seq_of(&event));
-                    assert_eq!(self.come_to(update.seq(), model), Some(number));
-                    self.expect_nothing_owed();
+                    assert_eq!(self.advance_to(update.seq(), model), Some(number));
+                    self.expect_all_reported();
                 }
                 assert!(seq_of(&event) > self.seq);
             }
             Event::Gap(gap) => {
                 let scope = match (gap.scope, self.source) {
                     (GapScope::Topic(category), Some(source)) => Some((source, category)),
-                    (GapScope::Topic(_), None) => panic!("everything has gaps of the whole bus"),
+                    (GapScope::Topic(_), None) => {
+                        panic!("a reader of everything gets gaps of the whole bus")
+                    }
                     (GapScope::Bus, _) => None,
                     _ => unreachable!("no other kind exists"),
                 };
@@ -88,7 +90,7 @@ impl Follower {
             Event::Retained(batch) => {
                 let expected = self.expected.take();
                 let expected = expected.expect("retained values come first or after a lag");
-                self.expect_nothing_owed();
+                self.expect_all_reported();
                 self.check_retained(batch, &expected, model);
             }
             _ => unreachable!("no other kind exists"),
@@ -98,17 +100,17 @@ impl Follower {
     }
 
     fn lag(&mut self, before: u64, lagged: Lagged, model: &Naive) {
-        assert!(model.may_be_gone(self.source, before), "what it needs is there");
-        assert!(lagged.seq > before, "something is missing");
+        assert!(model.may_be_gone(self.source, before), "a reader lags only if updates are gone");
+        assert!(lagged.seq > before, "a lag skips updates");
         let updates = |after| model.updates(self.source, after).count() as u64;
         assert_eq!(lagged.missed, updates(before) - updates(lagged.seq));
         self.missed += lagged.missed;
         self.seq = lagged.seq;
-        // The losses in between are reported all the same, behind this.
-        while self.come_to(lagged.seq, model).is_some() {}
+        // The losses in between are reported after the lag.
+        while self.advance_to(lagged.seq, model).is_some() {}
         match self.on_lag {
             OnLag::Latest => {
-                // Of everything, readers that come together begin together.
+                // Readers of everything that lag together go on at the same position.
                 assert!(self.source.is_none() || lagged.seq == self.head(model));
                 let expected = model.retained(self.source, self.categories, lagged.seq);
                 self.expected = Some(expected);
@@ -120,31 +122,31 @@ impl Follower {
         }
     }
 
-    /// The position of the last record that is news for this reader.
+    /// The position of the last record that concerns this reader.
     fn head(&self, model: &Naive) -> u64 {
-        let news = |what: &What| match (what, self.source) {
+        let concerns = |content: &Content| match (content, self.source) {
             (_, None) => true,
-            (What::Update(said), Some(source)) => said.conversation == source,
-            (What::Gap(gap), Some(source)) => {
+            (Content::Update(sent), Some(source)) => sent.conversation == source,
+            (Content::Gap(gap), Some(source)) => {
                 gap.keys().any(|scope| scope.is_some_and(|(other, _)| other == source))
             }
         };
-        let last = model.records.iter().rev().find(|record| news(&record.what));
+        let last = model.records.iter().rev().find(|record| concerns(&record.content));
         last.map_or(0, |record| record.seq)
     }
 
-    /// Goes on in the model to the first update of this reader at or behind `seq`.
-    fn come_to(&mut self, seq: u64, model: &Naive) -> Option<u64> {
+    /// Goes on in the model to the next update of this reader, up to the position `seq`.
+    fn advance_to(&mut self, seq: u64, model: &Naive) -> Option<u64> {
         while let Some(record) = model.records.get(self.next).filter(|record| record.seq <= seq) {
             self.next += 1;
-            match &record.what {
-                What::Update(said) => {
-                    let mine = self.source.is_none_or(|source| source == said.conversation);
-                    if mine && self.categories.contains(said.category) {
-                        return Some(said.number);
+            match &record.content {
+                Content::Update(sent) => {
+                    let mine = self.source.is_none_or(|source| source == sent.conversation);
+                    if mine && self.categories.contains(sent.category) {
+                        return Some(sent.number);
                     }
                 }
-                What::Gap(gap) => {
+                Content::Gap(gap) => {
                     for (&scope, &count) in gap {
                         let scope = match (scope, self.source) {
                             (Some((conversation, category)), Some(source)) => {
@@ -163,14 +165,14 @@ impl Follower {
         None
     }
 
-    fn expect_nothing_owed(&self) {
+    fn expect_all_reported(&self) {
         let owed: Vec<_> = self.owed.iter().filter(|(_, count)| **count != 0).collect();
-        assert!(owed.is_empty(), "losses untold (or told too often): {owed:?}");
+        assert!(owed.is_empty(), "losses not reported, or reported twice: {owed:?}");
     }
 
     pub(crate) fn expect_retained(&mut self, model: &Naive) {
         let Some(Event::Retained(batch)) = self.subscription.try_next() else {
-            panic!("the values that stand come first");
+            panic!("the retained values come first");
         };
         assert!(self.source.is_none() || batch.seq() == self.seq);
         self.seq = batch.seq();
@@ -179,16 +181,16 @@ impl Follower {
         self.check_retained(&batch, &expected, model);
     }
 
-    fn check_retained(&self, batch: &Batch, standing: &[u64], model: &Naive) {
+    fn check_retained(&self, batch: &Batch, retained: &[u64], model: &Naive) {
         let numbers: Vec<u64> =
             texts(batch).iter().map(|text| text.parse().expect("a number")).collect();
-        match (model.knobs.bytes, self.source) {
-            (None, _) => assert_eq!(numbers, standing),
-            // The most recent ones, as many as there is room for, of each conversation by itself.
-            (_, Some(_)) => assert!(standing.ends_with(&numbers), "{numbers:?} of {standing:?}"),
+        match (model.settings.bytes, self.source) {
+            (None, _) => assert_eq!(numbers, retained),
+            // Of each conversation the most recent values that fit.
+            (_, Some(_)) => assert!(retained.ends_with(&numbers), "{numbers:?} of {retained:?}"),
             (_, None) => {
-                let mut standing = standing.iter();
-                assert!(numbers.iter().all(|number| standing.any(|stands| stands == number)));
+                let mut retained = retained.iter();
+                assert!(numbers.iter().all(|number| retained.any(|value| value == number)));
             }
         }
         assert_eq!(batch.seq(), self.seq);
