@@ -750,7 +750,7 @@ impl Block {
     /// The text of an update, in memory of its own.
     pub(super) fn owned_text(&self, index: usize, cell: &Cell) -> Text<'static> {
         match self.rare(index, cell.subject).map(|rare| &rare.text) {
-            None | Some(LongText::None) => Text::short(cell.text.clone()),
+            None | Some(LongText::None) => Text::short(cell.text),
             Some(LongText::Stored { start, len }) => {
                 Text::from(Arc::from(self.stored(*start, *len)))
             }
