@@ -276,7 +276,7 @@ impl std::fmt::Debug for Delivery {
 }
 
 /// Most batches until readers have a chance to run: one wake-up serves them all.
-const IN_A_ROW: usize = 1;
+const IN_A_ROW: usize = 8;
 
 /// Conversations whose idleness is looked at with each batch.
 const LOOK: usize = 8;

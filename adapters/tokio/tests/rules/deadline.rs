@@ -70,21 +70,24 @@ async fn readers_that_leave_late_do_not_keep_it_from_noticing_its_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_readers_have_is_delivered_in_the_answer() {
-    let (status, runner) = Status::builder().with_config(config(1_000, 100)).build();
+    let (status, runner) = Status::builder().with_config(config(1_000, 10)).build();
     let mut a = reader(&status, "a");
     for name in names("a", 0..500) {
         status.tool("a", name);
     }
+    // Eight batches go before the readers have a chance to run.
     let mut running = pin!(runner.run());
     poll_fn(|cx| Poll::Ready(running.as_mut().poll(cx).is_pending())).await;
-    assert_eq!(balanced(&status).in_flight, 100, "published, and not settled yet");
+    assert_eq!(balanced(&status).in_flight, 10, "published, and not settled yet");
     let ledger = status.shutdown(Duration::ZERO).await;
     assert!(ledger.is_balanced());
-    assert_eq!((ledger.delivered, ledger.dropped.sink), (100, 400));
+    assert_eq!((ledger.delivered, ledger.dropped.sink), (80, 420));
     assert_eq!((ledger.queued, ledger.in_flight), (0, 0));
     running.await;
     assert_eq!(balanced(&status), ledger);
-    assert_eq!(rest(&mut a).await, [names("a", 0..100).join(" "), "-400 sink of tool".into()]);
+    let batches = (0..80).step_by(10).map(|first| names("a", first..first + 10).join(" "));
+    let all: Vec<_> = batches.chain(["-420 sink of tool".to_owned()]).collect();
+    assert_eq!(rest(&mut a).await, all);
 }
 
 #[tokio::test(start_paused = true)]

@@ -90,11 +90,11 @@ async fn row_04_a_shutdown_delivers_what_is_pending() {
 #[tokio::test(start_paused = true)]
 async fn row_05_overflow_is_logged_once_a_second_and_its_end_always() {
     let log = Log::gather();
-    let limits = config(100, 10).with_overflow(Overflow::DropNewest);
+    let limits = config(1_000, 10).with_overflow(Overflow::DropNewest);
     let status = Status::builder().with_config(limits).spawn();
     // For some five seconds there is always more than there is room for.
     for _ in 0..500 {
-        for _ in 0..1_000 {
+        for _ in 0..2_000 {
             status.tool("a", "too much");
         }
         tokio::time::advance(Duration::from_millis(10)).await;
@@ -189,8 +189,8 @@ async fn row_07_what_is_invalid_is_refused_by_itself() {
 /// A keyed `High` update that repeats keeps its place, so that it comes out from under a backlog. (When
 /// each one joined the end, none of 10,000 was delivered while the backlog lasted.)
 #[tokio::test(start_paused = true)]
-async fn an_error_that_repeats_under_a_backlog_of_nine_batches_comes_out() {
-    let status = Status::builder().with_config(config(1_000, 100)).spawn();
+async fn an_error_that_repeats_under_a_backlog_of_ninety_batches_comes_out() {
+    let status = Status::builder().with_config(config(1_000, 10)).spawn();
     let mut a =
         status.subscribe(of("a")).with_categories(CategorySet::NONE.with(Category::ERROR)).open();
     let fill = |updates: usize| {
@@ -200,7 +200,7 @@ async fn an_error_that_repeats_under_a_backlog_of_nine_batches_comes_out() {
     };
     fill(900);
     let mut seen = 0_u64;
-    // The error repeats as often as a batch leaves, and as many updates follow as have left.
+    // The error repeats whenever batches have left, and as many updates follow as have left.
     for number in 0..1_000 {
         status.update("a", Category::ERROR, format!("{number}")).key("disk").send();
         let before = status.ledger().delivered;
@@ -210,7 +210,7 @@ async fn an_error_that_repeats_under_a_backlog_of_nine_batches_comes_out() {
         fill((status.ledger().delivered - before) as usize);
         seen += updates(&mut a).len() as u64;
     }
-    assert!((90..=150).contains(&seen), "one in seven to eleven came out meanwhile: {seen}");
+    assert!((70..=150).contains(&seen), "one in seven to fourteen came out meanwhile: {seen}");
     let ledger = delivered(&status).await;
     seen += updates(&mut a).len() as u64;
     assert_eq!(ledger.coalesced + seen, 1_000, "{ledger:?}");
