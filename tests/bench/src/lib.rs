@@ -5,6 +5,7 @@
 //! - [`peers`]: the rivals; [`ours`]: statusbus-tokio
 //! - [`drive`]: runs a contender for one figure: instructions, rate, memory, latency, …
 //! - [`push`]: the bare push into a queue, below any bus
+//! - [`worst`]: the slowest of many sends
 //! - [`results`], [`plot`], [`table`]: what is written of them
 //!
 //! `README.md` has the commands and explains their tables.
@@ -19,6 +20,7 @@ pub mod plot;
 pub mod push;
 pub mod results;
 pub mod table;
+pub mod worst;
 
 use drive::Contender;
 
