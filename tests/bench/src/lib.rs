@@ -5,14 +5,16 @@
 //! - [`peers`]: the rivals; [`ours`]: statusbus-tokio
 //! - [`drive`]: runs a contender for one figure: instructions, rate, memory, latency, …
 //! - [`push`]: the bare push into a queue, below any bus
-//! - [`worst`]: the slowest of many sends
-//! - [`results`], [`plot`], [`table`]: what is written of them
+//! - [`worst`]: the slowest of many sends; [`growth`]: figures for growing numbers
+//! - [`results`], [`plot`], [`curve`], [`table`]: what is written of them
 //!
 //! `README.md` has the commands and explains their tables.
 
 pub mod alloc;
 pub mod cell;
+pub mod curve;
 pub mod drive;
+pub mod growth;
 pub mod ours;
 pub mod peer;
 pub mod peers;
