@@ -12,67 +12,48 @@
 set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")"
-. ../../scripts/need.sh
+. ./measure.sh
 
 messages=${MESSAGES:-20000}
 
-# A count may exceed its limit by this much, in percent; by five times as much with another compiler or C library
-# than the limits were written with.
+# A count may exceed its limit by this much, in percent (and by one instruction); by five times as much with another
+# compiler or C library than the limits were written with.
 tolerance=3
 
-(need callgrind_annotate valgrind libc6-dbg) >&2
-bins=(--bin instructions)
-[[ ${1:-} = --check || ${1:-} = --limits ]] || bins+=(--bin report)
-cargo build --quiet --locked --profile bench "${bins[@]}"
-target=$(cargo metadata --quiet --locked --format-version 1 --no-deps |
-    sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
-binary=$target/release/instructions
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-
-# count ARGUMENTS… -> "all probes", instructions of the whole run and of the probes in it
-count() {
-    valgrind --tool=callgrind --callgrind-out-file="$scratch/out" "$binary" "$@" \
-        >"$scratch/log" 2>&1 || { cat "$scratch/log" >&2; return 1; }
-    callgrind_annotate --inclusive=yes --threshold=100 --auto=no "$scratch/out" >"$scratch/costs"
-    # A function is listed once per source file inlined into it; the largest is the whole.
-    awk '/PROGRAM TOTALS/ { gsub(",", "", $1); all = $1 + 0 }
-         match($0, /(send|send_with|push)_probe/) {
-             name = substr($0, RSTART, RLENGTH); gsub(",", "", $1)
-             if ($1 + 0 > probe[name]) probe[name] = $1 + 0
-         }
-         END { for (name in probe) probes += probe[name]; print all, probes + 0 }' "$scratch/costs"
-}
+need_callgrind
+bins=(instructions)
+[[ ${1:-} = --check || ${1:-} = --limits ]] || bins+=(report)
+build "${bins[@]}"
 
 # measure N KIND NAME [CELL] -> lines of CSV: figure, cell, peer, instructions per message
 measure() {
-    local n=$1 one two
-    shift
-    [[ "${3:-}" != 1000x* ]] || n=$((n / 10))
-    one=$(count "$@" "$n")
-    two=$(count "$@" "$((2 * n))")
-    awk -v n="$n" -v kind="$1" -v name="$2" -v cell="${3:--}" '
-        NR == 1 { all = $1; probes = $2 }
-        NR == 2 {
-            all = ($1 - all) / n; probes = ($2 - probes) / n
-            if (kind == "bus") printf "instructions,%s,%s,%.0f\n", cell, name, all
-            printf "%s,%s,%s,%.0f\n", (kind == "bus" ? "send" : "push"), cell, name, probes
-        }' <<<"$one"$'\n'"$two"
+    local n kind=$2 name=$3 cell=${4:-} all probes
+    n=$(messages_of "$cell" "$1")
+    read -r all probes <<<"$(per_message "$n" "$kind" "$name" ${cell:+"$cell"})"
+    if [[ $kind = bus ]]; then
+        echo "instructions,$cell,$name,$all"
+        echo "send,$cell,$name,$probes"
+    else
+        echo "push,-,$name,$probes"
+    fi
 }
 
 # measure_all N REGEX -> CSV
 measure_all() {
     echo "figure,cell,peer,value"
-    "$binary" list | grep -E -- "$2" | while read -r kind name cell; do
-        [[ ! -t 2 ]] || echo "$kind $name $cell" >&2
+    "$built/instructions" list | grep -E -- "$2" | while read -r kind name cell; do
+        progress "$kind $name $cell"
         # shellcheck disable=SC2086  # no cell is no argument
         measure "$1" "$kind" "$name" $cell
     done
 }
 
-# The instructions of statusbus in every cell.
+# The instructions of statusbus in every cell: cell, send to delivery, send.
 ours() {
-    measure_all "$messages" '^bus statusbus ' | sed -n 's/^instructions,\([^,]*\),statusbus,/\1 /p'
+    measure_all "$messages" '^bus statusbus ' | awk -F, '
+        $1 == "instructions" { all[$2] = $4; cells[++count] = $2 }
+        $1 == "send" { send[$2] = $4 }
+        END { for (i = 1; i <= count; i++) print cells[i], all[cells[i]], send[cells[i]] }'
 }
 
 # What the counts depend on besides the code.
@@ -89,13 +70,20 @@ check() {
             }
             next
         }
-        NR == FNR { if ($0 !~ /^#/) limit[$1] = $2; next }
-        !($1 in limit) { print $1 ": has no limit"; bad = 1; next }
+        function compare(what, value, limit,    above) {
+            above = 100 * (value / limit - 1)
+            line = line sprintf("  %s %6d, limit %6d, %+5.1f %%", what, value, limit, above)
+            if (above > tolerance && value > limit + 1) high = bad = 1
+            if (above < -tolerance && value < limit - 1) lower = 1
+        }
+        NR == FNR { if ($0 !~ /^#/) { all[$1] = $2; send[$1] = $3 }; next }
+        !($1 in all) { print $1 ": has no limit"; bad = 1; next }
         {
-            above = 100 * ($2 / limit[$1] - 1)
-            printf "%-14s %7d instructions per message, limit %7d, %+.1f %%\n", $1, $2, limit[$1], above
-            if (above > tolerance) { print "  above the limit"; bad = 1 }
-            if (above < -tolerance) lower = 1
+            line = sprintf("%-14s", $1); high = 0
+            compare("send to delivery", $2, all[$1])
+            compare("send", $3, send[$1])
+            print line
+            if (high) print "  above a limit"
         }
         END {
             if (bad) {
@@ -112,20 +100,19 @@ case ${1:-} in
     --limits)
         ours >"$scratch/ours"
         {
-            echo "# Instructions per message of statusbus. Written by tests/bench/instructions.sh --limits;"
-            echo "# --check allows $tolerance % more."
+            echo "# Instructions per message of statusbus: send to delivery, and send. Written by"
+            echo "# tests/bench/instructions.sh --limits; --check allows $tolerance % more."
             echo "# with $(toolchain)"
             cat "$scratch/ours"
         } >limits
         ;;
     "")
         measure_all "$messages" . >"$scratch/results"
-        mkdir -p results
-        mv "$scratch/results" results/instructions.csv
-        "$target/release/report" results
+        publish instructions
+        report
         ;;
     *)
         measure_all "$messages" "$1" >"$scratch/results.csv"
-        "$target/release/report" --print "$scratch"
+        "$built/report" --print "$scratch"
         ;;
 esac

@@ -34,6 +34,8 @@ pub enum Work {
     /// The queue is full nearly all the time: the sender does not wait, and the oldest message is
     /// dropped and counted.
     Full,
+    /// The sender has the conversation as a string, and the category, with each message.
+    Named,
 }
 
 /// What a message has besides topic and text.
@@ -66,7 +68,7 @@ pub const FULL_QUEUE: usize = 1000;
 pub const FULL_ROUND: u64 = 10 * FULL_QUEUE as u64;
 
 /// The rows of the tables.
-pub const CELLS: [Cell; 10] = [
+pub const CELLS: [Cell; 11] = [
     Cell::new(1, 1, 1),
     Cell::new(10, 1, 1),
     Cell::new(1000, 1, 1),
@@ -77,6 +79,7 @@ pub const CELLS: [Cell; 10] = [
     Cell::new(10, 100, 1).with_work(Work::Keyed),
     Cell::new(10, 100, 1).with_work(Work::Extra),
     Cell::new(10, 100, 1).with_work(Work::Full),
+    Cell::new(1, 100, 1).with_work(Work::Named),
 ];
 
 /// Categories of the same priority.
@@ -91,7 +94,8 @@ const STRIDE: usize = 7919;
 
 impl Work {
     /// All kinds of work.
-    pub const ALL: [Self; 5] = [Self::Plain, Self::Long, Self::Keyed, Self::Extra, Self::Full];
+    pub const ALL: [Self; 6] =
+        [Self::Plain, Self::Long, Self::Keyed, Self::Extra, Self::Full, Self::Named];
 
     const fn suffix(self) -> &'static str {
         match self {
@@ -100,6 +104,7 @@ impl Work {
             Self::Keyed => "-keyed",
             Self::Extra => "-extra",
             Self::Full => "-full",
+            Self::Named => "-named",
         }
     }
 

@@ -21,7 +21,8 @@ pub struct Contender {
     works: &'static [Work],
     shares: fn(Cell) -> bool,
     /// Sends so many messages and waits until they are read, on one thread, to be run under
-    /// callgrind. Returns how many were merged, expired or dropped. The cost of sending is that of [`send_probe`] and [`send_with_probe`], inclusive.
+    /// callgrind. Returns how many were merged, expired or dropped. The cost of
+    /// sending is that of [`send_probe`], [`send_with_probe`] and [`send_named_probe`], inclusive.
     pub one_thread: fn(Cell, messages: u64) -> u64,
     /// Speed on two workers, with a task for each producer.
     pub rate: fn(Cell, messages: u64) -> Rate,
@@ -29,8 +30,9 @@ pub struct Contender {
     pub memory: fn(Cell, messages: u64) -> Memory,
     /// One message at a time, from a thread outside the runtime to one subscriber.
     pub latency: fn() -> Latency,
-    /// How long each send takes, in nanoseconds, with so many producers on threads of their own.
-    pub sends: fn(producers: usize, messages: u64) -> Vec<u32>,
+    /// How long each send takes, in nanoseconds, with the producers of the cell on threads of their own.
+    /// All go to the first topic.
+    pub sends: fn(Cell, messages: u64) -> Vec<u32>,
     /// Context switches of the workers while nothing is sent for this long.
     pub idle: fn(Duration) -> u64,
     /// What becomes of messages that are sent while no reader runs.
@@ -126,6 +128,12 @@ pub fn send_with_probe<P: Peer>(peer: &mut P, topic: usize, text: &str, extra: E
     peer.send_with(topic, text, extra)
 }
 
+/// [`Peer::send_named`], kept apart like [`send_probe`].
+#[inline(never)]
+pub fn send_named_probe<P: Peer>(peer: &mut P, topic: usize, text: &str) -> bool {
+    peer.send_named(topic, text)
+}
+
 /// Sends, waiting for room before each burst.
 async fn send_all<P: Peer>(
     mut peer: P,
@@ -156,6 +164,10 @@ async fn send_all<P: Peer>(
                 };
                 assert!(sent, "there is room");
                 number += 1;
+            }
+        } else if work == Work::Named {
+            for topic in order.by_ref().take(BURST) {
+                assert!(send_named_probe(&mut peer, topic, text), "there is room");
             }
         } else {
             for topic in order.by_ref().take(BURST) {
@@ -278,8 +290,8 @@ fn latency<P: Peer>() -> Latency {
     Latency { first, steady, send }
 }
 
-fn sends<P: Peer>(producers: usize, messages: u64) -> Vec<u32> {
-    let cell = CELLS[0].with_producers(producers);
+fn sends<P: Peer>(cell: Cell, messages: u64) -> Vec<u32> {
+    let (producers, named) = (cell.producers, cell.work == Work::Named);
     let progress = Progress::new(cell);
     let runtime = two_workers();
     let peer = runtime.block_on(async { P::start(cell, progress.readers()) });
@@ -292,7 +304,12 @@ fn sends<P: Peer>(producers: usize, messages: u64) -> Vec<u32> {
             }
             for _ in 0..BURST {
                 let start = Instant::now();
-                assert!(peer.send(0, black_box(TEXT)), "there is room");
+                let sent = if named {
+                    peer.send_named(0, black_box(TEXT))
+                } else {
+                    peer.send(0, black_box(TEXT))
+                };
+                assert!(sent, "there is room");
                 took.push(u32::try_from(start.elapsed().as_nanos()).unwrap_or(u32::MAX));
             }
             progress.add_sent(BURST as u64);
@@ -426,8 +443,18 @@ mod tests {
         for producers in [1, 2, 4] {
             let cell = CELLS[0].with_producers(producers);
             for contender in CONTENDERS.iter().filter(|contender| contender.does(cell)) {
-                assert_eq!((contender.sends)(producers, 4000).len(), 4000, "{}", contender.name);
+                assert_eq!((contender.sends)(cell, 4000).len(), 4000, "{}", contender.name);
             }
+        }
+    }
+
+    #[test]
+    fn sends_to_one_of_many_topics_are_timed() {
+        for work in [Work::Plain, Work::Named] {
+            let cell = Cell::new(1, 100, 1).with_work(work);
+            let bus = CONTENDERS.iter().find(|contender| contender.name == "statusbus");
+            let bus = bus.expect("it is a contender");
+            assert_eq!((bus.sends)(cell, 4000).len(), 4000);
         }
     }
 

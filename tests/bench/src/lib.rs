@@ -5,13 +5,16 @@
 //! - [`peers`]: the rivals; [`ours`]: statusbus-tokio
 //! - [`drive`]: runs a contender for one figure: instructions, rate, memory, latency, …
 //! - [`push`]: the bare push into a queue, below any bus
-//! - [`results`], [`plot`], [`table`]: what is written of them
+//! - [`worst`]: the slowest of many sends; [`growth`]: figures for growing numbers
+//! - [`results`], [`plot`], [`curve`], [`table`]: what is written of them
 //!
 //! `README.md` has the commands and explains their tables.
 
 pub mod alloc;
 pub mod cell;
+pub mod curve;
 pub mod drive;
+pub mod growth;
 pub mod ours;
 pub mod peer;
 pub mod peers;
@@ -19,6 +22,7 @@ pub mod plot;
 pub mod push;
 pub mod results;
 pub mod table;
+pub mod worst;
 
 use drive::Contender;
 
@@ -28,11 +32,12 @@ pub const CONTENDERS: &[Contender] = &[
     Contender::of::<peers::hand_v2::HandV2<true>>(),
     Contender::of::<peers::hand_keyed::HandKeyed<false>>(),
     Contender::of::<peers::hand_keyed::HandKeyed<true>>(),
-    Contender::of::<ours::Ours>(),
     Contender::of::<peers::hand_v1::HandV1>(),
     Contender::of::<peers::bcast::Bcast<peers::bcast::ByName>>(),
     Contender::of::<peers::bcast::Bcast<peers::bcast::ByHandle>>(),
     Contender::of::<peers::async_bcast::AsyncBroadcast>(),
     Contender::of::<peers::mpsc_each::MpscEach>(),
     Contender::of::<peers::embassy::Embassy>(),
+    // The last one: no ratio refers to it.
+    Contender::of::<ours::Ours>(),
 ];

@@ -11,11 +11,13 @@ use crate::cell::{Cell, Extra, FULL_QUEUE, METADATA, Work};
 use crate::peer::{Peer, Progress, Reader, WINDOW};
 use crate::peers::{BATCH, FLUSH_INTERVAL, QUEUE};
 
-/// The bus, with a conversation handle for each topic.
+/// The bus, with a conversation handle or a name for each topic.
 #[derive(Clone, Debug)]
 pub struct Ours {
     /// The conversation and the category of each topic.
     topics: Vec<(Conversation, Category)>,
+    /// The same for a sender that holds no conversation.
+    names: Vec<(String, Category)>,
     metadata: Metadata,
     /// Lives as long as the sender.
     status: Status,
@@ -32,7 +34,8 @@ impl Peer for Ours {
             .and_then(|config| config.with_batch_size(BATCH))
             .and_then(|config| config.with_flush_interval(FLUSH_INTERVAL))
             .expect("a valid configuration");
-        let mut builder = Status::builder().with_config(config);
+        let mut builder =
+            Status::builder().with_config(config).with_conversations(cell.topics.max(10_000));
         for name in ["network", "storage", "review", "search", "build"] {
             builder = builder.with_category(name).expect("a valid category");
         }
@@ -60,8 +63,14 @@ impl Peer for Ours {
         }
         let conversation =
             |topic| status.conversation(&cell.conversation(topic)).expect("a valid name");
-        let topics = (0..cell.topics).map(|topic| (conversation(topic), category(topic))).collect();
-        Self { topics, metadata: METADATA.parse().expect("a JSON object"), status }
+        let (mut topics, mut names) = (Vec::new(), Vec::new());
+        if cell.work == Work::Named {
+            let known = |topic| conversation(topic).name().unwrap_or_default().to_owned();
+            names.extend((0..cell.topics).map(|topic| (known(topic), category(topic))));
+        } else {
+            topics.extend((0..cell.topics).map(|topic| (conversation(topic), category(topic))));
+        }
+        Self { topics, names, metadata: METADATA.parse().expect("a JSON object"), status }
     }
 
     fn send(&mut self, topic: usize, text: &str) -> bool {
@@ -77,6 +86,12 @@ impl Peer for Ours {
             Extra::Key(key) => update.key(key).send(),
             Extra::Metadata(_, ttl) => update.metadata(self.metadata.clone()).ttl(ttl).send(),
         }
+        true
+    }
+
+    fn send_named(&mut self, topic: usize, text: &str) -> bool {
+        let (name, category) = &self.names[topic];
+        self.status.send(name, *category, text);
         true
     }
 

@@ -41,6 +41,12 @@ pub trait Peer: Sized + Send + 'static {
         unreachable!("{} does no such work", Self::NAME)
     }
 
+    /// The same as [`Peer::send`] by a sender that has the conversation as a string and not looked up, for
+    /// the peers whose [`Peer::WORKS`] have it.
+    fn send_named(&mut self, _topic: usize, _text: &str) -> bool {
+        unreachable!("{} does no such work", Self::NAME)
+    }
+
     /// How many messages were merged into another, expired or were dropped so far.
     fn lost(&self) -> u64 {
         0

@@ -30,7 +30,7 @@ const VALUES: f64 = 104.0;
 const AXIS: f64 = PANEL - NAMES - VALUES - 24.0;
 
 /// Colours of both modes; in an image, the page's mode applies.
-const STYLE: &str = "\
+pub(crate) const STYLE: &str = "\
 text{font:11px system-ui,sans-serif;fill:#424a53}\
 .t{font-size:15px;font-weight:600;fill:#1f2328}.c{font-size:12px;font-weight:600;fill:#1f2328}\
 .n{text-anchor:end}.o{font-weight:600;fill:#1f2328}\
@@ -149,7 +149,7 @@ impl Panel<'_> {
 }
 
 /// `10×`, or without a reference `1 k`.
-fn mark(decade: i32, is_ratio: bool) -> String {
+pub(crate) fn mark(decade: i32, is_ratio: bool) -> String {
     let value = 10_f64.powi(decade);
     if is_ratio {
         return format!("{value}×");

@@ -50,3 +50,34 @@ pub fn markdown(title: &str, first: &str, columns: &[&str], rows: &[Vec<String>]
     let (head, line) = (columns.join(" | "), "---|".repeat(columns.len() + 1));
     format!("\n{title}\n\n| {first} | {head} |\n|{line}\n{rows}")
 }
+
+/// A row of [`markdown`]. `None` is a dash.
+#[must_use]
+pub fn row(name: &str, values: impl IntoIterator<Item = Option<String>>) -> Vec<String> {
+    let values = values.into_iter().map(|value| value.unwrap_or_else(|| "–".into()));
+    std::iter::once(name.to_owned()).chain(values).collect()
+}
+
+/// `850`.
+#[must_use]
+pub fn whole(value: f64) -> String {
+    format!("{value:.0}")
+}
+
+/// [`span`] of so many nanoseconds.
+#[must_use]
+pub fn nanos(value: f64) -> String {
+    span(Duration::from_nanos(value as u64))
+}
+
+/// `850 B`, `23.1 KiB`.
+#[must_use]
+pub fn bytes(value: f64) -> String {
+    if value < 1024.0 { format!("{value:.0} B") } else { format!("{:.1} KiB", value / 1024.0) }
+}
+
+/// `0.35×`, `12×`.
+#[must_use]
+pub fn times(ratio: f64) -> String {
+    if ratio >= 10.0 { format!("{ratio:.0}×") } else { format!("{ratio:.2}×") }
+}

@@ -2,11 +2,12 @@
 //! plots there; `report --print FOLDER` prints the tables.
 
 use std::path::Path;
-use std::time::Duration;
 
+use statusbus_bench::growth;
 use statusbus_bench::plot::{Panel, Plot};
 use statusbus_bench::results::Results;
-use statusbus_bench::table::{markdown, short, span};
+use statusbus_bench::table::{bytes, markdown, nanos, row, short, times, whole};
+use statusbus_bench::worst::SCENARIOS;
 
 /// A figure of each cell: one table, and one plot relative to the hand-made bus.
 struct Figure {
@@ -19,12 +20,18 @@ struct Figure {
 
 type Format = fn(f64) -> String;
 
-const FIGURES: [Figure; 6] = [
+const FIGURES: [Figure; 7] = [
     Figure {
         name: "instructions",
         title: "Instructions per message, send to delivery (of which send)",
         beside: Some(("send", whole)),
         format: whole,
+    },
+    Figure {
+        name: "atomics",
+        title: "Locked instructions per message, send to delivery (of which send)",
+        beside: Some(("atomics_send", one_digit)),
+        format: two_digits,
     },
     Figure {
         name: "deliveries",
@@ -79,6 +86,21 @@ const IDLE: &[Column] = &[
     ("topic_bytes_sent", "-", "after a message", bytes),
 ];
 
+/// A figure of statusbus alone, name of the column, format.
+type Own = (&'static str, &'static str, Format);
+
+/// The slowest sends.
+const WORST: &[Own] = &[
+    ("worst_p50", "p50", nanos),
+    ("worst_p99", "p99", nanos),
+    ("worst_p999", "p99.9", nanos),
+    ("worst_max", "slowest", nanos),
+    ("worst_at", "which one", whole),
+];
+
+/// Instructions while the queue is locked.
+const HELD: &[Own] = &[("held_p50", "median", whole), ("held_max", "most", whole)];
+
 /// A load average above this disturbs the figures by the clock.
 const BUSY: f64 = 0.5;
 
@@ -101,6 +123,10 @@ fn main() -> std::io::Result<()> {
     for (name, plot) in plots(&results) {
         std::fs::write(folder.join(format!("{name}.svg")), plot.svg())?;
         page += &format!("\n![{}]({name}.svg)\n", plot.title);
+    }
+    for (name, curves) in growth::curves(&results) {
+        std::fs::write(folder.join(format!("{name}.svg")), curves.svg())?;
+        page += &format!("\n![{}]({name}.svg)\n", curves.title);
     }
     let mut head =
         "# Results\n\nWritten by `report`; the README of the benchmarks explains the figures. \
@@ -156,18 +182,36 @@ fn tables(results: &Results) -> String {
         let names: Vec<&str> = columns.iter().map(|(_, _, name, _)| *name).collect();
         page += &markdown(title, "peer", &names, &rows);
     }
-    page
+    let held = results.cells("held_p50").into_iter().map(|cell| (cell, cell));
+    page += &own("Instructions of a send of statusbus under the lock", "cell", HELD, results, held);
+    let worst = SCENARIOS.iter().map(|scenario| (scenario.name, scenario.title));
+    page += &own("Slowest sends of statusbus (the clock included)", "sends", WORST, results, worst);
+    page + &growth::tables(results)
 }
 
-fn row(name: &str, values: impl IntoIterator<Item = Option<String>>) -> Vec<String> {
-    let values = values.into_iter().map(|value| value.unwrap_or_else(|| "–".into()));
-    std::iter::once(name.to_owned()).chain(values).collect()
+/// Figures of statusbus alone: a row for each cell, which has a title.
+fn own<'a>(
+    title: &str,
+    first: &str,
+    columns: &[Own],
+    results: &Results,
+    cells: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let value =
+        |cell, (figure, _, format): &Own| results.value(figure, cell, "statusbus").map(format);
+    let rows: Vec<_> = cells
+        .filter(|(cell, _)| value(cell, &columns[0]).is_some())
+        .map(|(cell, title)| row(title, columns.iter().map(|column| value(cell, column))))
+        .collect();
+    let names: Vec<&str> = columns.iter().map(|(_, name, _)| *name).collect();
+    markdown(title, first, &names, &rows)
 }
 
 fn plots(results: &Results) -> Vec<(&'static str, Plot<'_>)> {
     let mut plots = Vec::new();
     let per_cell = [
         ("instructions", "Instructions per message beside the hand-made bus (left is better)"),
+        ("atomics", "Locked instructions per message beside the hand-made bus (left is better)"),
         ("deliveries", "Deliveries a second beside the hand-made bus (right is better)"),
         ("cpu", "CPU time per message beside the hand-made bus (left is better)"),
         ("allocations", "Allocations per message beside the hand-made bus (left is better)"),
@@ -230,8 +274,8 @@ fn panel<'a>(
     Panel { title, bars, reference }
 }
 
-fn whole(value: f64) -> String {
-    format!("{value:.0}")
+fn one_digit(value: f64) -> String {
+    format!("{value:.1}")
 }
 
 fn two_digits(value: f64) -> String {
@@ -244,17 +288,4 @@ fn three_digits(value: f64) -> String {
 
 fn percent(value: f64) -> String {
     format!("{:.1} %", 100.0 * value)
-}
-
-fn nanos(value: f64) -> String {
-    span(Duration::from_nanos(value as u64))
-}
-
-fn bytes(value: f64) -> String {
-    if value < 1024.0 { format!("{value:.0} B") } else { format!("{:.1} KiB", value / 1024.0) }
-}
-
-/// `0.35×`, `12×`.
-fn times(ratio: f64) -> String {
-    if ratio >= 10.0 { format!("{ratio:.0}×") } else { format!("{ratio:.2}×") }
 }

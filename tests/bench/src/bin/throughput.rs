@@ -1,7 +1,8 @@
 //! The figures by the clock, on two workers, and those of memory, as CSV on standard output.
 //!
-//! `throughput [--grid] [--rounds N] [PEER …]`. The rounds are interleaved: each runs every peer
-//! once, so that what else the machine does meets all alike.
+//! `throughput [--grid] [--quick] [--rounds N] [--cell CELL]… [PEER …]`. The rounds are interleaved: each
+//! runs every peer once, so that what else the machine does meets all alike. With `--cell`, only the
+//! figures of these cells; with `--quick`, small sizes, which only show that it works.
 
 use std::time::Duration;
 
@@ -15,31 +16,55 @@ use statusbus_bench::table::quantile;
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How long one timing takes, about: long beside the millisecond to which its end is known.
-const SECONDS: f64 = 0.4;
+struct Sizes {
+    rounds: usize,
+    /// How long one timing takes, about: long beside the millisecond to which its end is known.
+    seconds: f64,
+    /// How long the bus is idle for the count of wake-ups.
+    idle: Duration,
+    /// How many messages are offered while no reader runs.
+    offered: u64,
+    /// How many sends are timed, one by one, with each number of producers.
+    timed: u64,
+}
 
-/// How long the bus is idle for the count of wake-ups.
-const IDLE: Duration = Duration::from_secs(10);
+const SIZES: Sizes = Sizes {
+    rounds: 5,
+    seconds: 0.4,
+    idle: Duration::from_secs(10),
+    offered: 1_000_000,
+    timed: 200_000,
+};
 
-/// How many messages are offered while no reader runs.
-const OFFERED: u64 = 1_000_000;
-
-/// How many sends are timed, one by one, with each number of producers.
-const TIMED: u64 = 200_000;
+const QUICK: Sizes = Sizes {
+    rounds: 1,
+    seconds: 0.02,
+    idle: Duration::from_millis(100),
+    offered: 20_000,
+    timed: 4000,
+};
 
 fn main() {
-    let (mut rounds, mut grid) = (5, false);
-    let mut names = Vec::new();
+    let (mut sizes, mut rounds, mut grid) = (SIZES, None, false);
+    let (mut names, mut cells) = (Vec::new(), Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--grid" => grid = true,
-            "--rounds" => {
-                rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(rounds).max(1);
-            }
-            _ => names.push(argument),
+            "--quick" => sizes = QUICK,
+            "--rounds" => match arguments.next().and_then(|n| n.parse().ok()) {
+                Some(n) if n > 0 => rounds = Some(n),
+                _ => usage(),
+            },
+            "--cell" => match arguments.next().and_then(|name| Cell::named(&name)) {
+                Some(cell) => cells.push(cell),
+                None => usage(),
+            },
+            name if CONTENDERS.iter().any(|peer| peer.name == name) => names.push(argument),
+            _ => usage(),
         }
     }
+    sizes.rounds = rounds.unwrap_or(sizes.rounds);
     let is_chosen = |name: &str| names.is_empty() || names.iter().any(|chosen| chosen == name);
     let peers: Vec<&Contender> =
         CONTENDERS.iter().filter(|peer| peer.name == "hand-v2" || is_chosen(peer.name)).collect();
@@ -49,27 +74,37 @@ fn main() {
         println!("load,-,start,{load}");
     }
     if grid {
-        Cell::grid().for_each(|cell| rates(&peers, cell, rounds));
+        Cell::grid().for_each(|cell| rates(&peers, cell, &sizes));
         return;
     }
-    for cell in CELLS {
-        rates(&peers, cell, rounds);
-        memory(&peers, cell);
+    for cell in if cells.is_empty() { &CELLS } else { &*cells } {
+        rates(&peers, *cell, &sizes);
+        memory(&peers, *cell);
     }
-    latencies(&peers, rounds);
+    if !cells.is_empty() {
+        return;
+    }
+    latencies(&peers, sizes.rounds);
     for producers in [1, 2, 4] {
-        sends(&peers, producers, rounds);
+        sends(&peers, producers, &sizes);
     }
     for peer in peers {
         let row = |figure, value| row(figure, "-", peer, value);
-        row("idle", (peer.idle)(IDLE) as f64);
-        let undrained = (peer.undrained)(OFFERED);
+        row("idle", (peer.idle)(sizes.idle) as f64);
+        let undrained = (peer.undrained)(sizes.offered);
         row("undrained_bytes", undrained.bytes as f64);
         row("undrained_lost", undrained.lost as f64);
         let (few, many) = ((peer.idle_topics)(100), (peer.idle_topics)(10_000));
         row("topic_bytes", (many[0] - few[0]) / 9900.0);
         row("topic_bytes_sent", (many[1] - few[1]) / 9900.0);
     }
+}
+
+fn usage() -> ! {
+    eprintln!("usage: throughput [--grid] [--quick] [--rounds N] [--cell CELL]… [PEER …]");
+    let names: Vec<&str> = CONTENDERS.iter().map(|peer| peer.name).collect();
+    eprintln!("peers: {}", names.join(" "));
+    std::process::exit(2);
 }
 
 /// The load average of the last minute. None is known outside of Linux.
@@ -90,28 +125,31 @@ fn few(cell: Cell) -> u64 {
     if cell.subscribers == 1000 { 4000 } else { 100_000 }
 }
 
-/// As many messages as the peer delivers in [`SECONDS`].
-fn enough(peer: &Contender, cell: Cell) -> u64 {
+/// As many messages as the peer delivers in this time.
+fn enough(peer: &Contender, cell: Cell, seconds: f64) -> u64 {
     let rate = (peer.rate)(cell, few(cell)).deliveries / cell.readers_per_message() as f64;
     let unit = if cell.work == Work::Full { FULL_ROUND } else { BURST as u64 };
-    ((rate * SECONDS) as u64).next_multiple_of(unit * cell.producers as u64)
+    ((rate * seconds) as u64).next_multiple_of(unit * cell.producers as u64)
 }
 
-fn rates(peers: &[&Contender], cell: Cell, rounds: usize) {
+fn rates(peers: &[&Contender], cell: Cell, sizes: &Sizes) {
     let peers = able(peers, cell);
-    let messages: Vec<u64> = peers.iter().map(|peer| enough(peer, cell)).collect();
+    let messages: Vec<u64> = peers.iter().map(|peer| enough(peer, cell, sizes.seconds)).collect();
     let mut samples = vec![Vec::new(); peers.len()];
-    for _ in 0..rounds {
+    for _ in 0..sizes.rounds {
         for ((peer, messages), samples) in peers.iter().zip(&messages).zip(&mut samples) {
             samples.push((peer.rate)(cell, *messages));
         }
     }
+    let has_rival = peers.iter().any(|peer| peer.name != "statusbus");
     let reference: Vec<f64> = samples[0].iter().map(|rate| rate.deliveries).collect();
     for (peer, samples) in peers.iter().zip(samples) {
         let mut rates: Vec<f64> = samples.iter().map(|rate| rate.deliveries).collect();
         let mut ratios: Vec<f64> = rates.iter().zip(&reference).map(|(a, b)| a / b).collect();
         row("deliveries", cell, peer, quantile(&mut rates, 0.5));
-        row("ratio", cell, peer, quantile(&mut ratios, 0.5));
+        if has_rival {
+            row("ratio", cell, peer, quantile(&mut ratios, 0.5));
+        }
         let mut cpu: Vec<f64> = samples.iter().map(|rate| rate.cpu).collect();
         row("cpu", cell, peer, quantile(&mut cpu, 0.5));
         if cell.work.loses() {
@@ -151,13 +189,14 @@ fn latencies(peers: &[&Contender], rounds: usize) {
     }
 }
 
-fn sends(peers: &[&Contender], producers: usize, rounds: usize) {
-    let peers = able(peers, CELLS[0].with_producers(producers));
+fn sends(peers: &[&Contender], producers: usize, sizes: &Sizes) {
+    let cell = CELLS[0].with_producers(producers);
+    let peers = able(peers, cell);
     // Each round gives a sample of each quantile, so that one disturbed round does not decide.
     let mut samples = vec![[const { Vec::new() }; 3]; peers.len()];
-    for _ in 0..rounds {
+    for _ in 0..sizes.rounds {
         for (peer, samples) in peers.iter().zip(&mut samples) {
-            let mut took = (peer.sends)(producers, TIMED);
+            let mut took = (peer.sends)(cell, sizes.timed);
             for (samples, share) in samples.iter_mut().zip([0.5, 0.99, 0.999]) {
                 samples.push(quantile(&mut took, share));
             }

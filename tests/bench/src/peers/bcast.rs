@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::{SharedMessage, room_in_channels, room_per_topic};
-use crate::cell::Cell;
+use crate::cell::{Cell, Work};
 use crate::peer::{Peer, Progress, Reader};
 
 /// One broadcast channel per topic, found by `F`.
@@ -34,6 +34,8 @@ pub trait Find: Send + 'static {
     const NAME: &'static str;
     /// Whether by its formatted name.
     const BY_NAME: bool;
+    /// The work that this suits.
+    const WORKS: &'static [Work];
 }
 
 /// In the `DashMap`, by its formatted name.
@@ -43,6 +45,7 @@ pub struct ByName;
 impl Find for ByName {
     const NAME: &'static str = "bcast-dashmap";
     const BY_NAME: bool = true;
+    const WORKS: &'static [Work] = &[Work::Plain, Work::Long, Work::Named];
 }
 
 /// Looked up once and held.
@@ -52,6 +55,7 @@ pub struct ByHandle;
 impl Find for ByHandle {
     const NAME: &'static str = "bcast-handle";
     const BY_NAME: bool = false;
+    const WORKS: &'static [Work] = &[Work::Plain, Work::Long];
 }
 
 fn topic_name(conversation: &str, category: &str) -> String {
@@ -60,6 +64,7 @@ fn topic_name(conversation: &str, category: &str) -> String {
 
 impl<F: Find> Peer for Bcast<F> {
     const NAME: &'static str = F::NAME;
+    const WORKS: &'static [Work] = F::WORKS;
 
     fn start<R: Reader>(cell: Cell, readers: Vec<R>) -> Self {
         let topics: Vec<_> = (0..cell.topics)
@@ -88,6 +93,10 @@ impl<F: Find> Peer for Bcast<F> {
             topic.channel.send(message)
         };
         sent.is_ok()
+    }
+
+    fn send_named(&mut self, topic: usize, text: &str) -> bool {
+        self.send(topic, text)
     }
 
     fn another(&self) -> Option<Self> {

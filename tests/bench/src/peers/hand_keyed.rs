@@ -121,7 +121,7 @@ impl Shared {
 
 impl<const TUNED: bool> Peer for HandKeyed<TUNED> {
     const NAME: &'static str = if TUNED { "hand-v2-keyed-tuned" } else { "hand-v2-keyed" };
-    const WORKS: &'static [Work] = &Work::ALL;
+    const WORKS: &'static [Work] = &[Work::Plain, Work::Long, Work::Keyed, Work::Extra, Work::Full];
 
     fn start<R: Reader>(cell: Cell, readers: Vec<R>) -> Self {
         let limit = if cell.work == Work::Full { FULL_QUEUE } else { QUEUE };
