@@ -97,6 +97,15 @@ impl<T: Telemetry> Queue<T> {
             && block.push_plain(topic, text)
     }
 
+    /// The same for an update whose text is long.
+    pub(crate) fn push_long(&mut self, topic: Topic, text: &Text<'_>) -> bool {
+        let block = &mut self.log.tail.block;
+        block.len() < self.room
+            && text.as_str().len() > SHORT
+            && self.plain.contains(topic.category)
+            && block.push_long(topic, text)
+    }
+
     /// The rules learn of the updates that have joined.
     #[inline]
     fn catch_up(&mut self) {

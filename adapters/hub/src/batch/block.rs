@@ -245,6 +245,19 @@ impl Block {
         true
     }
 
+    /// Appends an update of which only the text is rare, because it is long, if it fits.
+    pub(crate) fn push_long(&mut self, topic: Topic, text: &Text<'_>) -> bool {
+        let index = self.len;
+        let Some(&(_, arrival)) = self.arrivals.last() else { return false };
+        if !self.push_plain(topic, "") {
+            return false;
+        }
+        let terms = RareTerms::Queued(Terms::plain(arrival, self.priorities.of(topic.category)));
+        let text = self.store(text);
+        self.set_rare(index, Rare { index: index as u32, text, details: None, terms });
+        true
+    }
+
     /// Appends an update. There must be room.
     pub(crate) fn push(
         &mut self,

@@ -175,6 +175,14 @@ impl Shared {
         if text.as_str().len() > self.sizes.text {
             return self.refuse(RefuseReason::TooLarge);
         }
+        let mut queue = self.queue.lock();
+        if queue.push_long(topic, &text) {
+            if let Some(conversation) = let_go {
+                conversation.let_go(queue.end());
+            }
+            return;
+        }
+        drop(queue);
         self.send(topic, &text, &mut None, &SendOptions::new(topic.category), let_go);
     }
 

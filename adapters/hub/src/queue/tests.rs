@@ -188,7 +188,9 @@ impl Case {
             1 => Text::from(text),
             _ => Text::from(&*text).into_owned(),
         };
-        let outcome = if is_plain && self.queue.push_plain(topic, text.as_str()) {
+        let is_joined = is_plain
+            && (self.queue.push_plain(topic, text.as_str()) || self.queue.push_long(topic, &text));
+        let outcome = if is_joined {
             Outcome::Queued
         } else {
             let key_hash = key.map_or(0, |key| u32::from(key % 2));
