@@ -188,9 +188,11 @@ impl Delivery {
 
     /// Settles the last batch and takes the next one. Returns whether there was one to settle.
     fn take(&mut self) -> (bool, Polled) {
-        let spare = self.publisher.spare();
+        let recycled = self.publisher.recycled();
         let mut queue = self.shared.queue.lock();
-        queue.recycle(spare);
+        if let Some(block) = recycled {
+            queue.recycle(block);
+        }
         let now = self.shared.host.now();
         let settled = self.shared.settle(&mut queue, now);
         // What was abandoned just now is not delivered: the runner has been woken to discard it.

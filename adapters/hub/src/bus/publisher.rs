@@ -45,9 +45,9 @@ impl Publisher {
         }
     }
 
-    /// An empty block, for updates to come. It may be without memory.
-    pub(crate) fn spare(&mut self) -> Block {
-        self.recycled.pop().unwrap_or_default()
+    /// An empty block that has left the window, for updates to come.
+    pub(crate) fn recycled(&mut self) -> Option<Block> {
+        self.recycled.pop()
     }
 
     /// Publishes a batch: at least one update. `now` is the bus's clock in microseconds.
